@@ -1,0 +1,203 @@
+// swift-tools-version: 6.2
+// Targets stand in ring order (see the Architecture article): an arrow may only point inward.
+// `Tests/TidyTests/LayeringTests.swift` holds the table of allowed imports.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+// `swift build --traits Embedded --target X` compiles rings 0 and 1 as Embedded Swift; ring 0 also
+// proves there that it never allocates.
+var embeddable: [SwiftSetting] =
+  strict + [
+    .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
+    .unsafeFlags(["-wmo"], .when(traits: ["Embedded"])),
+  ]
+#if compiler(>=6.3)
+  embeddable.append(.treatWarning("EmbeddedRestrictions", as: .error))
+#endif
+
+let ring0: [SwiftSetting] =
+  embeddable + [.unsafeFlags(["-no-allocations"], .when(traits: ["Embedded"]))]
+let ring1 = embeddable
+let ring2 = strict
+let ring3 = strict
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+// An edge-only checkout (ARM gateways, Debian's Swift 6.2) needs rings 0 to 2 alone:
+// `TALLYSTICK_EDGE=1 swift build` neither fetches nor builds the head end.
+let withHeadEnd = Context.environment["TALLYSTICK_EDGE"] == nil
+
+let package = Package(
+  name: "tallystick",
+  products: [
+    .executable(name: "tallyd", targets: ["tallyd"]),
+    .executable(name: "tally", targets: ["tally"]),
+    .executable(name: "tally-sim", targets: ["tally-sim"]),
+  ],
+  traits: [
+    .trait(name: "Embedded", description: "Compile rings 0 and 1 as Embedded Swift."),
+    .default(enabledTraits: []),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+  ],
+  targets: [
+    // MARK: ring 0, core
+    .target(name: "Metering", swiftSettings: ring0),
+    .target(name: "HAL", dependencies: ["Metering"], swiftSettings: ring0),
+    .target(name: "MeterProtocols", dependencies: ["Metering", "HAL"], swiftSettings: ring0),
+    .target(name: "TransparencyLog", dependencies: ["Metering", "HAL"], swiftSettings: ring0),
+    .target(
+      name: "Sampling", dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog"],
+      swiftSettings: ring0),
+    .target(
+      name: "Journal", dependencies: ["Metering", "HAL", "TransparencyLog"], swiftSettings: ring0),
+
+    // MARK: ring 1, portable logic
+    .target(
+      name: "Uplink", dependencies: ["Metering", "HAL", "TransparencyLog"], swiftSettings: ring1),
+    .target(
+      name: "Gateway",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
+      ], swiftSettings: ring1),
+    .target(
+      name: "Simulator",
+      dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway"],
+      swiftSettings: strict),
+
+    // MARK: ring 2, edge shell
+    .systemLibrary(
+      name: "CSerialPort", pkgConfig: "libserialport", providers: [.apt(["libserialport-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "CLinux"),
+    .target(
+      name: "HostHAL", dependencies: ["Metering", "HAL", "CLinux", "CSerialPort"],
+      swiftSettings: ring2),
+    .target(
+      name: "HostCrypto", dependencies: ["HAL", "TransparencyLog", "CSodium", "CLinux"],
+      swiftSettings: ring2),
+    .target(
+      name: "Catalog",
+      dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "CYAML"],
+      exclude: ["Profiles"], swiftSettings: ring2),
+    .target(
+      name: "MirrorUplink", dependencies: ["HAL", "Uplink", "CLinux", "CCurl"],
+      swiftSettings: ring2),
+    .target(
+      name: "Verification",
+      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto"],
+      swiftSettings: ring2),
+
+    // MARK: executables: parse, compose, run
+    .executableTarget(
+      name: "tallyd",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
+        "Gateway", "HostHAL", "HostCrypto", "Catalog", "MirrorUplink", "CLinux",
+      ], swiftSettings: ring2),
+    .executableTarget(
+      name: "tally",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto",
+        "Verification", "CLinux", argumentParser,
+      ], swiftSettings: ring2),
+    .executableTarget(
+      name: "tally-sim",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL",
+        "HostCrypto", "CLinux", argumentParser,
+      ], exclude: ["PlantData"], swiftSettings: ring2),
+
+    // MARK: tests
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
+    .testTarget(
+      name: "MeterProtocolsTests", dependencies: ["Metering", "HAL", "MeterProtocols"],
+      exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "TransparencyLogTests",
+      dependencies: ["Metering", "HAL", "TransparencyLog", "HostCrypto"],
+      exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "JournalTests",
+      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SamplingTests",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "CAllocationCount",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "UplinkTests",
+      dependencies: ["Metering", "HAL", "TransparencyLog", "Uplink", "HostCrypto"],
+      exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "GatewayTests",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
+        "Gateway", "HostCrypto", "HostHAL",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "SimulatorTests",
+      dependencies: ["Metering", "HAL", "MeterProtocols", "Simulator"], swiftSettings: strict),
+    .testTarget(
+      name: "HostHALTests", dependencies: ["Metering", "HAL", "HostHAL", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CatalogTests", dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog"],
+      exclude: ["Captures"], swiftSettings: strict),
+    .testTarget(
+      name: "MirrorUplinkTests", dependencies: ["HAL", "Uplink", "MirrorUplink"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VerificationTests",
+      dependencies: [
+        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "Verification",
+      ], swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+// MARK: ring 3, head end
+if withHeadEnd {
+  package.products.append(.executable(name: "tally-collector", targets: ["tally-collector"]))
+  package.dependencies += [
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+  ]
+  package.targets += [
+    .target(
+      name: "ReadingStore",
+      dependencies: ["Metering", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: ring3),
+    .target(
+      name: "Collector",
+      dependencies: [
+        "Metering", "MeterProtocols", "TransparencyLog", "HAL", "HostHAL", "HostCrypto", "Catalog",
+        "ReadingStore", .product(name: "Hummingbird", package: "hummingbird"),
+      ], swiftSettings: ring3),
+    .executableTarget(
+      name: "tally-collector",
+      dependencies: ["Collector", "ReadingStore", "HostCrypto", "HostHAL", argumentParser],
+      swiftSettings: ring3),
+    .testTarget(
+      name: "CollectorTests",
+      dependencies: [
+        "Metering", "TransparencyLog", "HostCrypto", "Catalog", "ReadingStore", "Collector",
+        .product(name: "HummingbirdTesting", package: "hummingbird"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], exclude: ["Vectors"], swiftSettings: strict),
+  ]
+}

@@ -1,0 +1,68 @@
+/// Writes bytes into memory that its owner provides, and never past its end.
+///
+/// A write that does not fit leaves the buffer as it is and sets `overflowed`; the caller checks once
+/// at the end instead of at every byte.
+public struct ByteWriter: ~Copyable {
+  /// The memory that is written to. Its owner keeps it alive for as long as the writer.
+  public let buffer: UnsafeMutableBufferPointer<UInt8>
+  /// How many bytes were written.
+  public private(set) var count = 0
+  /// Something did not fit: what was written is not whole.
+  public private(set) var overflowed = false
+
+  /// Starts at the beginning of `buffer`.
+  public init(_ buffer: UnsafeMutableBufferPointer<UInt8>) { self.buffer = buffer }
+
+  /// What was written so far.
+  public var written: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(rebasing: UnsafeBufferPointer(buffer)[0..<count])
+  }
+
+  /// Room that is left.
+  public var room: Int { buffer.count &- count }
+
+  /// Forgets what was written.
+  public mutating func reset() {
+    count = 0
+    overflowed = false
+  }
+
+  /// Takes back everything after the first `count` bytes; for undoing a partly written item.
+  public mutating func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count, "truncate past the end")
+    self.count = count
+    overflowed = false
+  }
+
+  /// Writes one byte.
+  public mutating func append(_ byte: UInt8) {
+    guard count < buffer.count, !overflowed else {
+      overflowed = true
+      return
+    }
+    buffer[count] = byte
+    count &+= 1
+  }
+
+  /// Writes all bytes or none.
+  public mutating func append(_ bytes: Span<UInt8>) {
+    guard bytes.count <= room, !overflowed else {
+      overflowed = true
+      return
+    }
+    var i = 0
+    while i < bytes.count {
+      buffer[count &+ i] = bytes[i]
+      i &+= 1
+    }
+    count &+= bytes.count
+  }
+
+  /// Writes all bytes or none.
+  public mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) { append(bytes.span) }
+
+  /// Writes the UTF-8 of a literal.
+  public mutating func append(_ text: StaticString) {
+    append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+}
