@@ -1,0 +1,144 @@
+import Testing
+
+/// Which module may import which: the arrows of the architecture as data.
+///
+/// A ring may import its own modules and those of the rings inside it, and only those named here.
+/// To add a target, add its line: the test below refuses a folder under `Sources/` without one.
+private struct Layer {
+  let name: String
+  let ring: Int
+  /// Modules of this project.
+  let inner: Set<String>
+  /// Modules from outside; ring 3 takes what it likes.
+  var outer: Set<String> = []
+}
+
+private let core: Set<String> = ["Metering", "HAL"]
+private let libc: Set<String> = ["Glibc", "Musl"]
+
+private let layers: [Layer] = [
+  Layer(name: "Metering", ring: 0, inner: []),
+  Layer(name: "HAL", ring: 0, inner: ["Metering"]),
+  Layer(name: "MeterProtocols", ring: 0, inner: core),
+  Layer(name: "TransparencyLog", ring: 0, inner: core),
+  Layer(name: "Sampling", ring: 0, inner: core.union(["MeterProtocols", "TransparencyLog"])),
+  Layer(name: "Journal", ring: 0, inner: core.union(["TransparencyLog"])),
+
+  Layer(name: "Uplink", ring: 1, inner: core.union(["TransparencyLog"])),
+  Layer(
+    name: "Gateway", ring: 1,
+    inner: core.union(["MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink"])),
+  Layer(
+    name: "Simulator", ring: 1,
+    inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway"])),
+
+  Layer(name: "CSerialPort", ring: 2, inner: []),
+  Layer(name: "CSodium", ring: 2, inner: []),
+  Layer(name: "CYAML", ring: 2, inner: []),
+  Layer(name: "CCurl", ring: 2, inner: []),
+  Layer(name: "CLinux", ring: 2, inner: []),
+  Layer(
+    name: "HostHAL", ring: 2, inner: core.union(["CLinux", "CSerialPort"]),
+    outer: libc.union(["Synchronization"])),
+  Layer(
+    name: "HostCrypto", ring: 2, inner: core.union(["TransparencyLog", "CSodium", "CLinux"]),
+    outer: libc),
+  Layer(
+    name: "Catalog", ring: 2,
+    inner: core.union(["MeterProtocols", "TransparencyLog", "CYAML"]), outer: libc),
+  Layer(
+    name: "MirrorUplink", ring: 2, inner: core.union(["Uplink", "CLinux", "CCurl"]),
+    outer: libc.union(["Synchronization"])),
+  Layer(
+    name: "Verification", ring: 2,
+    inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
+  Layer(
+    name: "AgentClient", ring: 2, inner: core.union(["TransparencyLog", "HostHAL"]), outer: libc),
+  Layer(
+    name: "tallyd", ring: 2,
+    inner: core.union([
+      "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
+      "HostCrypto", "Catalog", "MirrorUplink", "CLinux",
+    ]), outer: libc.union(["Synchronization"])),
+  Layer(
+    name: "tally", ring: 2,
+    inner: core.union([
+      "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto", "Verification",
+      "AgentClient", "CLinux",
+    ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
+  Layer(
+    name: "tally-sim", ring: 2,
+    inner: core.union([
+      "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL", "HostCrypto",
+      "AgentClient", "CLinux",
+    ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
+
+  Layer(name: "ReadingStore", ring: 3, inner: ["Metering"]),
+  Layer(
+    name: "Collector", ring: 3,
+    inner: core.union([
+      "MeterProtocols", "TransparencyLog", "HostHAL", "HostCrypto", "Catalog", "ReadingStore",
+    ])),
+  Layer(
+    name: "tally-collector", ring: 3,
+    inner: core.union([
+      "TransparencyLog", "Collector", "ReadingStore", "HostCrypto", "HostHAL", "Catalog",
+    ])),
+]
+
+@Suite struct LayeringTests {
+  private let byName = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, $0) })
+
+  @Test func `every folder under Sources has a line in the table`() {
+    for file in Repository.files(in: "Sources", extensions: ["swift", "modulemap", "c"]) {
+      #expect(byName[file.target] != nil, "\(file.path): add \(file.target) to the table of layers")
+    }
+  }
+
+  @Test func `no arrow of the table points outward`() throws {
+    for layer in layers {
+      for name in layer.inner {
+        let inner = try #require(byName[name])
+        #expect(inner.ring <= layer.ring, "\(layer.name) may not import \(name)")
+      }
+    }
+  }
+
+  @Test func `every import is one that the table allows`() throws {
+    for file in Repository.sources {
+      let layer = try #require(byName[file.target])
+      for module in imports(of: file) where !isAllowed(module, in: layer) {
+        Issue.record("\(file.path) imports \(module); ring \(layer.ring) allows it not")
+      }
+    }
+  }
+
+  @Test func `an import outside the table would be seen`() {
+    let file = Repository.File(
+      path: "Sources/Journal/Example.swift",
+      text: "@testable import Foundation\n// import Glibc\npublic import struct Metering.Decimal\n")
+    #expect(imports(of: file) == ["Foundation", "Metering"])
+    #expect(!isAllowed("Foundation", in: byName["Journal"]!))
+    #expect(isAllowed("Metering", in: byName["Journal"]!))
+  }
+
+  private func isAllowed(_ module: String, in layer: Layer) -> Bool {
+    if layer.inner.contains(module) || layer.outer.contains(module) { return true }
+    return layer.ring == 3 && byName[module] == nil
+  }
+
+  private func imports(of file: Repository.File) -> [String] {
+    let kinds: Set<Substring> = ["struct", "class", "enum", "func", "var", "let", "protocol"]
+    return String(SwiftSource(file.text).code).split(separator: "\n").compactMap { line in
+      var words = line.split(whereSeparator: { $0 == " " || $0 == ";" })[...]
+      while let first = words.first, first != "import" {
+        guard first.hasPrefix("@") || ["public", "internal", "package", "private"].contains(first)
+        else { return nil }
+        words = words.dropFirst()
+      }
+      guard words.popFirst() != nil else { return nil }
+      if let first = words.first, kinds.contains(first) { words = words.dropFirst() }
+      return words.first.map { String($0.prefix { $0 != "." }) }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+@Suite struct WordingTests {
+  /// Names that say nothing about what a thing is. Capitalised, so that "common" and "information"
+  /// in a sentence are free. Names of other people's interfaces are excepted below.
+  private let emptyNames =
+    ["Man" + "ager", "Help" + "er", "Ut" + "ils", "Com" + "mon", "In" + "fo"]
+    + ["Hand" + "ler"]
+  /// Words that have a better one in the terms of this project, in any case.
+  private let bannedWords = ["data" + " point", "ta" + "g", "ma" + "ster", "sla" + "ve"]
+  /// Names that others gave.
+  private let foreign = [
+    "FileManager", "ProcessInfo", "CodingUserInfoKey", "userInfo", "fileInfo",
+    // CBOR's own word, RFC 8949 3.4.
+    "CBOR tag",
+  ]
+
+  /// Vectors and captures are other people's text.
+  private func isOurs(_ file: Repository.File) -> Bool {
+    !file.path.contains("/Vectors/") && !file.path.contains("/Captures/")
+  }
+
+  @Test func `no empty name and no banned word is used`() throws {
+    let pattern = try Regex(pattern)
+    for file in Repository.prose where isOurs(file) {
+      for (number, line) in file.lines.enumerated() {
+        var line = String(line)
+        for name in foreign { line = line.replacing(name, with: "") }
+        guard let match = line.firstMatch(of: pattern) else { continue }
+        Issue.record("\(file.path):\(number + 1) says \"\(line[match.range])\"")
+      }
+    }
+  }
+
+  @Test func `nothing is left to do later`() {
+    let marks = ["TO" + "DO", "FIX" + "ME", "X" + "XX"]
+    for file in Repository.prose where isOurs(file) {
+      for (number, line) in file.lines.enumerated() {
+        for mark in marks where line.contains(mark) {
+          Issue.record("\(file.path):\(number + 1) says \(mark)")
+        }
+      }
+    }
+  }
+
+  @Test func `the pattern finds what it is for and spares the rest`() throws {
+    let pattern = try Regex(pattern)
+    for line in [
+      "struct PortMan" + "ager {", "a ta" + "g of it", "Ma" + "ster", "Modbus sla" + "ves",
+    ] {
+      #expect(line.contains(pattern), "\(line)")
+    }
+    for line in ["a stage", "in common use", "information", "Informed", "mastery", "settings"] {
+      #expect(!line.contains(pattern), "\(line)")
+    }
+  }
+
+  private var pattern: String {
+    let names = emptyNames.joined(separator: "|")
+    let words = bannedWords.joined(separator: "|")
+    return "(?:\(names))(?![a-z])|(?i:\\b(?:\(words))s?\\b)"
+  }
+}
