@@ -1,0 +1,226 @@
+import CLinux
+import HAL
+
+// The control socket. A message in either direction is
+//
+//     u32be length ‖ length bytes of payload (CBOR; the transport does not look inside)
+//
+// valid if and only if 1 ≤ length ≤ 65,536. The client sends a request and reads one answer; it may
+// send the next on the same connection. Example: the request ["status"] is
+//     00 00 00 08 81 66 73 74 61 74 75 73
+
+/// The limits of the control socket.
+public enum ControlLimits {
+  /// Bytes of a payload, at most.
+  public static let payloadByteCount = 65_536
+  /// Clients at once, at most. A technician's tool, the console and a monitor are three.
+  public static let clientCount = 8
+  /// A client that has not finished its message or taken its answer for this long, in µs, is dropped.
+  public static let stallMicroseconds: UInt64 = 5_000_000
+  static let headerByteCount = 4
+}
+
+/// The listening side of the control socket, driven by a `PollLoop`. Nothing blocks or allocates after
+/// `init`; a client that is slow, silent or malicious costs its own connection only.
+public struct ControlServer: ~Copyable {
+  private let listener: Descriptor
+  private let path: String
+  private let clients: UnsafeMutableBufferPointer<ControlConnection>
+  private var listenerPlace = -1
+
+  /// Descriptors that it watches at most: what a `PollLoop` needs room for.
+  public static let watchedCount = ControlLimits.clientCount + 1
+
+  /// Makes the socket anew with mode 0660; whoever holds the data directory's lock may.
+  public init(path: String) throws(FileError) {
+    let opened = clinux_unix_listen(path, 0o660, Int32(ControlLimits.clientCount))
+    guard opened >= 0 else { throw FileError(-opened, .listen, path) }
+    listener = Descriptor(owning: opened)
+    self.path = path
+    clients = .allocate(capacity: ControlLimits.clientCount)
+    for i in clients.indices { clients.initializeElement(at: i, to: ControlConnection()) }
+  }
+
+  deinit {
+    for i in clients.indices {
+      clients[i].close()
+      clients[i].deallocate()
+    }
+    clients.deallocate()
+    _ = clinux_unlink(path)
+  }
+
+  /// How many clients are connected.
+  public var clientCount: Int {
+    var count = 0
+    for i in clients.indices where clients[i].isOpen { count += 1 }
+    return count
+  }
+
+  /// Watches its descriptors in this turn of the loop.
+  public mutating func watch(in loop: inout PollLoop) {
+    listenerPlace = loop.watch(listener.number, .read)
+    for i in clients.indices where clients[i].isOpen {
+      let interest: PollInterest = clients[i].isAnswering ? .write : .read
+      clients[i].place = loop.watch(clients[i].descriptor, interest)
+    }
+  }
+
+  /// Does what can be done without waiting, after `loop.wait`: at most one message of each client.
+  ///
+  /// - Parameters:
+  ///   - now: `CLOCK_BOOTTIME` in µs.
+  ///   - answer: reads a request's payload and writes the answer's; an answer that is empty or does not
+  ///     fit closes the connection.
+  public mutating func serve(
+    _ loop: borrowing PollLoop, now: UInt64,
+    answer: (_ request: Span<UInt8>, _ reply: inout ByteWriter) -> Void
+  ) {
+    for i in clients.indices where clients[i].isOpen {
+      let readiness = clients[i].place >= 0 ? loop.readiness(clients[i].place) : .none
+      clients[i].place = -1
+      clients[i].serve(readiness, now: now, answer: answer)
+    }
+    guard listenerPlace >= 0 else { return }
+    let readiness = loop.readiness(listenerPlace)
+    listenerPlace = -1
+    if readiness.isReadable { accept(now: now) }
+  }
+
+  private func accept(now: UInt64) {
+    // No more than there are places for: the rest waits in the backlog for the next turn.
+    for _ in 0..<ControlLimits.clientCount {
+      let descriptor = clinux_accept(listener.number)
+      guard descriptor >= 0 else { return }
+      guard let i = freePlace(now: now) else {
+        _ = clinux_close(descriptor)
+        return
+      }
+      clients[i].open(descriptor, now: now)
+    }
+  }
+
+  /// A free place, or that of the client that has been idle longest, if for a second or more: eight
+  /// connections left open must not lock a technician out.
+  private func freePlace(now: UInt64) -> Int? {
+    var oldest = 0
+    for i in clients.indices {
+      if !clients[i].isOpen { return i }
+      if clients[i].lastProgress < clients[oldest].lastProgress { oldest = i }
+    }
+    guard now &- clients[oldest].lastProgress >= 1_000_000 else { return nil }
+    clients[oldest].close()
+    return oldest
+  }
+}
+
+/// One connection's state. Its memory is reserved at set-up; pages never touched cost nothing.
+struct ControlConnection {
+  private(set) var descriptor: Int32 = -1
+  /// The place in the loop in this turn, -1 when not watched.
+  var place = -1
+  /// When a byte last went either way, µs.
+  private(set) var lastProgress: UInt64 = 0
+  private let input: UnsafeMutableBufferPointer<UInt8>
+  private let output: UnsafeMutableBufferPointer<UInt8>
+  private var received = 0
+  private var sent = 0
+  private var toSend = 0
+
+  init() {
+    let byteCount = ControlLimits.headerByteCount + ControlLimits.payloadByteCount
+    input = .allocate(capacity: byteCount)
+    output = .allocate(capacity: byteCount)
+  }
+
+  var isOpen: Bool { descriptor >= 0 }
+  var isAnswering: Bool { toSend > 0 }
+
+  func deallocate() {
+    input.deallocate()
+    output.deallocate()
+  }
+
+  mutating func open(_ descriptor: Int32, now: UInt64) {
+    self.descriptor = descriptor
+    lastProgress = now
+    received = 0
+    sent = 0
+    toSend = 0
+    place = -1
+  }
+
+  mutating func close() {
+    if descriptor >= 0 { _ = clinux_close(descriptor) }
+    descriptor = -1
+  }
+
+  mutating func serve(
+    _ readiness: Readiness, now: UInt64, answer: (Span<UInt8>, inout ByteWriter) -> Void
+  ) {
+    if isAnswering {
+      if readiness.isWritable || readiness.isLost { send(now: now) }
+    } else if readiness.isReadable || readiness.isLost {
+      receive(now: now)
+      if isOpen, let end = messageEnd { reply(end, now: now, answer: answer) }
+    }
+    let isIdle = received == 0 && !isAnswering
+    if isOpen, !isIdle, now &- lastProgress >= ControlLimits.stallMicroseconds { close() }
+  }
+
+  /// Where the message ends, once it is whole.
+  private var messageEnd: Int? {
+    guard received >= ControlLimits.headerByteCount else { return nil }
+    let end = ControlLimits.headerByteCount + length
+    return received >= end ? end : nil
+  }
+
+  private var length: Int {
+    Int(input[0]) << 24 | Int(input[1]) << 16 | Int(input[2]) << 8 | Int(input[3])
+  }
+
+  private mutating func receive(now: UInt64) {
+    // Only as far as this message goes: the next one stays in the kernel until this is answered.
+    let header = ControlLimits.headerByteCount
+    while true {
+      let wanted = received < header ? header : header + length
+      if wanted == received { return }
+      let n = clinux_read(descriptor, input.baseAddress.map { $0 + received }, wanted - received)
+      if n == -Int(clinux_error_again()) { return }
+      guard n > 0 else { return close() }
+      received += n
+      lastProgress = now
+      guard received >= header else { continue }
+      guard length >= 1, length <= ControlLimits.payloadByteCount else { return close() }
+    }
+  }
+
+  private mutating func reply(
+    _ end: Int, now: UInt64, answer: (Span<UInt8>, inout ByteWriter) -> Void
+  ) {
+    let header = ControlLimits.headerByteCount
+    var writer = ByteWriter(UnsafeMutableBufferPointer(rebasing: output[header...]))
+    let request = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(input)[header..<end])
+    answer(request.span, &writer)
+    guard writer.count > 0, !writer.overflowed else { return close() }
+    for i in 0..<header {
+      output[i] = UInt8(truncatingIfNeeded: writer.count >> (8 * (header - 1 - i)))
+    }
+    received = 0
+    sent = 0
+    toSend = header + writer.count
+    send(now: now)
+  }
+
+  private mutating func send(now: UInt64) {
+    while sent < toSend {
+      let n = clinux_send(descriptor, output.baseAddress.map { $0 + sent }, toSend - sent)
+      if n == -Int(clinux_error_again()) { return }
+      guard n > 0 else { return close() }
+      sent += n
+      lastProgress = now
+    }
+    sent = 0
+    toSend = 0
+  }
+}
