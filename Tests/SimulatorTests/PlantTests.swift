@@ -8,8 +8,10 @@ import Testing
 let plantHours: [PlantHour] = {
   let file = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../Sources/tally-sim/PlantData/gas-turbine-2014.csv")
-  let text = try! String(contentsOf: file, encoding: .utf8)
-  return try! PlantTable.hours(text)
+  guard let text = try? String(contentsOf: file, encoding: .utf8),
+    let hours = try? PlantTable.hours(text)
+  else { fatalError("no plant data at \(file.path)") }
+  return hours
 }()
 
 let plant = Plant(hours: plantHours, seed: 1)
