@@ -1,0 +1,104 @@
+import HAL
+import Metering
+
+/// A document that readings depend on, with its bytes.
+///
+///     [4, idx, boot, mono, utc, tq, kind, name, sha256, body / null, ? ext]
+///
+///     kind    see `Kind`
+///     name    path or label of the document, without personal data
+///     sha256  of the whole document
+///     body    the document; null if it is over 3,900 bytes and stands in the part entries before
+///     ext     4: number of the part, from 0 (kind 8 only)
+///
+/// A document over 3,900 bytes is written as parts, kind 8, with the same name and the hash of the
+/// whole, numbered from 0, and then the entry itself with body null. Other entries may stand between.
+public struct ConfigEntry: Equatable, Sendable {
+  /// What every entry begins with.
+  public var head: EntryHead
+  /// What the document is, as encoded.
+  public var kindCode: UInt64
+  /// Name, a text of the entry.
+  public var name: Range<Int>
+  /// Hash of the whole document.
+  public var sha256: Digest
+  /// The document, or this part of it; `nil` when it stands in part entries.
+  public var body: Range<Int>?
+  /// Further fields.
+  public var ext: EntryExtension
+
+  /// What a document is.
+  public enum Kind: UInt8, Sendable {
+    case enrolment = 1
+    case site = 2
+    case profile = 3
+    case channel = 4
+    case plan = 5
+    case software = 6
+    case document = 7
+    /// A piece of a document of another kind.
+    case part = 8
+  }
+
+  /// The kind; `nil` for a number that this version does not know.
+  public var kind: Kind? { kindCode > 255 ? nil : Kind(rawValue: low8(kindCode)) }
+
+  /// Number of the part, from 0; `nil` for an entry that is no part.
+  public func part(in entry: Span<UInt8>) -> UInt64? { ext.unsigned(4, in: entry) }
+
+  static func read(
+    _ head: EntryHead, _ reader: inout CBORReader, hasExtension: Bool
+  ) throws(CBORError) -> ConfigEntry {
+    let kind = try reader.unsigned()
+    let name = try reader.text()
+    let sha256 = try reader.digest()
+    let body = try reader.byteStringOrNull()
+    let ext = try EntryExtension.read(&reader, present: hasExtension)
+    return ConfigEntry(
+      head: head, kindCode: kind, name: name, sha256: sha256, body: body, ext: ext)
+  }
+
+  /// Writes a config entry; `body` `nil` when parts were written before it.
+  public static func write(
+    head: EntryHead, kind: Kind, name: Span<UInt8>, sha256: Digest,
+    body: UnsafeBufferPointer<UInt8>?, to writer: inout ByteWriter
+  ) {
+    head.write(.config, elements: 4, to: &writer)
+    writeFields(kind, name, sha256, body, to: &writer)
+  }
+
+  /// Writes one part of a long document.
+  public static func writePart(
+    head: EntryHead, name: Span<UInt8>, sha256: Digest, body: UnsafeBufferPointer<UInt8>,
+    number: UInt32, to writer: inout ByteWriter
+  ) {
+    head.write(.config, elements: 5, to: &writer)
+    writeFields(.part, name, sha256, body, to: &writer)
+    writer.cbor(mapOf: 1)
+    writer.cbor(4)
+    writer.cbor(wide(number))
+  }
+
+  /// How many part entries a document of `byteCount` bytes needs: 0 if it fits one entry.
+  public static func partCount(byteCount: Int) -> Int {
+    guard byteCount > EntryType.bodyLimit else { return 0 }
+    return (byteCount &+ EntryType.bodyLimit &- 1) / EntryType.bodyLimit
+  }
+
+  /// The bytes of the document that part `number` carries.
+  public static func partRange(_ number: Int, byteCount: Int) -> Range<Int> {
+    let start = number &* EntryType.bodyLimit
+    let end = start &+ EntryType.bodyLimit
+    return start..<(end < byteCount ? end : byteCount)
+  }
+
+  private static func writeFields(
+    _ kind: Kind, _ name: Span<UInt8>, _ sha256: Digest, _ body: UnsafeBufferPointer<UInt8>?,
+    to writer: inout ByteWriter
+  ) {
+    writer.append(kind.rawValue)
+    writer.cbor(text: name)
+    writer.cbor(sha256)
+    if let body { writer.cbor(bytes: body) } else { writer.cborNull() }
+  }
+}

@@ -1,0 +1,144 @@
+import HAL
+import Metering
+
+/// Something that happened, and that explains readings or their absence.
+///
+///     [5, idx, boot, mono, utc, tq, code, [* argument], ? ext]
+public struct EventEntry: Equatable, Sendable {
+  /// What every entry begins with.
+  public var head: EntryHead
+  /// What happened, as encoded.
+  public var eventCode: UInt64
+  /// The array of arguments in the entry, with its head.
+  public var arguments: Range<Int>
+  /// Further fields.
+  public var ext: EntryExtension
+
+  /// What happened; the arguments in brackets.
+  public enum Code: UInt8, Sendable {
+    /// A device stopped answering [channel …].
+    case deviceSilent = 1
+    /// It answers again [channel …].
+    case deviceAnswers = 2
+    /// A port is gone [port].
+    case portLost = 3
+    /// It is back [port].
+    case portReturned = 4
+    /// The mirror cannot be reached.
+    case linkDown = 5
+    /// It can again.
+    case linkUp = 6
+    /// Slots were not attempted [channel, first slot, last slot, reason].
+    case shed = 7
+    /// The clock was set [old utc, new utc], µs.
+    case clockStepped = 8
+    /// Storage works, but not as it should [what].
+    case storageDegraded = 9
+    /// Entries were lost before they could be kept [count].
+    case backlogOverflow = 10
+  }
+
+  /// Why slots were not attempted.
+  public enum ShedReason: UInt8, Sendable {
+    /// The device did not answer, and is asked less often.
+    case backOff = 1
+    /// The line was busy until the slot had passed.
+    case lineBusy = 2
+    /// The port was gone.
+    case portLost = 3
+    /// The agent was not running.
+    case agentStopped = 4
+    /// The entry ring was full.
+    case ringFull = 5
+    /// The agent was told to stop.
+    case stopping = 6
+  }
+
+  /// Slots that were not attempted.
+  public struct Shed: Equatable, Sendable, BitwiseCopyable {
+    /// Index of the channel's config entry.
+    public var channel: UInt64
+    /// First slot.
+    public var firstSlot: UInt64
+    /// Last slot, not below the first.
+    public var lastSlot: UInt64
+    /// Why, as encoded.
+    public var reasonCode: UInt64
+
+    /// Takes the fields.
+    public init(channel: UInt64, firstSlot: UInt64, lastSlot: UInt64, reason: ShedReason) {
+      self.channel = channel
+      self.firstSlot = firstSlot
+      self.lastSlot = lastSlot
+      self.reasonCode = wide(reason.rawValue)
+    }
+  }
+
+  /// What happened; `nil` for a number that this version does not know.
+  public var code: Code? { eventCode > 255 ? nil : Code(rawValue: low8(eventCode)) }
+
+  /// How many arguments there are.
+  public func argumentCount(in entry: Span<UInt8>) -> Int {
+    var reader = CBORReader(entry, at: arguments.lowerBound)
+    return (try? reader.array()) ?? 0
+  }
+
+  /// The unsigned argument at `index`; `nil` if there is none, or something else.
+  public func argument(_ index: Int, in entry: Span<UInt8>) -> UInt64? {
+    guard arguments.upperBound <= entry.count else { return nil }
+    var reader = CBORReader(entry, at: arguments.lowerBound)
+    guard let count = try? reader.array(), index >= 0, index < count else { return nil }
+    var left = index
+    while left > 0 {
+      guard (try? reader.skip()) != nil else { return nil }
+      left &-= 1
+    }
+    return try? reader.unsigned()
+  }
+
+  /// The slots of a shed event; `nil` for other events, and if the last slot is below the first.
+  public func shed(in entry: Span<UInt8>) -> Shed? {
+    guard code == .shed, let channel = argument(0, in: entry), let first = argument(1, in: entry),
+      let last = argument(2, in: entry), let reason = argument(3, in: entry), first <= last
+    else { return nil }
+    var shed = Shed(channel: channel, firstSlot: first, lastSlot: last, reason: .backOff)
+    shed.reasonCode = reason
+    return shed
+  }
+
+  static func read(
+    _ head: EntryHead, _ reader: inout CBORReader, hasExtension: Bool
+  ) throws(CBORError) -> EventEntry {
+    let code = try reader.unsigned()
+    guard reader.nextMajorType == 4 else { throw .unexpectedType }
+    let arguments = try reader.skip()
+    let ext = try EntryExtension.read(&reader, present: hasExtension)
+    return EventEntry(head: head, eventCode: code, arguments: arguments, ext: ext)
+  }
+
+  /// Starts an event whose `argumentCount` arguments the caller writes next (`writer.cbor(…)`).
+  public static func begin(
+    head: EntryHead, code: Code, argumentCount: Int, to writer: inout ByteWriter
+  ) {
+    head.write(.event, elements: 2, to: &writer)
+    writer.append(code.rawValue)
+    writer.cbor(arrayOf: argumentCount)
+  }
+
+  /// Writes an event with numbers as arguments.
+  public static func write(
+    head: EntryHead, code: Code, arguments: Span<UInt64>, to writer: inout ByteWriter
+  ) {
+    begin(head: head, code: code, argumentCount: arguments.count, to: &writer)
+    for i in 0..<arguments.count { writer.cbor(arguments[i]) }
+  }
+
+  /// Writes that slots were not attempted.
+  public static func write(head: EntryHead, _ shed: Shed, to writer: inout ByteWriter) {
+    begin(head: head, code: .shed, argumentCount: 4, to: &writer)
+    writer.cbor(shed.channel)
+    writer.cbor(shed.firstSlot)
+    writer.cbor(shed.lastSlot)
+    writer.cbor(shed.reasonCode)
+  }
+}
