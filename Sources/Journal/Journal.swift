@@ -1,1 +1,210 @@
-// Journal
+import HAL
+import Metering
+import TransparencyLog
+
+/// The log on the medium: entries in the order of their index, in frames of one durable write each.
+///
+/// The rules that hold always:
+/// * `commit` returns only when the frame was read back from the medium and is equal byte for byte.
+/// * Where a write failed, nothing is ever written again: the frame goes to a fresh segment, once.
+/// * Nothing is signed (`recordSigned`) that is not committed, and no size smaller than before.
+///
+/// One thread owns a journal. Nothing allocates; the memory comes from outside.
+public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
+  /// What it was made with.
+  public let configuration: JournalConfiguration
+  /// The storage below; the owner also keeps the tiles of the tree in it.
+  public var storage: Storage
+
+  /// The frame that is being gathered: header, entries, padding.
+  let frame: UnsafeMutableBufferPointer<UInt8>
+  /// For reading, and for reading back.
+  let scratch: UnsafeMutableBufferPointer<UInt8>
+  /// The newest superblock with its notes.
+  let superblockPage: UnsafeMutableBufferPointer<UInt8>
+  /// The superblock that is being written.
+  let nextSuperblockPage: UnsafeMutableBufferPointer<UInt8>
+
+  /// The newest superblock that is durable.
+  public internal(set) var superblock: Superblock
+  /// Slot of `superblock`; the other one is written next.
+  var superblockSlot: UInt8 = 0
+  /// `recover` has succeeded.
+  var isRecovered = false
+
+  /// Entries that are durable; the index of the first staged one.
+  public internal(set) var committedSize: UInt64 = 0
+  /// Checksum of the last committed frame.
+  var lastChecksum: UInt32 = 0
+  /// Entries that wait for `commit`.
+  public internal(set) var stagedCount: UInt32 = 0
+  /// Bytes that wait for `commit`, length prefixes included.
+  public internal(set) var stagedByteCount = 0
+  /// Segments given up after a write error, since `recover`.
+  public internal(set) var abandonedSegmentCount: UInt32 = 0
+
+  /// The segment that frames are appended to, if there is one that takes more.
+  var tail: Tail?
+  /// Sequence of the next segment to make.
+  var nextSequence: UInt64 = 0
+  /// Where the last `visit` stopped.
+  var cursor: Cursor?
+  /// What `scratch` holds of which segment.
+  var window = Window()
+
+  /// The end of the log.
+  struct Tail {
+    var sequence: UInt64
+    var offset: Int
+    var byteCount: Int
+  }
+
+  /// A journal over `storage`, working in `memory`: at least `configuration.memoryByteCount` bytes,
+  /// aligned to 4,096, kept alive by the owner. Call `recover` before anything else.
+  public init(
+    storage: consuming Storage, configuration: JournalConfiguration,
+    memory: UnsafeMutableRawBufferPointer
+  ) {
+    precondition(
+      memory.count >= configuration.memoryByteCount
+        && UInt(bitPattern: memory.baseAddress) & 4095 == 0,
+      "the journal's memory is too small or not aligned")
+    let bytes = memory.bindMemory(to: UInt8.self)
+    let frameByteCount = configuration.frameByteCountMax
+    self.storage = storage
+    self.configuration = configuration
+    frame = bytes.slice(0..<frameByteCount)
+    scratch = bytes.slice(frameByteCount..<(2 &* frameByteCount))
+    let rest = 2 &* frameByteCount
+    superblockPage = bytes.slice(rest..<(rest &+ blockByteCount))
+    nextSuperblockPage = bytes.slice((rest &+ blockByteCount)..<(rest &+ 2 &* blockByteCount))
+    superblock = Superblock(
+      generation: 0, epoch: configuration.epoch, originHash: configuration.originHash)
+    superblockPage.clear(0..<blockByteCount)
+    nextSuperblockPage.clear(0..<blockByteCount)
+  }
+
+  // MARK: Appending
+
+  /// Puts an entry of 1 to 65,535 bytes into the next frame; its index is `committedSize` +
+  /// `stagedCount` before the call. `false` if it does not fit: commit, then stage it again.
+  public mutating func stage(_ entry: Span<UInt8>) -> Bool {
+    precondition(isRecovered, "recover first")
+    precondition(entry.count > 0 && entry.count <= 0xffff, "an entry is 1 to 65,535 bytes")
+    let offset = FrameHeader.byteCount &+ stagedByteCount
+    guard entry.count &+ 2 <= frame.count &- offset else { return false }
+    frame[offset] = UInt8(truncatingIfNeeded: entry.count &>> 8)
+    frame[offset &+ 1] = UInt8(truncatingIfNeeded: entry.count)
+    var i = 0
+    while i < entry.count {
+      frame[offset &+ 2 &+ i] = entry[i]
+      i &+= 1
+    }
+    stagedByteCount &+= entry.count &+ 2
+    stagedCount &+= 1
+    return true
+  }
+
+  /// Forgets the staged entries; for an agent that gives up after `commit` failed.
+  public mutating func discardStaged() {
+    stagedCount = 0
+    stagedByteCount = 0
+  }
+
+  /// Makes the staged entries durable in one frame, reads them back and compares them.
+  ///
+  /// - Throws: `unwritable` after two failures in two segments, `exhausted`. The entries are still
+  ///   staged then, and a further call tries a further segment.
+  public mutating func commit() throws(JournalError) {
+    precondition(isRecovered, "recover first")
+    guard stagedCount > 0 else { return }
+    let used = FrameHeader.byteCount &+ stagedByteCount
+    let frameByteCount = roundedToBlocks(used)
+    frame.clear(used..<frameByteCount)
+    if try writeFrame(frameByteCount) == nil { return }
+    abandonTail()
+    if let failure = try writeFrame(frameByteCount) {
+      abandonTail()
+      throw .unwritable(failure.object, offset: failure.offset, failure.error)
+    }
+  }
+
+  /// What went wrong with a write, and where.
+  struct WriteFailure {
+    var object: StorageObject
+    var offset: Int
+    var error: StorageError?
+  }
+
+  /// Appends the frame to the tail, or to a fresh segment if it does not fit there.
+  private mutating func writeFrame(_ frameByteCount: Int) throws(JournalError) -> WriteFailure? {
+    if let tail, tail.byteCount &- tail.offset < frameByteCount { self.tail = nil }
+    if tail == nil, let failure = try openSegment() { return failure }
+    guard var tail else { return nil }
+    let payload = FrameHeader.byteCount..<(FrameHeader.byteCount &+ stagedByteCount)
+    let header = FrameHeader(
+      epoch: configuration.epoch, sequence: low32(tail.sequence), firstIndex: committedSize,
+      count: stagedCount, payloadByteCount: UInt32(truncatingIfNeeded: stagedByteCount),
+      previousChecksum: lastChecksum,
+      payloadChecksum: CRC32C.checksum(frame.span.extracting(payload)))
+    let checksum = header.write(into: frame)
+    if let failure = writeAndReadBack(
+      .segment(sequence: tail.sequence), at: tail.offset, frame.slice(0..<frameByteCount))
+    {
+      return failure
+    }
+    tail.offset &+= frameByteCount
+    self.tail = tail
+    lastChecksum = checksum
+    committedSize &+= wide(stagedCount)
+    discardStaged()
+    return nil
+  }
+
+  /// Makes the next segment and its header.
+  private mutating func openSegment() throws(JournalError) -> WriteFailure? {
+    guard nextSequence <= wide(UInt32.max) else { throw .exhausted }
+    let sequence = nextSequence
+    let object = StorageObject.segment(sequence: sequence)
+    // The number is used up even if the attempt fails: what it left behind is not touched again.
+    nextSequence &+= 1
+    do throws(StorageError) {
+      try storage.create(object, byteCount: configuration.segmentByteCount)
+    } catch {
+      return WriteFailure(object: object, offset: 0, error: error)
+    }
+    let page = nextSuperblockPage
+    page.clear(0..<blockByteCount)
+    SegmentHeader(
+      epoch: configuration.epoch, sequence: low32(sequence), firstIndex: committedSize,
+      previousChecksum: lastChecksum
+    ).write(into: page)
+    if let failure = writeAndReadBack(object, at: 0, page) { return failure }
+    tail = Tail(
+      sequence: sequence, offset: blockByteCount, byteCount: configuration.segmentByteCount)
+    return nil
+  }
+
+  /// Nothing is written to the tail any more.
+  private mutating func abandonTail() {
+    if tail != nil { abandonedSegmentCount &+= 1 }
+    tail = nil
+  }
+
+  /// Writes, reads the medium and compares. `bytes` is at most as long as `scratch`.
+  mutating func writeAndReadBack(
+    _ object: StorageObject, at offset: Int, _ bytes: UnsafeMutableBufferPointer<UInt8>
+  ) -> WriteFailure? {
+    let copy = scratch.slice(0..<bytes.count)
+    window = Window()
+    do throws(StorageError) {
+      try storage.write(
+        object, at: offset, from: UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(bytes)))
+      try storage.read(object, at: offset, into: UnsafeMutableRawBufferPointer(copy))
+    } catch {
+      return WriteFailure(object: object, offset: offset, error: error)
+    }
+    return isEqual(bytes.span, copy.span)
+      ? nil : WriteFailure(object: object, offset: offset, error: nil)
+  }
+}

@@ -1,0 +1,59 @@
+import HAL
+import Journal
+import TransparencyLog
+
+/// A journal with its memory, for tests.
+final class Fixture<Storage: BlockStorage & ~Copyable> {
+  var journal: Journal<Storage>
+  private let memory: UnsafeMutableRawBufferPointer
+
+  init(_ storage: consuming Storage, _ configuration: JournalConfiguration = .small) {
+    memory = .allocate(byteCount: configuration.memoryByteCount, alignment: 4096)
+    memory.initializeMemory(as: UInt8.self, repeating: 0xa5)
+    journal = Journal(storage: storage, configuration: configuration, memory: memory)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// Recovers, collecting the entries.
+  func recover() throws(JournalError) -> (decision: RecoveryCase, entries: [[UInt8]]) {
+    var entries: [[UInt8]] = []
+    let decision = try journal.recover { index, entry in
+      precondition(index == UInt64(entries.count), "entries come in order")
+      entries.append(array(entry))
+    }
+    return (decision, entries)
+  }
+
+  /// Entries of a range.
+  func read(_ range: Range<UInt64>) throws(JournalError) -> [[UInt8]] {
+    var entries: [[UInt8]] = []
+    try journal.visit(range) { index, entry in
+      precondition(index == range.lowerBound + UInt64(entries.count), "entries come in order")
+      entries.append(array(entry))
+    }
+    return entries
+  }
+
+  func append(_ entry: [UInt8]) throws(JournalError) {
+    precondition(journal.stage(entry.span), "the entry fits")
+    try journal.commit()
+  }
+}
+
+extension JournalConfiguration {
+  /// Segments of 16 KiB with frames of at most 12 KiB.
+  static var small: JournalConfiguration {
+    JournalConfiguration(epoch: 1, originHash: testOrigin, segmentByteCount: 16 << 10)
+  }
+}
+
+let testOrigin = Digest(bytes: InlineArray(repeating: 0x4f))
+
+func array(_ span: Span<UInt8>) -> [UInt8] { (0..<span.count).map { span[$0] } }
+func array(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] { [UInt8](bytes) }
+
+/// The entry at `index`: recognisable, of varied length.
+func sampleEntry(_ index: Int, byteCount: Int) -> [UInt8] {
+  (0..<byteCount).map { UInt8(truncatingIfNeeded: index &* 31 &+ $0 &* 7 &+ ($0 >> 8)) }
+}

@@ -1,0 +1,63 @@
+import HAL
+import Journal
+import Testing
+import TransparencyLog
+
+@Suite struct JournalFormatTests {
+  private func hex(_ text: String) -> [UInt8] {
+    let digits = text.compactMap { $0.hexDigitValue }
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+  }
+
+  @Test func `a log of one entry has the bytes of the documented examples`() throws {
+    let disk = MemoryDisk()
+    let fixture = Fixture(MemoryBlockStorage(disk: disk))
+    _ = try fixture.recover()
+    try fixture.append([0x68, 0x69])
+    let segment = disk.bytes("segment.0")
+    #expect(segment.count == 16384)
+    #expect(
+      Array(segment[..<32])
+        == hex("54534a53 01000000 01000000 00000000 0000000000000000 00000000 7a7ba97f"))
+    #expect(segment[32..<4096].allSatisfy { $0 == 0 })
+    let frame = hex(
+      "54534a46 01000000 01000000 00000000 0000000000000000 01000000 04000000 00000000 dab7f403"
+        + "9acf3400 0002 6869")
+    #expect(Array(segment[4096..<(4096 + frame.count)]) == frame)
+    #expect(segment[(4096 + frame.count)...].allSatisfy { $0 == 0 })
+  }
+
+  @Test func `every byte of a superblock counts`() throws {
+    let disk = MemoryDisk()
+    let fixture = Fixture(MemoryBlockStorage(disk: disk))
+    _ = try fixture.recover()
+    _ = try fixture.journal.recordBoot()
+    let page = disk.bytes("super.0")
+    #expect(page.count == 4096)
+    #expect(Superblock(page.span)?.bootCounter == 1)
+    #expect(Superblock(page.span)?.originHash == testOrigin)
+    for i in page.indices {
+      var damaged = page
+      damaged[i] ^= 1
+      #expect(Superblock(damaged.span) == nil)
+    }
+  }
+
+  @Test func `every byte of the used part of headers counts and padding does not`() throws {
+    let disk = MemoryDisk()
+    let fixture = Fixture(MemoryBlockStorage(disk: disk))
+    _ = try fixture.recover()
+    try fixture.append([1, 2, 3])
+    let segment = disk.bytes("segment.0")
+    for i in 0..<SegmentHeader.byteCount {
+      var page = Array(segment[..<4096])
+      page[i] ^= 0x40
+      #expect(SegmentHeader(page.span) == nil)
+    }
+    for i in 0..<FrameHeader.byteCount {
+      var page = Array(segment[4096..<8192])
+      page[i] ^= 0x40
+      #expect(FrameHeader(page.span) == nil)
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import HAL
+
+/// A medium in memory that fails and loses power where a test says so.
+///
+/// Operations are counted from 1. One that is to fail does so once; after a power cut every operation
+/// fails until `restorePower`.
+final class MemoryDisk {
+  /// How an operation fails.
+  enum Fault: CaseIterable {
+    /// Nothing is done.
+    case refused
+    /// All is done, and an error is reported nevertheless.
+    case doneButReported
+    /// The first half of a write is done.
+    case half
+    /// No error, but a write changes a byte on its way; reads return a changed byte.
+    case silent
+  }
+  /// Which 512-byte sectors of the write that the power cut hits reach the medium.
+  enum Tear: Equatable {
+    case first(Int)
+    case last(Int)
+  }
+
+  private(set) var objects: [String: [UInt8]] = [:]
+  private(set) var operationCount = 0
+  /// Operation numbers and how they fail.
+  var faults: [Int: Fault] = [:]
+  /// The operation during which the power goes.
+  var cut: (operation: Int, tear: Tear)?
+  private var isDead = false
+  /// The number of sectors of each operation that wrote; for enumerating tears.
+  private(set) var sectorCounts: [Int: Int] = [:]
+
+  func restorePower() {
+    isDead = false
+    cut = nil
+    faults = [:]
+  }
+
+  func bytes(_ name: String) -> [UInt8] { objects[name] ?? [] }
+  func replace(_ name: String, with bytes: [UInt8]?) { objects[name] = bytes }
+
+  /// Counts the operation and decides about it.
+  func begin(sectors: Int = 0) throws(StorageError) -> Fault? {
+    guard !isDead else { throw .io }
+    operationCount += 1
+    if sectors > 0 { sectorCounts[operationCount] = sectors }
+    if let cut, cut.operation == operationCount { isDead = true }
+    return faults[operationCount]
+  }
+
+  var hasJustDied: Bool { isDead }
+}
+
+struct MemoryBlockStorage: BlockStorage {
+  let disk: MemoryDisk
+
+  static func name(_ object: StorageObject) -> String {
+    switch object {
+    case .superblock(let slot): "super.\(slot)"
+    case .segment(let sequence): "segment.\(sequence)"
+    case .tile(let level, let index): "tile.\(level).\(index)"
+    }
+  }
+
+  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
+    if try disk.begin() != nil || disk.hasJustDied { throw .io }
+    return disk.objects[Self.name(object)]?.count
+  }
+
+  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
+    if try disk.begin() != nil || disk.hasJustDied { throw .io }
+    let sequences = disk.objects.keys.compactMap { name in
+      name.hasPrefix("segment.") ? UInt64(name.dropFirst(8)) : nil
+    }
+    guard let low = sequences.min(), let high = sequences.max() else { return nil }
+    return low...high
+  }
+
+  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
+    try whole(object, [UInt8](repeating: 0, count: byteCount))
+  }
+
+  mutating func publish(
+    _ object: StorageObject, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    try whole(object, [UInt8](buffer))
+  }
+
+  /// An object that appears whole or not at all; at a power cut with any sector written, whole.
+  private mutating func whole(_ object: StorageObject, _ bytes: [UInt8]) throws(StorageError) {
+    let fault = try disk.begin(sectors: 1)
+    if disk.hasJustDied {
+      if disk.cut?.tear == .first(1) { disk.replace(Self.name(object), with: bytes) }
+      throw .io
+    }
+    switch fault {
+    case nil: disk.replace(Self.name(object), with: bytes)
+    case .refused, .half: throw .full
+    case .doneButReported:
+      disk.replace(Self.name(object), with: bytes)
+      throw .io
+    case .silent:
+      var bytes = bytes
+      bytes[bytes.count / 3] ^= 0x10
+      disk.replace(Self.name(object), with: bytes)
+    }
+  }
+
+  mutating func remove(_ object: StorageObject) throws(StorageError) {
+    if try disk.begin() != nil || disk.hasJustDied { throw .io }
+    disk.replace(Self.name(object), with: nil)
+  }
+
+  mutating func read(
+    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(StorageError) {
+    precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
+    precondition(UInt(bitPattern: buffer.baseAddress) % 4096 == 0, "not aligned")
+    let fault = try disk.begin()
+    if disk.hasJustDied { throw .io }
+    guard let bytes = disk.objects[Self.name(object)] else { throw .notFound }
+    guard offset + buffer.count <= bytes.count else { throw .short }
+    buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
+    switch fault {
+    case nil: break
+    case .silent: buffer[buffer.count / 3] ^= 0x04
+    default: throw .io
+    }
+  }
+
+  mutating func write(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
+    let fault = try disk.begin(sectors: buffer.count / 512)
+    let name = Self.name(object)
+    guard var bytes = disk.objects[name] else { throw .notFound }
+    guard offset + buffer.count <= bytes.count else { throw .short }
+    var landed = 0..<buffer.count
+    if disk.hasJustDied, let tear = disk.cut?.tear {
+      switch tear {
+      case .first(let sectors): landed = 0..<min(sectors * 512, buffer.count)
+      case .last(let sectors): landed = max(0, buffer.count - sectors * 512)..<buffer.count
+      }
+    }
+    if fault == .refused { throw .io }
+    if fault == .half { landed = 0..<(buffer.count / 1024 * 512) }
+    for i in landed { bytes[offset + i] = buffer[i] }
+    if fault == .silent { bytes[offset + buffer.count / 3] ^= 0x20 }
+    disk.replace(name, with: bytes)
+    if disk.hasJustDied || fault == .half || fault == .doneButReported { throw .io }
+  }
+}
