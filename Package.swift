@@ -121,6 +121,7 @@ let package = Package(
 
     // MARK: tests
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .target(name: "CSerialOnTerminal", path: "Tests/CSerialOnTerminal"),
     .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
     .testTarget(
       name: "MeterProtocolsTests", dependencies: ["Metering", "HAL", "MeterProtocols"],
@@ -152,8 +153,10 @@ let package = Package(
       name: "SimulatorTests",
       dependencies: ["Metering", "HAL", "MeterProtocols", "Simulator"], swiftSettings: strict),
     .testTarget(
-      name: "HostHALTests", dependencies: ["Metering", "HAL", "HostHAL", "CLinux"],
-      swiftSettings: strict),
+      name: "HostHALTests",
+      dependencies: [
+        "Metering", "HAL", "HostHAL", "CLinux", "CAllocationCount", "CSerialOnTerminal",
+      ], swiftSettings: strict),
     .testTarget(
       name: "CatalogTests", dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog"],
       exclude: ["Captures"], swiftSettings: strict),

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +83,10 @@ static void become(const char *executable, char *const *arguments, char *const *
   int32_t in = fds[0] < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : fds[0];
   if (in < 0 || place(in, 0) < 0 || place(fds[1], 1) < 0 || place(fds[2], 2) < 0) return;
   if (directory && chdir(directory) < 0) return;
+  // Libraries open descriptors without close-on-exec. Kernels before 5.11 cannot, and then they leak.
+#ifdef SYS_close_range
+  syscall(SYS_close_range, 3u, ~0u, 4u);   // CLOSE_RANGE_CLOEXEC
+#endif
   execve(executable, arguments, environment ? environment : environ);
 }
 

@@ -18,6 +18,12 @@ public struct SpawnError: Error, Equatable, Sendable {
   /// The errno of exec.
   public var errno: Int32
 
+  /// Makes an error.
+  public init(executable: String, errno: Int32) {
+    self.executable = executable
+    self.errno = errno
+  }
+
   /// What happened.
   public var english: String { "cannot start \(executable): \(systemErrorText(errno))" }
   /// 发生了什么。

@@ -128,8 +128,8 @@ extension UARTConfiguration {
 
 /// What an open port lacks of what was asked, without being unusable.
 public struct SerialWarnings: Equatable, Sendable {
-  /// The driver dropped the parity bit silently (pseudo-terminals have none).
-  public var parityDropped = false
+  /// The driver silently dropped parity or 7 data bits (pseudo-terminals carry whole bytes only).
+  public var formatDropped = false
   /// The driver cannot drive RS-485 direction: the adapter must do it by itself.
   public var rs485Missing = false
 

@@ -84,10 +84,11 @@ public struct SerialPort: UART, ~Copyable {
     }
     guard set >= 0 else { throw SerialError(-set, path) }
     var warnings = SerialWarnings()
-    warnings.parityDropped = line.parity != configuration.parity.rawValue
+    warnings.formatDropped = !line.hasFormat(of: configuration)
     warnings.rs485Missing = configuration.rs485 && clinux_line_rs485(file.number) < 0
-    guard line.baud_rate == configuration.baudRate, line.data_bits == configuration.dataBits
-    else { throw .refused(path: path, configuration: configuration) }
+    guard line.baud_rate == configuration.baudRate else {
+      throw .refused(path: path, configuration: configuration)
+    }
     _ = clinux_line_flush(file.number, CLINUX_FLUSH_BOTH)
     return Opened(port: nil, descriptor: file.release(), warnings: warnings)
   }
@@ -119,7 +120,7 @@ public struct SerialPort: UART, ~Copyable {
     var line = clinux_line()
     var warnings = SerialWarnings()
     if clinux_line_get(descriptor, &line) >= 0 {
-      warnings.parityDropped = line.parity != configuration.parity.rawValue
+      warnings.formatDropped = !line.hasFormat(of: configuration)
     }
     warnings.rs485Missing = configuration.rs485 && clinux_line_rs485(descriptor) < 0
     _ = sp_flush(port, SP_BUF_BOTH)
@@ -235,6 +236,10 @@ extension clinux_line {
     self.init(
       baud_rate: configuration.baudRate, data_bits: configuration.dataBits,
       parity: configuration.parity.rawValue, stop_bits: configuration.stopBits)
+  }
+
+  func hasFormat(of configuration: UARTConfiguration) -> Bool {
+    parity == configuration.parity.rawValue && data_bits == configuration.dataBits
   }
 }
 

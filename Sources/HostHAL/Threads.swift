@@ -86,6 +86,9 @@ public struct SignalSet: Equatable, Sendable {
   /// The bits of CLinux.
   var bits: UInt32
 
+  /// No signal.
+  public static let none = SignalSet(bits: 0)
+
   /// SIGTERM or SIGINT: end in good order.
   public var wantsEnd: Bool {
     bits & UInt32(CLINUX_SIGNAL_TERMINATE | CLINUX_SIGNAL_INTERRUPT) != 0
