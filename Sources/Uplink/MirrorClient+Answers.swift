@@ -1,0 +1,200 @@
+import HAL
+import Metering
+import TransparencyLog
+
+extension MirrorClient {
+  /// Takes the answer to the request given last.
+  ///
+  /// `now` is monotonic µs, `utc` µs since 1970 with its `quality`. What is returned is to be acted on
+  /// in order. Traps when no request is under way.
+  public mutating func receive<Verifier: SignatureVerifier, Random: EntropySource & ~Copyable>(
+    _ response: UplinkResponse, now: UInt64, utc: UInt64, quality: ClockQuality,
+    verifier: Verifier, randomness: inout Random
+  ) -> [MirrorEvent] {
+    precondition(awaiting, "no request is under way")
+    awaiting = false
+    notBefore = 0
+    var events: [MirrorEvent] = []
+    noteLink(response.status != 0, &events)
+    guard let target else { return events }
+    let (answer, place) = classify(response, target)
+    if let place { ticket = place.ticket }
+    switch Decision.table(stage, answer) {
+    case .sendEntries:
+      backOff.reset()
+      pendingSize = target.size
+      stage = .entries
+      clearAlarm()
+    case .askFromSize:
+      pendingSize = place?.pending ?? 0
+      staleAnswers += 1
+      if staleAnswers > 3 { pause(now, &randomness) }
+    case .takeNewest:
+      begin()
+      pendingSize = place?.pending ?? 0
+    case .continueFromThere: continueEntries(place, target, now, &randomness, &events)
+    case .changeEnd: changeEnd(place, target, now, &randomness, &events)
+    case .verify:
+      let clock = TrustedClock(utc: utc, quality: quality)
+      check(response, target, clock, verifier, now, &randomness, &events)
+    case .waitThenProbe:
+      if response.status == 500, !sentWasWhole { prefixRefusals += 1 }
+      stage = .probe
+      pause(now, &randomness)
+    case .startOver:
+      if acknowledgedSize > 0 { noteLoss(next: 0, &events) }
+      begin()
+      pendingSize = 0
+      start = 0
+      pauseIfRepeated(now, &randomness)
+    case .offerAgain:
+      if offeredAgain {
+        stop(.entriesRefused, &events)
+      } else {
+        offeredAgain = true
+        stage = .checkpoint
+      }
+    case .sendLess:
+      if packagesSent <= 1 { pause(now, &randomness) }
+      packageLimit = packagesSent > 1 ? packagesSent / 2 : 1
+    case .wait: pause(now, &randomness)
+    case .alarmAndRetry(let alarm):
+      raise(alarm, &events)
+      stage = .checkpoint
+      notBefore = now &+ 900_000_000
+    case .alarmAndWait(let alarm):
+      raise(alarm, &events)
+      pause(now, &randomness)
+    case .stop(let alarm): stop(alarm, &events)
+    }
+    return events
+  }
+
+  /// Puts an answer into the one class that it belongs to.
+  private func classify(
+    _ response: UplinkResponse, _ target: SignedNote
+  ) -> (Answer, MirrorPlace?) {
+    switch response.status {
+    case 0: return (.network, nil)
+    case 200: return (.accepted, nil)
+    case 202 where stage != .checkpoint, 409 where stage != .checkpoint:
+      guard response.hasType(UplinkResponse.placeType),
+        let place = MirrorPlace.parse(response.body)
+      else { return (.unreadable, nil) }
+      if place.pending > newestSignedSize { return (.sizeBeyond, nil) }
+      return (place.pending == target.size ? .progress : .otherEnd, place)
+    case 409:
+      guard response.hasType(UplinkResponse.sizeType) else { return (.refused, nil) }
+      guard let size = MirrorPlace.size(response.body) else { return (.unreadable, nil) }
+      let place = MirrorPlace(pending: size, next: 0, ticket: [])
+      if size > newestSignedSize { return (.sizeBeyond, nil) }
+      return (size <= target.size ? .sizeBehind : .sizeAhead, place)
+    case 400: return (.badRequest, nil)
+    case 403: return (.forbidden, nil)
+    case 404: return (.notFound, nil)
+    case 413: return (.tooLarge, nil)
+    case 422: return (.refused, nil)
+    case 500: return (.serverError, nil)
+    case 429, 501...599: return (.busy, nil)
+    default: return (.unreadable, nil)
+    }
+  }
+
+  /// The mirror works towards our end, or signed for what it has.
+  private mutating func continueEntries<Random: EntropySource & ~Copyable>(
+    _ place: MirrorPlace?, _ target: SignedNote, _ now: UInt64, _ randomness: inout Random,
+    _ events: inout [MirrorEvent]
+  ) {
+    guard let place else {
+      // 200 to a probe: the mirror stands exactly at what it acknowledged.
+      stage = .entries
+      start = acknowledgedSize
+      return
+    }
+    moveTo(place.next, target, now, &randomness, &events)
+    stage = .entries
+  }
+
+  /// The mirror works towards another end: that of the newest checkpoint if it is that one, else the
+  /// newest is offered with the mirror's as its predecessor.
+  private mutating func changeEnd<Random: EntropySource & ~Copyable>(
+    _ place: MirrorPlace?, _ target: SignedNote, _ now: UInt64, _ randomness: inout Random,
+    _ events: inout [MirrorEvent]
+  ) {
+    guard let place else { return }
+    if place.pending == target.size {
+      moveTo(place.next, target, now, &randomness, &events)
+      stage = .entries
+      return
+    }
+    guard let newest else { return }
+    self.target = newest
+    moveTo(place.next, newest, now, &randomness, &events)
+    pendingSize = place.pending
+    if place.pending == newest.size {
+      stage = .entries
+    } else {
+      stage = .checkpoint
+      ticket = []
+    }
+  }
+
+  /// Continues at `next`; waits when three answers brought nothing new.
+  private mutating func moveTo<Random: EntropySource & ~Copyable>(
+    _ next: UInt64, _ target: SignedNote, _ now: UInt64, _ randomness: inout Random,
+    _ events: inout [MirrorEvent]
+  ) {
+    if next < acknowledgedSize { noteLoss(next: next, &events) }
+    let before = start
+    start = next < target.size ? next : target.size
+    if start > before {
+      answersWithoutGrowth = 0
+      prefixRefusals = 0
+      backOff.reset()
+    } else {
+      pauseIfRepeated(now, &randomness)
+    }
+  }
+
+  private mutating func pauseIfRepeated<Random: EntropySource & ~Copyable>(
+    _ now: UInt64, _ randomness: inout Random
+  ) {
+    answersWithoutGrowth += 1
+    if answersWithoutGrowth >= 3 { pause(now, &randomness) }
+  }
+
+  private mutating func noteLoss(next: UInt64, _ events: inout [MirrorEvent]) {
+    if next < keepFrom {
+      keepFrom = next
+      alarm = nil
+      raise(.lostData, &events)
+    }
+  }
+
+  mutating func pause<Random: EntropySource & ~Copyable>(
+    _ now: UInt64, _ randomness: inout Random
+  ) {
+    notBefore = now &+ backOff.next(&randomness)
+  }
+
+  private mutating func noteLink(_ up: Bool, _ events: inout [MirrorEvent]) {
+    if up != isLinkUp { events.append(up ? .linkUp : .linkDown) }
+    isLinkUp = up
+  }
+
+  mutating func raise(_ alarm: MirrorAlarm, _ events: inout [MirrorEvent]) {
+    if self.alarm != alarm { events.append(.alarm(alarm)) }
+    self.alarm = alarm
+  }
+
+  private mutating func stop(_ alarm: MirrorAlarm, _ events: inout [MirrorEvent]) {
+    raise(alarm, &events)
+    isStopped = true
+  }
+
+  /// Something worked: an alarm about the mirror's refusals holds no longer. Lost data stays an alarm
+  /// until it is acknowledged again.
+  private mutating func clearAlarm() {
+    if alarm != .lostData { alarm = nil }
+  }
+}

@@ -1,0 +1,143 @@
+import HAL
+import Metering
+import TransparencyLog
+
+/// Limits of the uplink.
+public struct MirrorConfiguration: Equatable, Sendable {
+  /// Packages of at most 256 entries in one request; C2SP tlog-mirror: SHOULD be at most 32.
+  public var packageLimit: Int
+  /// Bytes of one body after which no further package is begun. A single package may exceed it.
+  public var bodyByteLimit: Int
+  /// Bytes that a body may have when a mirror accepts no prefix (it answered 500 twice).
+  public var wholeBodyByteLimit: Int
+
+  /// 32 packages, 1.2 MB, 4 MB.
+  public init(
+    packageLimit: Int = 32, bodyByteLimit: Int = 1_200_000, wholeBodyByteLimit: Int = 4_000_000
+  ) {
+    precondition(packageLimit > 0 && bodyByteLimit > 0, "a limit of nothing sends nothing")
+    self.packageLimit = packageLimit
+    self.bodyByteLimit = bodyByteLimit
+    self.wholeBodyByteLimit = wholeBodyByteLimit
+  }
+}
+
+/// The client of one mirror (C2SP tlog-mirror), as a state machine without input or output of its own.
+///
+/// Its owner calls `noteSigned` when a checkpoint is durable, `nextRequest` until it gives one, performs
+/// it, and hands what came back to `receive`. At most one request is under way.
+///
+///     A  add-checkpoint (old → end)   the mirror now expects entries up to `end`
+///     B  add-entries from `start`     until the mirror signed for `end`
+///     C  check the signature          acknowledged = end; a newer checkpoint: A
+///
+/// Nothing is acknowledged but what the configured key signed, over this log's own text. Sizes that the
+/// mirror names are hints: they say where to continue and never what is true. All state but the
+/// acknowledged size may be lost; the mirror's answers restore it.
+public struct MirrorClient: Sendable {
+  /// A checkpoint of ours.
+  struct SignedNote: Equatable, Sendable {
+    var size: UInt64
+    var bytes: [UInt8]
+    /// The signed text within `bytes`.
+    var text: Range<Int>
+    var root: Digest
+    /// Seconds since 1970 when it was signed; 0 if not known.
+    var signedAt: UInt64
+  }
+
+  /// The log's name.
+  public let origin: KeyName
+  /// The key whose signature acknowledges.
+  public let mirrorKey: VerifierKey
+  /// Limits.
+  public let configuration: MirrorConfiguration
+
+  /// Everything below was acknowledged by the mirror's signature.
+  public internal(set) var acknowledgedSize: UInt64
+  /// What the mirror still lacks although it acknowledged it; entries from here on must be kept.
+  public internal(set) var keepFrom: UInt64
+  /// The alarm that holds now.
+  public internal(set) var alarm: MirrorAlarm?
+  /// No request is made any more.
+  public internal(set) var isStopped = false
+  /// The mirror answered last time.
+  public internal(set) var isLinkUp = true
+  /// Monotonic time in µs before which nothing is asked; 0 for at once.
+  public internal(set) var notBefore: UInt64 = 0
+
+  var newest: SignedNote?
+  /// The checkpoint that is being mirrored; nil when there is nothing to do.
+  var target: SignedNote?
+  var stage = Stage.checkpoint
+  var awaiting = false
+  /// The size that the mirror is thought to expect as `old`.
+  var pendingSize: UInt64
+  /// Where the mirror wants to continue.
+  var start: UInt64
+  var ticket: [UInt8] = []
+  var backOff = BackOff()
+  var packageLimit: Int
+  var packagesSent = 0
+  var sentWasWhole = false
+  var staleAnswers = 0
+  var answersWithoutGrowth = 0
+  var prefixRefusals = 0
+  var offeredAgain = false
+
+  /// A client that knows only what was acknowledged: as after a restart.
+  public init(
+    origin: KeyName, mirrorKey: VerifierKey, acknowledgedSize: UInt64,
+    configuration: MirrorConfiguration = MirrorConfiguration()
+  ) {
+    precondition(mirrorKey.type == .cosigner, "a mirror's key has type 4")
+    self.origin = origin
+    self.mirrorKey = mirrorKey
+    self.configuration = configuration
+    self.acknowledgedSize = acknowledgedSize
+    keepFrom = acknowledgedSize
+    pendingSize = acknowledgedSize
+    start = acknowledgedSize
+    packageLimit = configuration.packageLimit
+  }
+
+  /// The newest size that was signed here.
+  public var newestSignedSize: UInt64 { newest?.size ?? acknowledgedSize }
+  /// How many signed entries are not acknowledged.
+  public var backlog: UInt64 { newestSignedSize &- acknowledgedSize }
+  /// A request was given out and its answer is due.
+  public var isAwaitingAnswer: Bool { awaiting }
+
+  /// When to call `nextRequest` again, in monotonic µs: 0 for now, `nil` if only a new checkpoint or an
+  /// answer can change anything.
+  public var wakeAt: UInt64? {
+    if isStopped || awaiting { return nil }
+    guard target != nil || hasNewer else { return nil }
+    return notBefore
+  }
+
+  var hasNewer: Bool {
+    guard let newest else { return false }
+    return newest.size > acknowledgedSize && newest.size > (target?.size ?? 0)
+      && newest.size > storedSize
+  }
+
+  /// What a mirror stored without the configured key's signature: not offered again by itself.
+  var storedSize: UInt64 = 0
+
+  /// Takes a checkpoint of this log that is durable, its entries too.
+  ///
+  /// `note` is the whole signed note; traps if it is not one of this log, or smaller than one before:
+  /// both are errors of the caller. `signedAt` is when it was signed, in seconds since 1970; 0 if that
+  /// is not known, and then a mirror's signature is not compared with it.
+  public mutating func noteSigned(note: [UInt8], signedAt: UInt64 = 0) {
+    guard let parsed = try? Note.parse(note.span),
+      let checkpoint = try? Checkpoint.parse(text: note.span.extracting(parsed.text)),
+      checkpoint.origin == origin
+    else { preconditionFailure("not a checkpoint of this log") }
+    precondition(checkpoint.size >= newestSignedSize, "a log never signs a smaller tree")
+    newest = SignedNote(
+      size: checkpoint.size, bytes: note, text: parsed.text, root: checkpoint.root,
+      signedAt: signedAt)
+  }
+}

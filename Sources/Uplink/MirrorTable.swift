@@ -1,0 +1,117 @@
+/// What was asked.
+enum Stage: UInt8, Sendable, CaseIterable {
+  /// add-checkpoint.
+  case checkpoint
+  /// add-entries with the entries that are due.
+  case entries
+  /// add-entries with none, below or at the acknowledged size, to learn where the mirror stands.
+  case probe
+}
+
+/// What came back, in the light of what is known here. Every answer is exactly one of these.
+enum Answer: UInt8, Sendable, CaseIterable {
+  /// 200.
+  case accepted
+  /// 409 `text/x.tlog.size`, its size is at most that of the checkpoint sent.
+  case sizeBehind
+  /// … above that, and at most the newest size signed here.
+  case sizeAhead
+  /// … or 202, 409 `text/x.tlog.mirror-info`: above anything signed here.
+  case sizeBeyond
+  /// 202, 409 `text/x.tlog.mirror-info`: the mirror's pending size is the end that was asked for.
+  case progress
+  /// … another one, at most the newest size signed here.
+  case otherEnd
+  /// 400.
+  case badRequest
+  /// 403.
+  case forbidden
+  /// 404.
+  case notFound
+  /// 413.
+  case tooLarge
+  /// 422, or 409 with another content type (a refusal by Tessera's witness).
+  case refused
+  /// 500.
+  case serverError
+  /// 429 and other 5xx.
+  case busy
+  /// No whole answer.
+  case network
+  /// A status that the protocol does not have here, or a body that cannot be read.
+  case unreadable
+}
+
+/// What to do about it.
+enum Decision: Equatable, Sendable {
+  /// The checkpoint is pending there: send entries.
+  case sendEntries
+  /// The mirror stands at its size: ask again from there, at most three times in a row.
+  case askFromSize
+  /// The mirror stands past this checkpoint: take the newest one.
+  case takeNewest
+  /// Send entries from where the mirror says.
+  case continueFromThere
+  /// The mirror works towards another end of ours: go along, or raise it to the newest.
+  case changeEnd
+  /// All entries are in, and the mirror signed: check it.
+  case verify
+  /// Ask where the mirror stands, after a wait.
+  case waitThenProbe
+  /// The mirror knows of no checkpoint: offer one, from nothing.
+  case startOver
+  /// Offer the checkpoint again: does the mirror still have it?
+  case offerAgain
+  /// Send half as many packages.
+  case sendLess
+  /// Ask again after a wait.
+  case wait
+  /// Alarm, and ask again every 15 minutes.
+  case alarmAndRetry(MirrorAlarm)
+  /// Alarm, and ask again after a wait.
+  case alarmAndWait(MirrorAlarm)
+  /// Alarm, and stop.
+  case stop(MirrorAlarm)
+}
+
+extension Decision {
+  /// The table of the protocol (C2SP tlog-mirror and tlog-witness). Every row that the specification
+  /// does not have is a wait: an answer that makes no sense may make sense later.
+  static func table(_ stage: Stage, _ answer: Answer) -> Decision {
+    switch (stage, answer) {
+    // Anything signed beyond what this gateway signed is a clone or a rollback, whoever says it.
+    case (_, .sizeBeyond): .stop(.beyondSigned)
+    case (_, .notFound): .alarmAndRetry(.notEnrolled)
+    case (_, .forbidden): .alarmAndRetry(.keyUnknown)
+
+    case (.checkpoint, .accepted): .sendEntries
+    case (.checkpoint, .sizeBehind): .askFromSize
+    case (.checkpoint, .sizeAhead): .takeNewest
+    case (.checkpoint, .refused): .stop(.historyConflict)
+    case (.checkpoint, .serverError), (.checkpoint, .busy), (.checkpoint, .network): .wait
+    case (.checkpoint, .progress), (.checkpoint, .otherEnd), (.checkpoint, .badRequest),
+      (.checkpoint, .tooLarge), (.checkpoint, .unreadable):
+      .alarmAndWait(.unintelligible)
+
+    case (.entries, .accepted): .verify
+    case (.entries, .progress): .continueFromThere
+    case (.entries, .otherEnd): .changeEnd
+    // A mirror that lost the checkpoint answers as one that disbelieves the entries.
+    case (.entries, .refused): .offerAgain
+    case (.entries, .tooLarge): .sendLess
+    // How much it kept is unknown; the entries themselves were checked before they were sent.
+    case (.entries, .badRequest), (.entries, .serverError), (.entries, .network): .waitThenProbe
+    case (.entries, .busy): .wait
+    case (.entries, .sizeBehind), (.entries, .sizeAhead), (.entries, .unreadable):
+      .alarmAndWait(.unintelligible)
+
+    // The probe asks for a size that was acknowledged: 200 is a fresh signature, 409 the place.
+    case (.probe, .accepted): .continueFromThere
+    case (.probe, .progress), (.probe, .otherEnd): .changeEnd
+    case (.probe, .refused): .startOver
+    case (.probe, .badRequest), (.probe, .serverError), (.probe, .busy), (.probe, .network): .wait
+    case (.probe, .tooLarge), (.probe, .sizeBehind), (.probe, .sizeAhead), (.probe, .unreadable):
+      .alarmAndWait(.unintelligible)
+    }
+  }
+}
