@@ -161,7 +161,8 @@ let package = Package(
       name: "CatalogTests", dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog"],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(
-      name: "MirrorUplinkTests", dependencies: ["HAL", "Uplink", "MirrorUplink"],
+      name: "MirrorUplinkTests",
+      dependencies: ["HAL", "Uplink", "MirrorUplink", "CLinux", "HostHAL"],
       swiftSettings: strict),
     .testTarget(
       name: "VerificationTests",

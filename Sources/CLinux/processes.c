@@ -153,6 +153,7 @@ int32_t clinux_parent_pid(void) { return getppid(); }
 uint32_t clinux_user_id(void) { return getuid(); }
 int32_t clinux_process_exists(int32_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
 const char *clinux_environment(const char *name) { return getenv(name); }
+int32_t clinux_set_environment(const char *n, const char *v) { return setenv(n, v, 1) ? -errno : 0; }
 
 const char *clinux_environment_entry(size_t index) {
   for (size_t i = 0; environ && environ[i]; i++)

@@ -170,6 +170,8 @@ uint32_t clinux_user_id(void);
 int32_t clinux_process_exists(int32_t pid);
 /// getenv(3); null when unset. The memory belongs to the process.
 const char *clinux_environment(const char *name);
+/// setenv(3), replacing; only while the process has one thread.
+int32_t clinux_set_environment(const char *name, const char *value);
 /// Writes the current environment block's entry `index` ("NAME=value"), null past the end.
 const char *clinux_environment_entry(size_t index);
 
