@@ -43,11 +43,6 @@ static inline long ccurl_number(CURL *curl, CURLINFO which) {
   return curl_easy_getinfo(curl, which, &value) == CURLE_OK ? value : 0;
 }
 
-static inline int64_t ccurl_size(CURL *curl, CURLINFO which) {
-  curl_off_t value = -1;
-  return curl_easy_getinfo(curl, which, &value) == CURLE_OK ? value : -1;
-}
-
 static inline const char *ccurl_text(CURL *curl, CURLINFO which) {
   char *value = NULL;
   return curl_easy_getinfo(curl, which, &value) == CURLE_OK ? value : NULL;

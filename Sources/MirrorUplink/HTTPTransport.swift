@@ -174,15 +174,8 @@ public struct HTTPTransport: ~Copyable {
   private func answer(after code: CURLcode) throws(HTTPFailure) -> HTTPAnswer {
     let status = ccurl_number(curl, CURLINFO_RESPONSE_CODE)
     let isCut = sink.pointee.isCut
-    if code != CURLE_OK, !(isCut && code == CURLE_WRITE_ERROR) {
-      // A server that refuses early may reset the connection under the bytes still being sent. Its
-      // answer counts if it is whole all the same.
-      let announced = ccurl_size(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T)
-      let isWhole = status >= 400 && announced == Int64(sink.pointee.count)
-      guard isWhole, code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR else {
-        throw HTTPFailure(code)
-      }
-    }
+    // Ending a body at the limit is our own doing and libcurl reports it as a failed write.
+    guard code == CURLE_OK || (isCut && code == CURLE_WRITE_ERROR) else { throw HTTPFailure(code) }
     let type = ccurl_text(curl, CURLINFO_CONTENT_TYPE).map { String(cString: $0) } ?? ""
     return HTTPAnswer(
       status: status, contentType: Array(type.utf8), body: sink.pointee.bytes, isCut: isCut)

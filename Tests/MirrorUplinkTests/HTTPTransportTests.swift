@@ -38,14 +38,16 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     #expect(request.body == upload.body)
   }
 
-  @Test func `an upload of a megabyte arrives whole`() throws {
+  @Test func `an upload of two megabytes arrives whole, without asking leave first`() throws {
     let server = try LoopbackHTTPServer([.after(http("200 OK"))])
     defer { server.end() }
     var transport = try transport(server.url)
-    let body = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let body = (0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     let response = transport.perform(UplinkRequest(path: .addEntries, body: body))
     #expect(response == UplinkResponse(status: 200))
     #expect(server.requests.first?.body == body)
+    // libcurl asks by itself above one megabyte.
+    #expect(server.requests.first?.head.contains("Expect") == false)
   }
 
   @Test func `a token is sent, and one that would break the header is not`() throws {
@@ -121,7 +123,7 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     #expect(failure == .noConnection)
   }
 
-  @Test func `silence ends with the timeout, and the next request succeeds`() throws {
+  @Test func `silence ends with the timeout`() throws {
     let server = try LoopbackHTTPServer([.silence])
     defer { server.end() }
     var transport = try transport(server.url, timeout: 30)
