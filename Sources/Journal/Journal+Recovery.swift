@@ -17,7 +17,7 @@ extension Journal where Storage: ~Copyable {
     let superblocks = try readSuperblocks()
     let scan = try scanSegments(visitor)
     let inputs = RecoveryInputs(
-      superblocks: superblocks, segments: scan.finding,
+      superblocks: superblocks.finding, segments: scan.finding,
       size: scan.index >= superblock.signedSize ? .coversSigned : .lessThanSigned)
     let decision = RecoveryTable.decide(inputs)
     switch decision {
@@ -26,7 +26,7 @@ extension Journal where Storage: ~Copyable {
     case .damagedMiddle: throw scan.damage ?? .damagedSegment(0, index: 0)
     case .signedEntriesMissing:
       throw .signedEntriesMissing(signed: superblock.signedSize, recovered: scan.index)
-    case .superblocksDamaged: throw .superblocksDamaged
+    case .superblocksDamaged: throw superblocks.error ?? .superblocksDamaged
     case .superblocksMissing: throw .superblocksMissing
     }
     committedSize = scan.index
@@ -37,13 +37,21 @@ extension Journal where Storage: ~Copyable {
       // The superblocks come first: a log without any is then always one that has lost them.
       try writeSuperblock(superblock)
     }
-    if superblocks != .both { try writeSuperblock(superblock) }
+    if superblocks.finding == .one {
+      // The lost one may have counted one boot more; none may be counted twice.
+      superblock.bootCounter &+= 1
+    }
+    if superblocks.finding != .both { try writeSuperblock(superblock) }
     isRecovered = true
     return decision
   }
 
-  /// Reads both superblocks and takes the newer valid one.
-  private mutating func readSuperblocks() throws(JournalError) -> SuperblockFinding {
+  /// Reads both superblocks and takes the newer valid one. One that the medium refuses to show is as
+  /// good as damaged, for the other one decides; the error matters if neither is valid.
+  private mutating func readSuperblocks() throws(JournalError) -> (
+    finding: SuperblockFinding, error: JournalError?
+  ) {
+    var error: JournalError?
     var validCount = 0
     var existingCount = 0
     var slot: UInt8 = 0
@@ -52,6 +60,9 @@ extension Journal where Storage: ~Copyable {
       switch readSuperblock(object) {
       case .absent: break
       case .damaged: existingCount &+= 1
+      case .unreadable(let reason):
+        existingCount &+= 1
+        error = .unreadable(object, offset: 0, reason)
       case .valid(let found):
         guard found.epoch == configuration.epoch, found.originHash == configuration.originHash
         else { throw .foreignLog(object) }
@@ -60,24 +71,24 @@ extension Journal where Storage: ~Copyable {
         if found.generation > superblock.generation {
           superblock = found
           superblockSlot = slot
-          copy(nextSuperblockPage, to: superblockPage)
+          superblockPage.put(nextSuperblockPage.span, at: 0)
         }
       }
       slot &+= 1
     }
-    if validCount == 2 { return .both }
-    if validCount == 1 { return .one }
-    return existingCount > 0 ? .noneValid : .missing
+    if validCount == 2 { return (.both, nil) }
+    if validCount == 1 { return (.one, nil) }
+    return (existingCount > 0 ? .noneValid : .missing, error)
   }
 
   private enum SuperblockReading {
     case absent
     case damaged
+    case unreadable(StorageError)
     case valid(Superblock)
   }
 
-  /// Reads one superblock into the page for the next one. One that cannot be read is as good as
-  /// damaged: the other one decides.
+  /// Reads one superblock into the page for the next one.
   private mutating func readSuperblock(_ object: StorageObject) -> SuperblockReading {
     let page = nextSuperblockPage
     do throws(StorageError) {
@@ -85,7 +96,7 @@ extension Journal where Storage: ~Copyable {
       guard size == blockByteCount else { return .damaged }
       try storage.read(object, at: 0, into: UnsafeMutableRawBufferPointer(page))
     } catch {
-      return .damaged
+      return .unreadable(error)
     }
     guard let found = Superblock(page.span) else { return .damaged }
     return .valid(found)

@@ -81,12 +81,8 @@ extension Journal where Storage: ~Copyable {
     var next = block
     next.generation = superblock.generation &+ 1
     let page = nextSuperblockPage
-    copy(superblockPage, to: page)
-    var i = 0
-    while i < note.count {
-      page[noteOffset &+ i] = note[i]
-      i &+= 1
-    }
+    page.put(superblockPage.span, at: 0)
+    page.put(note, at: noteOffset)
     next.write(into: page)
     let slot: UInt8 = 1 &- superblockSlot
     let object = StorageObject.superblock(slot: slot)
@@ -96,12 +92,14 @@ extension Journal where Storage: ~Copyable {
     } catch {
       exists = false
     }
-    if !exists || writeAndReadBack(object, at: 0, page) != nil {
+    let first =
+      exists ? writeAndReadBack(object, at: 0, page) : publishAndReadBack(object, page)
+    if first != nil {
       if let failure = publishAndReadBack(object, page) {
         throw .unwritable(object, offset: 0, failure.error)
       }
     }
-    copy(page, to: superblockPage)
+    superblockPage.put(page.span, at: 0)
     superblock = next
     superblockSlot = slot
   }
@@ -121,16 +119,5 @@ extension Journal where Storage: ~Copyable {
     }
     return isEqual(page.span, copy.span)
       ? nil : WriteFailure(object: object, offset: 0, error: nil)
-  }
-
-  /// Copies one block.
-  func copy(
-    _ source: UnsafeMutableBufferPointer<UInt8>, to target: UnsafeMutableBufferPointer<UInt8>
-  ) {
-    var i = 0
-    while i < blockByteCount {
-      target[i] = source[i]
-      i &+= 1
-    }
   }
 }

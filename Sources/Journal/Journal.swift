@@ -95,11 +95,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     guard entry.count &+ 2 <= frame.count &- offset else { return false }
     frame[offset] = UInt8(truncatingIfNeeded: entry.count &>> 8)
     frame[offset &+ 1] = UInt8(truncatingIfNeeded: entry.count)
-    var i = 0
-    while i < entry.count {
-      frame[offset &+ 2 &+ i] = entry[i]
-      i &+= 1
-    }
+    frame.put(entry, at: offset &+ 2)
     stagedByteCount &+= entry.count &+ 2
     stagedCount &+= 1
     return true

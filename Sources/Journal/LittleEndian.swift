@@ -40,33 +40,43 @@ extension UnsafeMutableBufferPointer<UInt8> {
 
   /// Sets the bytes in `range` to zero.
   func clear(_ range: Range<Int>) {
-    var i = range.lowerBound
-    while i < range.upperBound {
-      self[i] = 0
-      i &+= 1
+    let bytes = slice(range)
+    bytes.update(repeating: 0)
+  }
+
+  /// Puts `bytes` at `offset`.
+  func put(_ bytes: Span<UInt8>, at offset: Int) {
+    let target = UnsafeMutableRawBufferPointer(
+      slice(offset..<(offset &+ bytes.count)))
+    bytes.withUnsafeBytes { target.copyMemory(from: $0) }
+  }
+}
+
+/// Every byte is zero. For whole blocks: the length is a multiple of eight.
+func isZero(_ bytes: Span<UInt8>) -> Bool {
+  bytes.withUnsafeBytes { raw in
+    var i = 0
+    while i < raw.count {
+      if raw.loadUnaligned(fromByteOffset: i, as: UInt64.self) != 0 { return false }
+      i &+= 8
+    }
+    return true
+  }
+}
+
+/// Both hold the same bytes. For whole blocks: both lengths are the same multiple of eight.
+func isEqual(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
+  a.withUnsafeBytes { left in
+    b.withUnsafeBytes { right in
+      var i = 0
+      while i < left.count {
+        let l = left.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+        if l != right.loadUnaligned(fromByteOffset: i, as: UInt64.self) { return false }
+        i &+= 8
+      }
+      return true
     }
   }
-}
-
-/// Every byte is zero.
-func isZero(_ bytes: Span<UInt8>) -> Bool {
-  var i = 0
-  while i < bytes.count {
-    if bytes[i] != 0 { return false }
-    i &+= 1
-  }
-  return true
-}
-
-/// Both hold the same bytes.
-func isEqual(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
-  guard a.count == b.count else { return false }
-  var i = 0
-  while i < a.count {
-    if a[i] != b[i] { return false }
-    i &+= 1
-  }
-  return true
 }
 
 /// The unit of every read and write of the journal, bytes: the physical block of flash and disks.

@@ -105,12 +105,8 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
     page.store(generation, at: 8)
     page.store(epoch, at: 16)
     page.store(bootCounter, at: 20)
-    var i = 0
-    while i < Digest.byteCount {
-      page[24 &+ i] = originHash[i]
-      page[64 &+ i] = signedRoot[i]
-      i &+= 1
-    }
+    page.put(originHash.span, at: 24)
+    page.put(signedRoot.span, at: 64)
     page.store(signedSize, at: 56)
     page.store(acknowledgedSize, at: 96)
     page.store(minimumIndex, at: 104)

@@ -35,8 +35,10 @@ final class Fixture<Storage: BlockStorage & ~Copyable> {
     return entries
   }
 
+  func stage(_ entry: [UInt8]) -> Bool { journal.stage(entry.span) }
+
   func append(_ entry: [UInt8]) throws(JournalError) {
-    precondition(journal.stage(entry.span), "the entry fits")
+    precondition(stage(entry), "the entry fits")
     try journal.commit()
   }
 }
@@ -50,10 +52,13 @@ extension JournalConfiguration {
 
 let testOrigin = Digest(bytes: InlineArray(repeating: 0x4f))
 
-func array(_ span: Span<UInt8>) -> [UInt8] { (0..<span.count).map { span[$0] } }
+func array(_ span: Span<UInt8>) -> [UInt8] { span.withUnsafeBufferPointer { [UInt8]($0) } }
 func array(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] { [UInt8](bytes) }
 
-/// The entry at `index`: recognisable, of varied length.
+/// The entry at `index`: recognisable, of 0 to 4,096 bytes.
 func sampleEntry(_ index: Int, byteCount: Int) -> [UInt8] {
-  (0..<byteCount).map { UInt8(truncatingIfNeeded: index &* 31 &+ $0 &* 7 &+ ($0 >> 8)) }
+  let start = index % 64
+  return Array(samplePattern[(start * 61)..<(start * 61 + byteCount)])
 }
+
+private let samplePattern = (0..<8192).map { UInt8(truncatingIfNeeded: ($0 &* $0) >> 3 ^ $0) }

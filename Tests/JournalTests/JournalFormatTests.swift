@@ -32,7 +32,7 @@ import TransparencyLog
     let fixture = Fixture(MemoryBlockStorage(disk: disk))
     _ = try fixture.recover()
     _ = try fixture.journal.recordBoot()
-    let page = disk.bytes("super.0")
+    let page = disk.bytes("super.1")
     #expect(page.count == 4096)
     #expect(Superblock(page.span)?.bootCounter == 1)
     #expect(Superblock(page.span)?.originHash == testOrigin)

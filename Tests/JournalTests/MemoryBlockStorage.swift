@@ -147,7 +147,13 @@ struct MemoryBlockStorage: BlockStorage {
     }
     if fault == .refused { throw .io }
     if fault == .half { landed = 0..<(buffer.count / 1024 * 512) }
-    for i in landed { bytes[offset + i] = buffer[i] }
+    // Without a second reference the array is changed in place.
+    disk.replace(name, with: nil)
+    bytes.withUnsafeMutableBytes { all in
+      let start = offset + landed.lowerBound
+      UnsafeMutableRawBufferPointer(rebasing: all[start..<(start + landed.count)])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[landed]))
+    }
     if fault == .silent { bytes[offset + buffer.count / 3] ^= 0x20 }
     disk.replace(name, with: bytes)
     if disk.hasJustDied || fault == .half || fault == .doneButReported { throw .io }
