@@ -1,0 +1,12 @@
+import ArgumentParser
+
+/// The field tool. Each command stands in a file of its own.
+@main
+struct Tally: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tally",
+    abstract: "The technician's and auditor's tool of Tallystick.",
+    subcommands: [
+      VerifyCommand.self
+    ])
+}
