@@ -189,3 +189,5 @@ int32_t clinux_lock(int32_t fd) {
   while (r < 0 && errno == EINTR);
   return r < 0 ? -errno : 0;
 }
+
+void clinux_unlock(int32_t fd) { flock(fd, LOCK_UN); }

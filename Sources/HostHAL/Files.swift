@@ -268,6 +268,8 @@ public struct LockFile: ~Copyable {
     descriptor = file
   }
 
+  deinit { clinux_unlock(descriptor.number) }
+
   private static func holder(of descriptor: Int32) -> Int32 {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { room in
       let n = clinux_pread(descriptor, room.baseAddress, room.count, 0)

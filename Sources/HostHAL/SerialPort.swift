@@ -45,6 +45,7 @@ public struct SerialPort: UART, ~Copyable {
   }
 
   deinit {
+    clinux_unlock(descriptor)
     if let port {
       _ = sp_close(port)
       sp_free_port(port)

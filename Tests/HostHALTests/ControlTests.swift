@@ -60,6 +60,10 @@ extension Descriptor {
     return Array(bytes.prefix(max(n, 0)))
   }
 
+  /// The server has closed it, or does now: a child of another test that was just forked may hold a
+  /// copy of the server's descriptor until it becomes its program.
+  fileprivate func closes() -> Bool { ready(number).isAny && isClosed }
+
   /// The server closed it, and everything was read.
   fileprivate var isClosed: Bool {
     var byte: UInt8 = 0
@@ -105,7 +109,7 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     let client = bench.connect()
     expect(client.send(header + [1, 2, 3]) == 7)
     for _ in 0..<3 { bench.turn() }
-    expect(client.isClosed)
+    expect(client.closes())
     expect(bench.server.clientCount == 0)
     expect(bench.requests.isEmpty)
   }
@@ -131,7 +135,7 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     let client = bench.connect()
     expect(client.send(status) == status.count)
     for _ in 0..<3 { bench.turn() }
-    expect(client.isClosed)
+    expect(client.closes())
   }
 
   @Test func `a client that takes no answers stops itself and nobody else`() throws {
@@ -165,7 +169,7 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     expect(bench.server.clientCount == 2)
     bench.now += 1
     bench.turn()
-    expect(half.isClosed)
+    expect(half.closes())
     expect(!idle.isClosed)
     expect(bench.server.clientCount == 1)
   }
@@ -182,13 +186,13 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     // Not while all have just come.
     let early = bench.connect()
     bench.turn()
-    expect(early.isClosed)
+    expect(early.closes())
     expect(!first.isClosed)
     bench.now += 1_000_000
     let late = bench.connect()
     expect(late.send(status) == status.count)
     expect(bench.turn(until: late) == answered)
-    expect(first.isClosed)
+    expect(first.closes())
     expect(bench.server.clientCount == 8)
   }
 

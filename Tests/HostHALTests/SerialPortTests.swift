@@ -45,7 +45,9 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     let name = scratch("line-a")
     var line: PseudoTerminal? = try PseudoTerminal(link: name)
     var port: SerialPort? = try SerialPort(opening: name, line9600)
+    let descriptor = port?.descriptor ?? -1
     line = nil
+    expect(ready(descriptor).isLost)
     #expect(throws: UARTError.lost) { try port?.readNow() }
     port = nil
     #expect(throws: SerialError.missing(path: name)) { _ = try SerialPort(opening: name, line9600) }
@@ -156,6 +158,7 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     defer { serial_on_terminal(-1) }
     var port = try SerialPort(opening: path, line9600, driver: .libserialport)
     line = nil
+    expect(ready(port.descriptor).isLost)
     #expect(throws: UARTError.lost) { try port.readNow() }
     #expect(throws: UARTError.lost) { try port.send([1]) }
     #expect(throws: UARTError.lost) { try port.discardInput() }

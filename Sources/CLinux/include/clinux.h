@@ -93,6 +93,8 @@ int32_t clinux_list(const char *path, int32_t (*each)(const char *name, void *co
                     void *context);
 /// An advisory lock on the open file (flock), not waited for: -EWOULDBLOCK when another holds it.
 int32_t clinux_lock(int32_t fd);
+/// Lets go at once, also while a child between fork and exec still holds a copy of the descriptor.
+void clinux_unlock(int32_t fd);
 
 // MARK: Time
 
