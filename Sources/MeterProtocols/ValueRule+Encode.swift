@@ -174,7 +174,7 @@ extension ValueRule {
     var i = 0
     while i < count {
       let pair = UInt8(truncatingIfNeeded: low32(rest % 100))
-      data[offset &+ i] = pair / 10 &<< 4 | pair % 10
+      data[offset &+ i] = (pair / 10) &<< 4 | (pair % 10)
       rest /= 100
       i &+= 1
     }
