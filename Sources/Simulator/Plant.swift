@@ -160,6 +160,11 @@ public struct Plant: Sendable {
     case .stackOxygenWet: stack(at: time).wetPercent(\.oxygen)
     case .stackCarbonMonoxide: read(carbonMonoxide, at: time)
     case .stackNitrogenOxides: read(nitrogenOxides, at: time)
+    // HJ 212-2017 equation 20 turned; NOx counts as NO2.
+    case .stackCarbonMonoxideWet:
+      read(carbonMonoxide, at: time) * 22.4 / 28 * (1 - stack(at: time).flue.moisture)
+    case .stackNitrogenOxidesWet:
+      read(nitrogenOxides, at: time) * 22.4 / 46 * (1 - stack(at: time).flue.moisture)
     case .stackMoisture: stack(at: time).flue.moisture * 100
     case .stackTemperature: stack(at: time).temperature
     case .stackPressure: constants.stackPressure

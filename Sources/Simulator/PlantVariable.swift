@@ -50,6 +50,10 @@ public enum PlantVariable: String, CaseIterable, Sendable {
   case stackCarbonMonoxide = "stack-co"
   /// NOx in dry flue gas, as NO2, mg/m³ at 0 °C.
   case stackNitrogenOxides = "stack-nox"
+  /// CO in wet flue gas, ppm by volume.
+  case stackCarbonMonoxideWet = "stack-co-ppm-wet"
+  /// NOx in wet flue gas, ppm by volume.
+  case stackNitrogenOxidesWet = "stack-nox-ppm-wet"
   /// Water in flue gas, % by volume.
   case stackMoisture = "stack-moisture"
   /// Temperature, °C.

@@ -17,16 +17,21 @@ public struct PlantMoment: Sendable {
 
 /// A three-phase feeder with symmetrical load, from which the electrical quantities follow.
 public struct Circuit: Equatable, Sendable {
-  /// Its active power, a variable in kW.
+  /// The active power that it belongs to, a variable in kW.
   public var power: PlantVariable
+  /// Its part of that power, above 0.
+  public var share: Double
   /// Nominal voltage between two conductors, V.
   public var nominalVoltage: Double
   /// cos φ, above 0 and at most 1. Assumption: constant.
   public var powerFactor: Double
 
   /// A feeder.
-  public init(power: PlantVariable, nominalVoltage: Double, powerFactor: Double) {
+  public init(
+    power: PlantVariable, share: Double = 1, nominalVoltage: Double, powerFactor: Double
+  ) {
     self.power = power
+    self.share = share
     self.nominalVoltage = nominalVoltage
     self.powerFactor = powerFactor
   }
@@ -75,7 +80,7 @@ extension Circuit {
   /// A quantity of the feeder at one moment.
   public func value(_ quantity: CircuitQuantity, in moment: PlantMoment) -> Double {
     let root3 = 3.0.squareRoot()
-    let kilowatts = moment.value(power)
+    let kilowatts = moment.value(power) * share
     let volts = nominalVoltage * moment.value(.gridVoltage)
     switch quantity {
     case .phaseVoltage: return volts / root3

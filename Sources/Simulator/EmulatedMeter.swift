@@ -1,0 +1,55 @@
+import HAL
+import MeterProtocols
+
+/// A meter that answers requests as a real one does: whole frames in, whole frames out.
+///
+/// It answers its own address alone, shows the plant of the moment, and keeps nothing but the long reply
+/// that a client may be fetching in parts. The line brings time and pace.
+public struct EmulatedMeter: Sendable {
+  /// What it is.
+  public let model: MeterModel
+  /// The data of the long DL/T 645 reply that a client fetches in parts: read at one moment, so that no
+  /// value is torn.
+  var longReply: (identifier: UInt32, data: [UInt8])?
+
+  /// A meter of a model.
+  public init(model: MeterModel) { self.model = model }
+
+  /// The reply to a whole frame; `nil`, silence, to what is damaged or meant for another.
+  ///
+  /// `values` is asked only by who answers.
+  public mutating func reply(to frame: [UInt8], values: () -> PlantMoment) -> [UInt8]? {
+    switch model.meterProtocol {
+    case .modbusRTU:
+      // Unit 0 speaks to all, and nobody answers.
+      guard let query = modbusQuery(frame), query.unit == model.address[0] else { return nil }
+      return modbusReply(to: query, values: values())
+    case .dlt645:
+      guard case .query(_, let query) = DLT645Server.scan(frame.span),
+        query.address.matches(dlt645Address)
+      else { return nil }
+      return dlt645Reply(to: query, values: values())
+    }
+  }
+
+  /// The bytes that `body` writes; no frame is longer than 256.
+  func written(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { buffer in
+      var writer = ByteWriter(buffer)
+      body(&writer)
+      precondition(!writer.overflowed, "a frame longer than its protocol allows")
+      return Array(writer.written)
+    }
+  }
+}
+
+extension MeterBlock {
+  /// The block's data bytes at one moment.
+  func bytes(count: Int, values: PlantMoment) -> [UInt8] {
+    var data = [UInt8](repeating: 0, count: count)
+    for point in points {
+      point.rule.write(point.signal.value(in: values), counter: point.signal.isCounter, &data)
+    }
+    return data
+  }
+}

@@ -1,0 +1,212 @@
+import HAL
+import MeterProtocols
+
+/// What happened on a simulated line so far.
+public struct LineStatistics: Equatable, Sendable {
+  /// Characters that came from the client.
+  public var charactersHeard: UInt64 = 0
+  /// Characters that went to the client.
+  public var charactersSent: UInt64 = 0
+  /// Replies that meters began.
+  public var replies: UInt64 = 0
+  /// Characters that stood on the line together with another, and were lost or garbled.
+  public var collisions: UInt64 = 0
+
+  /// Nothing happened yet.
+  public init() {}
+}
+
+/// One RS-485 line with its emulated meters: bytes and time in, bytes and time out.
+///
+/// The line is half duplex and slow. A character occupies it for 11 bit times, in both directions, at
+/// deadlines counted from the beginning of its burst, so that no error adds up. A Modbus request ends
+/// with 3.5 characters of silence (Modbus over serial line V1.02, 2.5.1.1), a DL/T 645 request with
+/// its last byte. Who is addressed answers after its own turnaround; all others stay silent. What the
+/// client sends while a meter answers is lost and garbles the answer; if two meters answer, their
+/// characters collide (a dominant 0 wins). Times are microseconds of one clock that the caller chooses.
+public struct SimulatedLine: Sendable {
+  /// A burst of characters: the end of character *k* is counted from its beginning.
+  private struct Burst: Sendable {
+    var start: UInt64
+    var bytes: [UInt8] = []
+    var done = 0
+
+    func end(_ index: Int, baudRate: UInt64) -> UInt64 {
+      start + (UInt64(index + 1) * 11_000_000 + baudRate - 1) / baudRate
+    }
+  }
+
+  /// DL/T 645-2007, 5.2: between two bytes of a frame at most 500 ms pass.
+  static let dlt645ByteGapMax: UInt64 = 500_000
+  /// Longest Modbus RTU frame (Modbus over serial line V1.02, 2.4.2).
+  static let modbusFrameMax = 256
+  /// Longest DL/T 645 frame of a client with its preamble, and room to get in step again.
+  static let dlt645BufferMax = 600
+
+  /// How the line is set.
+  public let configuration: UARTConfiguration
+  /// Who sits on it.
+  public private(set) var meters: [EmulatedMeter]
+  /// What happened so far.
+  public private(set) var statistics = LineStatistics()
+
+  private var inbound: Burst?
+  private var outbound: Burst?
+  /// Bytes since the last silence, for Modbus; `nil` when they are more than a frame can have.
+  private var modbusFrame: [UInt8]? = []
+  /// Bytes in which no DL/T 645 frame was found yet.
+  private var dlt645Stream: [UInt8] = []
+  private var lastHeard: UInt64?
+  private let hasModbus: Bool
+  private let hasDLT645: Bool
+
+  /// A line on which `meters` sit.
+  public init(configuration: UARTConfiguration, meters: [EmulatedMeter]) {
+    precondition(configuration.baudRate > 0, "a line needs a baud rate")
+    self.configuration = configuration
+    self.meters = meters
+    hasModbus = meters.contains { $0.model.meterProtocol == .modbusRTU }
+    hasDLT645 = meters.contains { $0.model.meterProtocol == .dlt645 }
+  }
+
+  private var baudRate: UInt64 { UInt64(configuration.baudRate) }
+
+  /// Silence that ends a Modbus frame: 3.5 characters up to 19,200 Bd, 1,750 µs above.
+  public var modbusSilence: UInt64 {
+    configuration.baudRate > 19_200 ? 1_750 : (38_500_000 + baudRate - 1) / baudRate
+  }
+
+  /// The next moment at which ``advance(to:values:)`` has something to do; `nil`: nothing until bytes
+  /// come.
+  public var wakeAt: UInt64? {
+    var wake = UInt64.max
+    if let inbound { wake = min(wake, inbound.end(inbound.done, baudRate: baudRate)) }
+    if let outbound { wake = min(wake, outbound.end(outbound.done, baudRate: baudRate)) }
+    if let silence = silenceDue { wake = min(wake, silence) }
+    return wake == .max ? nil : wake
+  }
+
+  /// When the Modbus frame that is being heard ends, if nothing more comes.
+  private var silenceDue: UInt64? {
+    guard hasModbus, let lastHeard, modbusFrame?.isEmpty != true else { return nil }
+    return lastHeard + modbusSilence
+  }
+
+  /// The client hands `bytes` to the line at `now`: they pass one after another from then on.
+  public mutating func receive(_ bytes: some Sequence<UInt8>, at now: UInt64) {
+    if inbound == nil { inbound = Burst(start: now) }
+    inbound?.bytes.append(contentsOf: bytes)
+    if inbound?.bytes.isEmpty == true { inbound = nil }
+  }
+
+  /// Lets time pass until `now` and returns the bytes that reached the client in it. `values` gives what
+  /// a meter has to say at a moment.
+  public mutating func advance(to now: UInt64, values: (UInt64) -> PlantMoment) -> [UInt8] {
+    var sent: [UInt8] = []
+    while let next = wakeAt, next <= now { step(at: next, sent: &sent, values: values) }
+    return sent
+  }
+
+  /// Forgets everything in flight: the cable was pulled.
+  public mutating func reset() {
+    inbound = nil
+    outbound = nil
+    modbusFrame = []
+    dlt645Stream = []
+    lastHeard = nil
+  }
+
+  /// Does the one thing that is due at `time`; a silence ends before a character of that moment is heard.
+  private mutating func step(
+    at time: UInt64, sent: inout [UInt8], values: (UInt64) -> PlantMoment
+  ) {
+    if silenceDue == time {
+      let frame = modbusFrame ?? []
+      modbusFrame = []
+      offer(frame, of: .modbusRTU, heardUntil: time - modbusSilence, at: time, values)
+      return
+    }
+    if var burst = inbound, burst.end(burst.done, baudRate: baudRate) == time {
+      let byte = burst.bytes[burst.done]
+      burst.done += 1
+      inbound = burst.done == burst.bytes.count ? nil : burst
+      hear(byte, at: time, values)
+      return
+    }
+    if var burst = outbound {
+      sent.append(burst.bytes[burst.done])
+      statistics.charactersSent += 1
+      burst.done += 1
+      outbound = burst.done == burst.bytes.count ? nil : burst
+    }
+  }
+
+  private mutating func hear(_ byte: UInt8, at time: UInt64, _ values: (UInt64) -> PlantMoment) {
+    statistics.charactersHeard += 1
+    if var burst = outbound {
+      // A meter is about to answer or answers: its receiver is off. Only what is on the line at the
+      // same time is garbled.
+      statistics.collisions += 1
+      if time > burst.start {
+        burst.bytes[burst.done] &= byte
+        outbound = burst
+      }
+      return
+    }
+    let gap = lastHeard.map { time - $0 } ?? 0
+    lastHeard = time
+    if hasModbus {
+      modbusFrame?.append(byte)
+      if let count = modbusFrame?.count, count > SimulatedLine.modbusFrameMax { modbusFrame = nil }
+    }
+    guard hasDLT645 else { return }
+    if gap > SimulatedLine.dlt645ByteGapMax { dlt645Stream = [] }
+    dlt645Stream.append(byte)
+    if dlt645Stream.count > SimulatedLine.dlt645BufferMax { dlt645Stream.removeFirst() }
+    guard case .query(let range, _) = DLT645Server.scan(dlt645Stream.span) else { return }
+    let frame = Array(dlt645Stream[range])
+    dlt645Stream = []
+    offer(frame, of: .dlt645, heardUntil: time, at: time, values)
+  }
+
+  /// Shows a frame to every meter of its protocol and puts what they answer on the line.
+  private mutating func offer(
+    _ frame: [UInt8], of meterProtocol: MeterProtocol, heardUntil: UInt64, at time: UInt64,
+    _ values: (UInt64) -> PlantMoment
+  ) {
+    var moment: PlantMoment?
+    for index in meters.indices where meters[index].model.meterProtocol == meterProtocol {
+      let reply = meters[index].reply(to: frame) {
+        let values = moment ?? values(time)
+        moment = values
+        return values
+      }
+      guard let reply, !reply.isEmpty else { continue }
+      statistics.replies += 1
+      let turnaround = UInt64(meters[index].model.turnaroundMicroseconds)
+      let start = max(heardUntil + turnaround, time)
+      join(Burst(start: start, bytes: reply))
+    }
+  }
+
+  /// Adds a reply to the one that may be on its way; characters that meet are garbled.
+  private mutating func join(_ reply: Burst) {
+    guard let other = outbound else {
+      outbound = reply
+      return
+    }
+    var first = other.start <= reply.start ? other : reply
+    let second = other.start <= reply.start ? reply : other
+    let shift = Int((second.start - first.start) * baudRate / 11_000_000)
+    while first.bytes.count < shift { first.bytes.append(0xFF) }
+    for (index, byte) in second.bytes.enumerated() {
+      if shift + index < first.bytes.count {
+        first.bytes[shift + index] &= byte
+        statistics.collisions += 1
+      } else {
+        first.bytes.append(byte)
+      }
+    }
+    outbound = first
+  }
+}
