@@ -182,6 +182,7 @@ if withHeadEnd {
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
   ]
   package.targets += [
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "ReadingStore",
       dependencies: ["Metering", .product(name: "GRDB", package: "GRDB.swift")],
@@ -190,7 +191,8 @@ if withHeadEnd {
       name: "Collector",
       dependencies: [
         "Metering", "MeterProtocols", "TransparencyLog", "HAL", "HostHAL", "HostCrypto", "Catalog",
-        "ReadingStore", .product(name: "Hummingbird", package: "hummingbird"),
+        "ReadingStore", "CZlib", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Hummingbird", package: "hummingbird"),
       ], swiftSettings: ring3),
     .executableTarget(
       name: "tally-collector",
@@ -199,7 +201,8 @@ if withHeadEnd {
     .testTarget(
       name: "CollectorTests",
       dependencies: [
-        "Metering", "TransparencyLog", "HostCrypto", "Catalog", "ReadingStore", "Collector",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "HostCrypto", "Catalog",
+        "ReadingStore", "Collector", "CZlib",
         .product(name: "HummingbirdTesting", package: "hummingbird"),
         .product(name: "GRDB", package: "GRDB.swift"),
       ], exclude: ["Vectors"], swiftSettings: strict),
