@@ -1,0 +1,138 @@
+import Metering
+import ReadingStore
+import TransparencyLog
+
+/// One reading in the answer of `GET /api/readings`.
+struct ReadingAnswer: Encodable {
+  var origin: String
+  var index: UInt64
+  var device: UInt64
+  var label: String
+  var quantity: String
+  /// Decimal text: a JSON number is a binary fraction to most readers.
+  var value: String?
+  var unit: String
+  var utc: String
+  /// Largest error of `utc` is 2^this µs; 31: unknown.
+  var clockErrorExponent: UInt8
+  var clockQuality: UInt16
+  var mono: UInt64
+  var boot: UInt64
+  var status: String
+  /// Why there is no value.
+  var reason: String?
+  var slot: UInt64?
+  var channel: UInt64
+  var decodeVersion: Int
+
+  init(_ reading: StoredReading) {
+    origin = reading.origin
+    index = reading.index
+    device = reading.device
+    label = reading.label
+    quantity = Quantity(rawValue: reading.quantity).map { "\($0.key)" } ?? "\(reading.quantity)"
+    unit = reading.unit
+    utc = TimeText.format(reading.utc)
+    clockErrorExponent = reading.clockQuality.errorExponent
+    clockQuality = reading.clockQuality.rawValue
+    mono = reading.mono
+    boot = reading.boot
+    status = ReadingStatus(rawValue: reading.status).map { "\($0)" } ?? "\(reading.status)"
+    switch reading.value {
+    case .success(let decimal): value = decimal.description
+    case .failure(let noData): reason = "\(noData)"
+    }
+    slot = reading.slot
+    channel = reading.channel
+    decodeVersion = reading.decodeVersion
+  }
+
+  private enum CodingKeys: CodingKey {
+    case origin, index, device, label, quantity, value, unit, utc, clockErrorExponent, clockQuality
+    case mono, boot, status, reason, slot, channel, decodeVersion
+  }
+
+  /// A missing value is `null`, never left out: a reader must not take it for an older format.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(origin, forKey: .origin)
+    try container.encode(index, forKey: .index)
+    try container.encode(device, forKey: .device)
+    try container.encode(label, forKey: .label)
+    try container.encode(quantity, forKey: .quantity)
+    try container.encode(value, forKey: .value)
+    try container.encode(unit, forKey: .unit)
+    try container.encode(utc, forKey: .utc)
+    try container.encode(clockErrorExponent, forKey: .clockErrorExponent)
+    try container.encode(clockQuality, forKey: .clockQuality)
+    try container.encode(mono, forKey: .mono)
+    try container.encode(boot, forKey: .boot)
+    try container.encode(status, forKey: .status)
+    try container.encode(reason, forKey: .reason)
+    try container.encode(slot, forKey: .slot)
+    try container.encode(channel, forKey: .channel)
+    try container.encode(decodeVersion, forKey: .decodeVersion)
+  }
+}
+
+/// The answer of `GET /api/readings`.
+struct ReadingsAnswer: Encodable {
+  var readings: [ReadingAnswer]
+  /// There may be more than were given: ask again from the last time.
+  var limited: Bool
+}
+
+/// One log in the answer of `GET /api/status` and in `tally-collector status`.
+public struct LogStatus: Codable, Equatable, Sendable {
+  /// Origin of the log.
+  public var origin: String
+  /// Lowercase hexadecimal SHA-256 of the origin: the log's path.
+  public var hash: String
+  /// Entries that are stored and cosigned.
+  public var mirroredSize: UInt64
+  /// Entries that are stored; `nil` where only the database was asked.
+  public var storedSize: UInt64?
+  /// Size of the newest checkpoint that the log showed.
+  public var pendingSize: UInt64
+  /// First entry that was not decoded yet.
+  public var decoderCursor: UInt64
+  /// Rows of readings.
+  public var readings: Int
+  /// Entries that the decoder could not use.
+  public var problems: Int
+  /// When the last cosignature was made (ISO 8601, UTC).
+  public var lastCosignature: String?
+  /// The note with the cosignature.
+  public var checkpoint: String?
+  /// Well-signed checkpoints that contradict each other: the log forked.
+  public var forks: Int
+}
+
+/// The answer of `GET /api/status`.
+public struct StatusAnswer: Codable, Equatable, Sendable {
+  /// The mirror's vkey.
+  public var mirror: String
+  /// Whether the collector's clock may be cosigned with.
+  public var clockUsable: Bool
+  /// All enrolled logs, by origin.
+  public var logs: [LogStatus]
+}
+
+extension LogStatus {
+  /// Reads what the databases say of a log.
+  public init(
+    of origin: String, state: MirrorState, stored: UInt64?, database: MirrorDatabase,
+    readings store: ReadingStore
+  ) throws {
+    let counts = try store.counts(of: origin)
+    self.init(
+      origin: origin, hash: originHash(origin), mirroredSize: state.mirror?.size ?? 0,
+      storedSize: stored, pendingSize: state.pending?.size ?? 0,
+      decoderCursor: try store.cursor(of: origin), readings: counts.readings,
+      problems: counts.problems,
+      lastCosignature: state.cosignatureTime == 0
+        ? nil : TimeText.format(state.cosignatureTime * 1_000_000),
+      checkpoint: (state.mirror?.note).map { String(decoding: $0, as: UTF8.self) },
+      forks: try database.forks(of: origin).count)
+  }
+}

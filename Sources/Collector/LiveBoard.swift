@@ -1,0 +1,83 @@
+import Metering
+import Synchronization
+
+/// One live value, as a gateway posts it and a screen gets it.
+public struct LiveValue: Codable, Equatable, Sendable {
+  /// Number of the device in the site.
+  public var device: UInt64
+  /// What the site calls the device.
+  public var label: String
+  /// Key of the quantity.
+  public var quantity: String
+  /// Decimal text, or `nil` without a value.
+  public var value: String?
+  /// UCUM code.
+  public var unit: String
+  /// Microseconds since 1970.
+  public var utc: UInt64
+  /// Outcome of the poll (`ReadingStatus`).
+  public var status: UInt64
+}
+
+/// The body of `POST /api/live`: newest values of one gateway. Preliminary, unsigned, never reported.
+public struct LivePost: Codable, Equatable, Sendable {
+  /// Origin of the gateway's log.
+  public var origin: String
+  /// The values.
+  public var values: [LiveValue]
+
+  /// The longest body; a thousand values are about 150 KB.
+  public static let maximumByteCount = 1_024 * 1_024
+}
+
+/// The answer of `GET /api/live`.
+public struct LiveAnswer: Codable, Equatable, Sendable {
+  /// One post for each gateway, each with its newest values.
+  public var gateways: [LivePost]
+}
+
+/// The newest value of each stream, in memory only: it is gone at a restart and comes back with the
+/// next poll.
+public final class LiveBoard: Sendable {
+  private struct Key: Hashable {
+    var device: UInt64
+    var quantity: String
+  }
+  private let values = Mutex<[String: [Key: LiveValue]]>([:])
+
+  /// Streams of one gateway that are kept; further ones are dropped.
+  public static let maximumStreamCount = 4_096
+
+  /// An empty board.
+  public init() {}
+
+  /// Takes over the values that are newer than those it has.
+  public func post(_ post: LivePost) {
+    values.withLock { values in
+      var board = values[post.origin] ?? [:]
+      for value in post.values {
+        let key = Key(device: value.device, quantity: value.quantity)
+        if let known = board[key] {
+          guard known.utc <= value.utc else { continue }
+        } else if board.count >= Self.maximumStreamCount {
+          continue
+        }
+        board[key] = value
+      }
+      values[post.origin] = board
+    }
+  }
+
+  /// Everything, by origin, device and quantity.
+  public func snapshot() -> LiveAnswer {
+    let all = values.withLock { $0 }
+    let posts = all.keys.sorted().map { origin in
+      LivePost(
+        origin: origin,
+        values: (all[origin] ?? [:]).values.sorted {
+          ($0.device, $0.quantity) < ($1.device, $1.quantity)
+        })
+    }
+    return LiveAnswer(gateways: posts)
+  }
+}

@@ -1,0 +1,84 @@
+import HostCrypto
+import TransparencyLog
+
+extension MirrorLog {
+  /// Steps 3 to 8 of `add-checkpoint`; syntax and enrolment were checked before.
+  ///
+  /// | # | check | else |
+  /// |---|---|---|
+  /// | 3 | a valid signature of the enrolled key, and no invalid one of it | 403 |
+  /// | 4 | old ≤ size | 400 |
+  /// | 5 | old is the pending size, 0 if none | 409 with the pending size |
+  /// | 6 | size 0 has the empty root | 422 |
+  /// | 7 | from 0 no proof; same size same root and no proof; else RFC 6962 consistency | 422 |
+  /// | 8 | the note is kept, then answered | 200, empty |
+  public func addCheckpoint(_ request: CheckpointRequest) -> MirrorAnswer {
+    let checkpoint = request.submitted.checkpoint
+    guard let line = request.submitted.line(of: verifierKey, with: SodiumVerifier()) else {
+      return .refused(403, "no valid signature of the enrolled key")
+    }
+    guard request.old <= checkpoint.size else {
+      return .refused(400, "the old size is larger than the new one")
+    }
+    do {
+      var (state, _) = try currentState()
+      let pending = state.pending
+      guard request.old == pending?.size ?? 0 else {
+        return .otherOldSize(pending?.size ?? 0)
+      }
+      if let contradiction = contradiction(request, pending: pending) {
+        keepFork(request, reason: contradiction)
+        return .refused(422, contradiction)
+      }
+      let kept = StoredCheckpoint(
+        size: checkpoint.size, root: checkpoint.root, text: request.submitted.text,
+        signatureLines: line)
+      try setting.probe(.keepPending)
+      try setting.database.keepPending(
+        kept, of: log.origin, after: pending?.size, mirrored: state.mirror?.size ?? 0)
+      try setting.probe(.keptPending)
+      if let pending, pending.size < kept.size { state.past.append(pending) }
+      let mirrored = state.mirror?.size ?? 0
+      state.past = state.past.filter { $0.size >= mirrored }
+        .suffix(MirrorDatabase.maximumPastCount)
+      state.pending = kept
+      setState(state)
+      return .accepted
+    } catch {
+      return failed(error)
+    }
+  }
+
+  /// What a well-signed checkpoint contradicts (steps 6 and 7), or `nil`.
+  private func contradiction(
+    _ request: CheckpointRequest, pending: StoredCheckpoint?
+  ) -> String? {
+    let checkpoint = request.submitted.checkpoint
+    if checkpoint.size == 0, checkpoint.root != Tree.empty {
+      return "size 0 with a root that is not the empty one"
+    }
+    if request.old == 0 {
+      return request.proof.count == 0 ? nil : "a proof from size 0"
+    }
+    if request.old == checkpoint.size {
+      guard request.proof.count == 0 else { return "a proof between equal sizes" }
+      return checkpoint.root == pending?.root ? nil : "another root at the same size"
+    }
+    let consistent = request.proof.verifies(
+      consistencyFrom: request.old, oldRoot: pending?.root ?? Tree.empty, to: checkpoint.size,
+      root: checkpoint.root)
+    return consistent ? nil : "not consistent with the checkpoint before it"
+  }
+
+  private func keepFork(_ request: CheckpointRequest, reason: String) {
+    setting.alarm("\(log.origin): a well-signed checkpoint was refused: \(reason)")
+    do {
+      try setting.database.keepFork(
+        note: request.submitted.note, old: request.old, reason: reason,
+        time: setting.clock.now() ?? 0, of: log.origin)
+    } catch {
+      // The answer is 422 all the same: keeping the proof is a courtesy to the auditor.
+      setting.alarm("\(log.origin): the refused checkpoint could not be kept: \(error)")
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Metering
+import NIOCore
+import NIOFoundationCompat
+import ReadingStore
+
+extension Collector {
+  // MARK: readings and status
+
+  /// `GET /api/readings?origin=&device=&quantity=&from=&to=&limit=&order=newest`
+  ///
+  /// `device` is a number or a label, `quantity` a key, `from` (included) and `to` (not included) are
+  /// UTC in ISO 8601 or µs since 1970.
+  func serveReadings(_ request: Request) throws -> Response {
+    guard isReader(request) else { return .unauthorized }
+    let query: ReadingQuery
+    do {
+      query = try Self.query(request.uri.queryParameters)
+    } catch {
+      return .refused(.badRequest, error.what)
+    }
+    let readings = try self.readings.readings(query)
+    return try .json(
+      ReadingsAnswer(
+        readings: readings.map(ReadingAnswer.init), limited: readings.count == query.limit))
+  }
+
+  private static func query(
+    _ parameters: Parameters
+  ) throws(Malformed) -> ReadingQuery {
+    var query = ReadingQuery()
+    for (name, value) in parameters {
+      let text = String(value)
+      switch name {
+      case "origin": query.origin = text
+      case "device": query.device = UInt64(text).map { .number($0) } ?? .label(text)
+      case "quantity":
+        guard let quantity = Quantity.allCases.first(where: { "\($0.key)" == text }) else {
+          throw Malformed("quantity: \(text) is not the key of a quantity")
+        }
+        query.quantity = quantity.rawValue
+      case "from": query.from = try time(text, "from")
+      case "to": query.to = try time(text, "to")
+      case "limit":
+        guard let limit = Int(text), (1...ReadingQuery.maximumLimit).contains(limit) else {
+          throw Malformed("limit: expected 1 to \(ReadingQuery.maximumLimit)")
+        }
+        query.limit = limit
+      case "order":
+        guard text == "newest" || text == "oldest" else {
+          throw Malformed("order: expected newest or oldest")
+        }
+        query.newestFirst = text == "newest"
+      default: throw Malformed("\(name): no such parameter")
+      }
+    }
+    return query
+  }
+
+  private static func time(_ text: String, _ name: String) throws(Malformed) -> UInt64 {
+    guard let time = TimeText.parse(text) else {
+      throw Malformed("\(name): expected a time such as 2026-07-25T18:13:20Z")
+    }
+    return time
+  }
+
+  func serveStatus(_ request: Request) async throws -> Response {
+    guard isReader(request) else { return .unauthorized }
+    var logs: [LogStatus] = []
+    for mirror in try allMirrors() {
+      let (state, next) = try await mirror.currentState()
+      logs.append(
+        try LogStatus(
+          of: mirror.log.origin, state: state, stored: next, database: setting.database,
+          readings: readings))
+    }
+    return try .json(
+      StatusAnswer(mirror: setting.key.vkey, clockUsable: setting.clock.now() != nil, logs: logs))
+  }
+
+  // MARK: live values
+
+  func serveLive(_ request: Request) throws -> Response {
+    guard isReader(request) else { return .unauthorized }
+    return try .json(live.snapshot())
+  }
+
+  /// `POST /api/live`: the token is that of the origin in the body, so a gateway can speak only for
+  /// itself.
+  func takeLive(_ request: Request) async -> Response {
+    guard let token = request.bearerToken else { return .unauthorized }
+    let post: LivePost
+    do {
+      let body = try await request.body.collect(upTo: LivePost.maximumByteCount)
+      post = try JSONDecoder().decode(LivePost.self, from: body)
+    } catch is NIOTooManyBytesError {
+      return .refused(.contentTooLarge, "the body is larger than 1 MiB")
+    } catch {
+      return .refused(.badRequest, "the body is not a post of live values")
+    }
+    do {
+      guard let mirror = try mirror(hash: originHash(post.origin)) else {
+        return .refused(.notFound, "the log is not enrolled here")
+      }
+      guard isEqualInConstantTime(Array(token.utf8), Array(mirror.log.liveToken.utf8)) else {
+        return .unauthorized
+      }
+      for value in post.values {
+        if let text = value.value, Decimal(text) == nil {
+          return .refused(.badRequest, "a value is not a decimal number")
+        }
+      }
+      live.post(post)
+      return Response(status: .ok)
+    } catch {
+      setting.alarm("\(error)")
+      return .refused(.internalServerError, "the collector cannot read its state")
+    }
+  }
+}
+
+extension Response {
+  /// A JSON body with sorted keys.
+  static func json(_ value: some Encodable) throws -> Response {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data = try encoder.encode(value)
+    return Response(
+      status: .ok,
+      headers: [
+        .contentType: "application/json; charset=utf-8", .cacheControl: "no-store",
+      ], body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+  }
+
+  /// A refusal with a sentence that says what was expected.
+  static func refused(_ status: HTTPResponse.Status, _ sentence: String) -> Response {
+    Response(
+      status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: sentence + "\n")))
+  }
+}
