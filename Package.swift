@@ -205,6 +205,8 @@ if withHeadEnd {
         "ReadingStore", "Collector", "CZlib",
         .product(name: "HummingbirdTesting", package: "hummingbird"),
         .product(name: "GRDB", package: "GRDB.swift"),
-      ], exclude: ["Vectors"], swiftSettings: strict),
+      ], exclude: ["Vectors"], swiftSettings: strict,
+      // HummingbirdTesting brings BoringSSL, which is C++.
+      linkerSettings: [.linkedLibrary("stdc++")]),
   ]
 }

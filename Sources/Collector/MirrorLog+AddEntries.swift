@@ -105,7 +105,7 @@ extension MirrorLog {
       let base = upload.base
       let before = try storedLeaves(from: base, to: range.lowerBound)
       let leaves = before.leaves + package.leaves
-      var source = ListedHashes(level: 0, base: base, hashes: leaves)
+      var source = ListedHashes(base: base, hashes: leaves)
       let node = try rangeHash(base, range.upperBound, &source)
       guard
         package.proof.verifies(

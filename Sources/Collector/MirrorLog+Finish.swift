@@ -119,7 +119,7 @@ extension MirrorLog {
   }
 
   private func root(ofFull hashes: [Digest]) throws -> Digest {
-    var source = ListedHashes(level: 0, base: 0, hashes: hashes)
+    var source = ListedHashes(base: 0, hashes: hashes)
     return try source.subtreeHash(height: 8, index: 0)
   }
 

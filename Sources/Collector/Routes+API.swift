@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import HostCrypto
 import Hummingbird
 import Metering
 import NIOCore
@@ -77,7 +78,7 @@ extension Collector {
           readings: readings))
     }
     return try .json(
-      StatusAnswer(mirror: setting.key.vkey, clockUsable: setting.clock.now() != nil, logs: logs))
+      StatusAnswer(mirror: "\(setting.key.verifierKey)", clockUsable: setting.clock.now() != nil, logs: logs))
   }
 
   // MARK: live values
@@ -104,7 +105,7 @@ extension Collector {
       guard let mirror = try mirror(hash: originHash(post.origin)) else {
         return .refused(.notFound, "the log is not enrolled here")
       }
-      guard isEqualInConstantTime(Array(token.utf8), Array(mirror.log.liveToken.utf8)) else {
+      guard equalInConstantTime(Array(token.utf8), Array(mirror.log.liveToken.utf8)) else {
         return .unauthorized
       }
       for value in post.values {

@@ -1,4 +1,5 @@
 import HTTPTypes
+import HostCrypto
 import Hummingbird
 import NIOCore
 import TransparencyLog
@@ -98,7 +99,7 @@ extension Collector {
   /// The request carries the read token.
   func isReader(_ request: Request) -> Bool {
     guard let token = request.bearerToken else { return false }
-    return isEqualInConstantTime(Array(token.utf8), Array(readToken.utf8))
+    return equalInConstantTime(Array(token.utf8), Array(readToken.utf8))
   }
 }
 

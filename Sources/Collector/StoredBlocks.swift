@@ -65,18 +65,19 @@ enum HashTile {
   }
 }
 
-/// Hashes that are at hand, as a source of subtrees: leaves from index `base`, or a level of them.
-struct ListedHashes: LevelHashSource {
-  /// Level of the hashes: 0 for leaves.
-  let level: Int
+/// Hashes that are at hand, as a source of the subtrees over them.
+struct ListedHashes: HashSource {
   /// Index of the first.
   let base: UInt64
   let hashes: [Digest]
 
-  mutating func levelHash(level: Int, index: UInt64) throws(HashSourceError) -> Digest {
-    guard level == self.level, index >= base, index - base < UInt64(hashes.count) else {
-      throw .missing
+  mutating func subtreeHash(height: Int, index: UInt64) throws(HashSourceError) -> Digest {
+    if height > 0 {
+      return Tree.node(
+        try subtreeHash(height: height - 1, index: 2 * index),
+        try subtreeHash(height: height - 1, index: 2 * index + 1))
     }
+    guard index >= base, index - base < UInt64(hashes.count) else { throw .missing }
     return hashes[Int(index - base)]
   }
 }

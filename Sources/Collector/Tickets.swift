@@ -1,3 +1,4 @@
+import HostCrypto
 import TransparencyLog
 
 /// What the mirror sends in the third line of 202 and 409, and asks back for a past checkpoint.
@@ -29,7 +30,7 @@ public enum TicketScheme: Sendable {
   func admits(_ past: StoredCheckpoint, origin: String, ticket: [UInt8]) -> Bool {
     switch self {
     case .none, .fixed: true
-    case .authenticated: isEqualInConstantTime(ticket, self.ticket(for: past, origin: origin))
+    case .authenticated: equalInConstantTime(ticket, self.ticket(for: past, origin: origin))
     }
   }
 
@@ -40,12 +41,4 @@ public enum TicketScheme: Sendable {
     let inner = SHA256.hash((block.map { $0 ^ 0x36 } + message).span)
     return SHA256.hash((block.map { $0 ^ 0x5C } + inner.array).span)
   }
-}
-
-/// Compares without telling by its duration where the first difference is.
-func isEqualInConstantTime(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-  guard left.count == right.count else { return false }
-  var difference: UInt8 = 0
-  for (a, b) in zip(left, right) { difference |= a ^ b }
-  return difference == 0
 }
