@@ -196,7 +196,9 @@ if withHeadEnd {
       ], swiftSettings: ring3),
     .executableTarget(
       name: "tally-collector",
-      dependencies: ["Collector", "ReadingStore", "HostCrypto", "HostHAL", argumentParser],
+      dependencies: [
+        "Metering", "HAL", "Collector", "ReadingStore", "HostCrypto", "HostHAL", argumentParser,
+      ],
       swiftSettings: ring3),
     .testTarget(
       name: "CollectorTests",

@@ -4,16 +4,15 @@ import HostCrypto
 import Hummingbird
 import Metering
 import NIOCore
-import NIOFoundationCompat
 import ReadingStore
 
 extension Collector {
   // MARK: readings and status
 
-  /// `GET /api/readings?origin=&device=&quantity=&from=&to=&limit=&order=newest`
+  /// `GET /api/readings?origin=&device=&quantity=&from=&to=&from_index=&limit=&order=newest`
   ///
   /// `device` is a number or a label, `quantity` a key, `from` (included) and `to` (not included) are
-  /// UTC in ISO 8601 or µs since 1970.
+  /// UTC in ISO 8601 or µs since 1970, `from_index` is the first entry that is wanted.
   func serveReadings(_ request: Request) throws -> Response {
     guard isReader(request) else { return .unauthorized }
     let query: ReadingQuery
@@ -38,10 +37,13 @@ extension Collector {
       case "origin": query.origin = text
       case "device": query.device = UInt64(text).map { .number($0) } ?? .label(text)
       case "quantity":
-        guard let quantity = Quantity.allCases.first(where: { "\($0.key)" == text }) else {
+        guard let quantity = Quantity(key: text) else {
           throw Malformed("quantity: \(text) is not the key of a quantity")
         }
         query.quantity = quantity.rawValue
+      case "from_index":
+        guard let index = UInt64(text) else { throw Malformed("from_index: expected a number") }
+        query.fromIndex = index
       case "from": query.from = try time(text, "from")
       case "to": query.to = try time(text, "to")
       case "limit":
@@ -78,7 +80,8 @@ extension Collector {
           readings: readings))
     }
     return try .json(
-      StatusAnswer(mirror: "\(setting.key.verifierKey)", clockUsable: setting.clock.now() != nil, logs: logs))
+      StatusAnswer(
+        mirror: "\(setting.key.verifierKey)", clockUsable: setting.clock.now() != nil, logs: logs))
   }
 
   // MARK: live values
@@ -95,7 +98,7 @@ extension Collector {
     let post: LivePost
     do {
       let body = try await request.body.collect(upTo: LivePost.maximumByteCount)
-      post = try JSONDecoder().decode(LivePost.self, from: body)
+      post = try JSONDecoder().decode(LivePost.self, from: Data(body.readableBytesView))
     } catch is NIOTooManyBytesError {
       return .refused(.contentTooLarge, "the body is larger than 1 MiB")
     } catch {
@@ -109,7 +112,7 @@ extension Collector {
         return .unauthorized
       }
       for value in post.values {
-        if let text = value.value, Decimal(text) == nil {
+        if let text = value.value, Metering.Decimal(text) == nil {
           return .refused(.badRequest, "a value is not a decimal number")
         }
       }

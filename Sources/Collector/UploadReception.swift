@@ -74,7 +74,8 @@ struct UploadReception {
       }
       guard let package else {
         return upload.authenticated > 0
-          ? await mirror.pause(upload) : .refused(400, "the body ends before its first package does")
+          ? await mirror.pause(upload)
+          : .refused(400, "the body ends before its first package does")
       }
       switch await mirror.add(package, to: upload) {
       case .goOn(let further): upload = further

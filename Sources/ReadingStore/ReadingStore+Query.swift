@@ -18,6 +18,7 @@ extension ReadingStore {
     case nil: break
     }
     restrict("r.quantity = ?", query.quantity.map { Int64($0) })
+    restrict("r.idx >= ?", query.fromIndex.map { Int64(clamping: $0) })
     restrict("r.utc >= ?", query.from.map { Int64(clamping: $0) })
     restrict("r.utc < ?", query.to.map { Int64(clamping: $0) })
     let direction = query.newestFirst ? "DESC" : "ASC"

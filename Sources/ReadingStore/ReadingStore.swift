@@ -78,7 +78,8 @@ public final class ReadingStore: Sendable {
   /// Index of the first entry of `origin` that was not decoded yet.
   public func cursor(of origin: String) throws -> UInt64 {
     try queue.read { database in
-      try Int64.fetchOne(database, sql: "SELECT cursor FROM log WHERE origin = ?", arguments: [origin])
+      try Int64.fetchOne(
+        database, sql: "SELECT cursor FROM log WHERE origin = ?", arguments: [origin])
     }.map { UInt64(clamping: $0) } ?? 0
   }
 

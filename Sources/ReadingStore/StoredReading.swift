@@ -149,6 +149,8 @@ public struct ReadingQuery: Equatable, Sendable {
   public var device: Device?
   /// Code of the quantity.
   public var quantity: UInt16?
+  /// First index of an entry, included; of use only together with `origin`.
+  public var fromIndex: UInt64?
   /// First µs of UTC, included.
   public var from: UInt64?
   /// Last µs of UTC, not included.

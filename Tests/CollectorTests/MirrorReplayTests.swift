@@ -19,7 +19,8 @@ import TransparencyLog
           try await play(step, vectors, entries, client, bench, gzip: gzip)
         }
       }
-      #expect(bench.alarms.all.count == 1, "only the fork of step 3.2 is alarming: \(bench.alarms.all)")
+      #expect(
+        bench.alarms.all.count == 1, "only the fork of step 3.2 is alarming: \(bench.alarms.all)")
       #expect(try bench.collector.setting.database.forks(of: vectors.origin).count == 1)
     }
   }
@@ -90,5 +91,7 @@ import TransparencyLog
     try await replay(gzip: false)
   }
 
-  @Test func `gzip bodies are answered like plain ones`() async throws { try await replay(gzip: true) }
+  @Test func `gzip bodies are answered like plain ones`() async throws {
+    try await replay(gzip: true)
+  }
 }

@@ -73,11 +73,13 @@ private let layers: [Layer] = [
       "AgentClient", "CLinux",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
+  Layer(name: "CZlib", ring: 3, inner: []),
   Layer(name: "ReadingStore", ring: 3, inner: ["Metering"]),
   Layer(
     name: "Collector", ring: 3,
     inner: core.union([
       "MeterProtocols", "TransparencyLog", "HostHAL", "HostCrypto", "Catalog", "ReadingStore",
+      "CZlib",
     ])),
   Layer(
     name: "tally-collector", ring: 3,

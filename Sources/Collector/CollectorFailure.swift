@@ -1,0 +1,100 @@
+import HostCrypto
+import HostHAL
+
+/// Why a command of the collector failed. Each wording says what to do.
+public enum CollectorFailure: Error, Sendable {
+  /// The directory has no keys.
+  case notInitialised(directory: String)
+  /// `init` was asked for another name than the key has.
+  case otherName(existing: String, asked: String)
+  /// A name that cannot name a key.
+  case badName(String)
+  /// The text is not the vkey of a log.
+  case badVKey(String)
+  /// The origin is enrolled with another key.
+  case otherKey(origin: String, enrolled: String)
+  /// `mirror.vkey` does not belong to `mirror.key`.
+  case vkeyMismatch(path: String)
+  /// The token file is empty or holds something else.
+  case badToken(path: String)
+  /// Something else listens there.
+  case portBusy(address: String)
+  /// The address cannot be listened on.
+  case cannotListen(address: String, reason: String)
+  /// `--listen` is not HOST:PORT.
+  case badAddress(String)
+  /// A file could not be used.
+  case file(FileError)
+  /// A key file could not be used.
+  case key(KeyFileError)
+  /// SQLite refused.
+  case database(String)
+
+  /// What happened and what to do.
+  public var english: String {
+    switch self {
+    case .notInitialised(let directory):
+      "\(directory) has no mirror key. Run: tally-collector init --data \(directory)"
+    case .otherName(let existing, let asked):
+      "the mirror key here is named \(existing), not \(asked): a key keeps its name; "
+        + "use another --data directory for another mirror"
+    case .badName(let name): "\(name) cannot name a key: 1 to 255 bytes, no blanks, no +"
+    case .badVKey(let text):
+      "\(text) is not the verifier key of a log. "
+        + "Expected the line that \"tally keys show\" prints on the gateway"
+    case .otherKey(let origin, let enrolled):
+      "\(origin) is enrolled with another key (\(enrolled)). If the gateway lost its key, "
+        + "let it begin a new epoch; a log never changes its key"
+    case .vkeyMismatch(let path):
+      "\(path) does not belong to the key beside it: restore both from one backup"
+    case .badToken(let path):
+      "\(path) holds no token. Remove it and run tally-collector init again: it makes a new one"
+    case .portBusy(let address):
+      "\(address) is in use by another program: stop that one, or choose another with --listen"
+    case .cannotListen(let address, let reason): "cannot listen on \(address): \(reason)"
+    case .badAddress(let text): "--listen \(text): expected HOST:PORT, such as 127.0.0.1:8470"
+    case .file(let error): error.english
+    case .key(let error): error.english
+    case .database(let reason):
+      "the database cannot be used: \(reason). Restore the data directory whole from a backup; "
+        + "readings.sqlite alone is made anew by: tally-collector rebuild"
+    }
+  }
+
+  /// 发生了什么，应当怎么办。
+  public var chinese: String {
+    switch self {
+    case .notInitialised(let directory):
+      "\(directory) 中没有镜像密钥。请执行：tally-collector init --data \(directory)"
+    case .otherName(let existing, let asked):
+      "此处镜像密钥名为 \(existing)，而非 \(asked)：密钥名称不可更改；另建镜像请使用另一 --data 目录"
+    case .badName(let name): "\(name) 不能作为密钥名称：应为 1 至 255 字节，不含空格和 +"
+    case .badVKey(let text):
+      "\(text) 不是日志的验证公钥。应为网关上 \"tally keys show\" 输出的那一行"
+    case .otherKey(let origin, let enrolled):
+      "\(origin) 已用另一密钥登记（\(enrolled)）。若网关丢失密钥，请开始新纪元；日志从不更换密钥"
+    case .vkeyMismatch(let path): "\(path) 与其旁的密钥不匹配：请从同一备份恢复两者"
+    case .badToken(let path):
+      "\(path) 中没有令牌。请删除后重新执行 tally-collector init，将生成新令牌"
+    case .portBusy(let address): "\(address) 已被其他程序占用：请停止该程序，或用 --listen 另选端口"
+    case .cannotListen(let address, let reason): "无法监听 \(address)：\(reason)"
+    case .badAddress(let text): "--listen \(text)：应为 主机:端口，例如 127.0.0.1:8470"
+    case .file(let error): error.chinese
+    case .key(let error): error.chinese
+    case .database(let reason):
+      "数据库不可用：\(reason)。请从备份完整恢复数据目录；仅 readings.sqlite 可用 tally-collector rebuild 重建"
+    }
+  }
+
+  /// Sorts any error of the layers below.
+  public init(_ error: any Error) {
+    switch error {
+    case let failure as CollectorFailure: self = failure
+    case let failure as FileError: self = .file(failure)
+    case let failure as KeyFileError: self = .key(failure)
+    case MirrorDatabaseError.otherKey(let origin, let enrolled):
+      self = .otherKey(origin: origin, enrolled: enrolled)
+    default: self = .database("\(error)")
+    }
+  }
+}

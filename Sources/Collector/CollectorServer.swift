@@ -1,0 +1,95 @@
+import Glibc
+import HostHAL
+import Hummingbird
+import Logging
+import NIOCore
+import ReadingStore
+import ServiceLifecycle
+
+/// Where the collector listens.
+public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
+  /// Name or number of the interface.
+  public var host: String
+  /// TCP port; 0 takes any free one.
+  public var port: Int
+
+  /// Reads `HOST:PORT`; an IPv6 address stands in brackets.
+  public init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+    else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    guard !host.isEmpty else { return nil }
+    self.host = String(host)
+    self.port = Int(port)
+  }
+
+  /// The address as in a URL.
+  public var description: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
+}
+
+/// The running collector: HTTP on one side, the decoder behind it.
+public struct CollectorServer: Sendable {
+  let directory: CollectorDirectory
+  let address: ListenAddress
+  let clock: CosignatureClock
+  let logger: Logger
+
+  /// Takes its settings; nothing is opened yet.
+  public init(directory: CollectorDirectory, address: ListenAddress, clock: CosignatureClock) {
+    self.directory = directory
+    self.address = address
+    self.clock = clock
+    var logger = Logger(label: "tally-collector") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .notice
+    self.logger = logger
+  }
+
+  /// Serves until SIGTERM or SIGINT, finishes the requests under way, and returns.
+  ///
+  /// `ready` is told the URL once the socket listens.
+  public func run(ready: @escaping @Sendable (String) -> Void) async throws {
+    try directory.requireInitialised()
+    let lock = try LockFile(locking: directory.lock)
+    let logger = logger
+    let (growth, signal) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let collector = try directory.open(
+      clock: clock, alarm: { logger.error("\($0)") }, onGrowth: { _ in signal.yield() })
+    if clock.now() == nil {
+      logger.warning("the clock of this machine is not usable: nothing is cosigned until it is")
+    }
+    signal.yield()
+    let host = address
+    let application = Application(
+      router: collector.router(),
+      configuration: ApplicationConfiguration(
+        address: .hostname(address.host, port: address.port), serverName: nil),
+      services: [DecodingService(growth: growth, decoding: Decoding(collector))],
+      onServerRunning: { channel in
+        var bound = host
+        bound.port = channel.localAddress?.port ?? host.port
+        ready("http://\(bound)")
+      }, logger: logger)
+    do {
+      try await application.runService()
+    } catch let error as IOError {
+      throw error.errnoCode == EADDRINUSE
+        ? CollectorFailure.portBusy(address: "\(address)")
+        : CollectorFailure.cannotListen(address: "\(address)", reason: "\(error)")
+    }
+    try collector.readings.close()
+    try collector.setting.database.close()
+    _ = consume lock
+  }
+}
+
+/// Decodes whenever a log grew.
+private struct DecodingService: Service {
+  let growth: AsyncStream<Void>
+  let decoding: Decoding
+
+  func run() async throws {
+    for await _ in growth.cancelOnGracefulShutdown() { await decoding.catchUp() }
+  }
+}
