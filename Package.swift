@@ -128,7 +128,7 @@ let package = Package(
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "TransparencyLogTests",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "HostCrypto"],
+      dependencies: ["Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium"],
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "JournalTests",
