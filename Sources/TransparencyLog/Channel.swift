@@ -20,7 +20,7 @@ import Metering
 ///
 /// Valid if and only if it is exactly this array, deterministic; elements after `ext` are ignored.
 /// Example: device 7 "M", no serial, polled, port "a", address 01, profile at idx 3, one request
-/// 01 03, each 1,000 ms, offset 0, no ratios (23 bytes):
+/// 01 03, each 1,000 ms, offset 0, no ratios (21 bytes):
 ///
 ///     8c 07 61 4d f6 00 61 61 41 01 03 81 42 0103 19 03e8 00 80 a0
 public struct Channel: Equatable, Sendable {

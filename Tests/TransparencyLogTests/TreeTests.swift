@@ -44,7 +44,9 @@ import TransparencyLog
     }
   }
 
-  @Test func `the 700 entries of the mirror vectors give its leaf hashes, subtrees and roots`() throws {
+  @Test func `the 700 entries of the mirror vectors give its leaf hashes, subtrees and roots`()
+    throws
+  {
     let vectors = MirrorVectors.shared
     let entries = MirrorVectors.entries
     #expect(entries.count == vectors.entries.count)
