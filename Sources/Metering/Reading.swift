@@ -1,7 +1,7 @@
 /// Why there is no value where one was expected.
 ///
 /// A number never stands for its own absence: a boundary carries a value or one of these.
-public enum NoData: UInt8, Error, Sendable {
+public enum NoData: UInt8, Error, Sendable, BitwiseCopyable {
   /// The device did not answer in time.
   case timeout = 1
   /// Bytes came, and no frame in them had a good checksum.
@@ -27,7 +27,7 @@ public enum NoData: UInt8, Error, Sendable {
 /// The outcome of one poll, as the log keeps it (`st` of a reading entry).
 ///
 /// Source: OCMF 1.4.1, table 10, as taken over by the entry format; substitutes are never silent.
-public enum ReadingStatus: UInt8, Sendable {
+public enum ReadingStatus: UInt8, Sendable, BitwiseCopyable {
   case good = 0
   case timeout = 1
   case badChecksum = 2

@@ -39,7 +39,7 @@ public struct EventEntry: Equatable, Sendable {
   }
 
   /// Why slots were not attempted.
-  public enum ShedReason: UInt8, Sendable {
+  public enum ShedReason: UInt8, Sendable, BitwiseCopyable {
     /// The device did not answer, and is asked less often.
     case backOff = 1
     /// The line was busy until the slot had passed.
@@ -52,6 +52,8 @@ public struct EventEntry: Equatable, Sendable {
     case ringFull = 5
     /// The agent was told to stop.
     case stopping = 6
+    /// The wall clock was set forward over them.
+    case clockStepped = 7
   }
 
   /// Slots that were not attempted.

@@ -1,1 +1,2 @@
+// tallyd, the gateway agent.
 print("tallyd")

@@ -1,0 +1,128 @@
+import HAL
+import Metering
+import Sampling
+
+/// What people call the parts of the site; for status and live values.
+public struct SiteNames: Sendable {
+  /// A device.
+  public struct Device: Sendable {
+    /// Number, unique in the site.
+    public var number: UInt32
+    /// Label, UTF-8.
+    public var label: [UInt8]
+    /// Chinese label, UTF-8.
+    public var labelChinese: [UInt8]
+    /// Address on its line as people write it, UTF-8.
+    public var address: [UInt8]
+
+    /// Takes the fields.
+    public init(number: UInt32, label: [UInt8], labelChinese: [UInt8], address: [UInt8]) {
+      self.number = number
+      self.label = label
+      self.labelChinese = labelChinese
+      self.address = address
+    }
+  }
+  /// A line.
+  public struct Line: Sendable {
+    /// Name, UTF-8.
+    public var name: [UInt8]
+    /// Path of its port, UTF-8.
+    public var device: [UInt8]
+
+    /// Takes the fields.
+    public init(name: [UInt8], device: [UInt8]) {
+      self.name = name
+      self.device = device
+    }
+  }
+  /// Devices in the order of the plan.
+  public var devices: [Device]
+  /// Lines in the order of the plan.
+  public var lines: [Line]
+  /// Origin of the log, UTF-8.
+  public var origin: [UInt8]
+  /// Key epoch.
+  public var epoch: UInt32
+
+  /// Takes the fields.
+  public init(devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32) {
+    self.devices = devices
+    self.lines = lines
+    self.origin = origin
+    self.epoch = epoch
+  }
+}
+
+/// The sampling half of the agent: polls the lines and queues what came of it.
+///
+/// One thread owns it. It shares two things with the recorder: the queue and the report.
+public struct Acquisition: ~Copyable {
+  /// Decides what goes out when.
+  public var sampler: Sampler
+  /// Makes entries.
+  public var writer: LogWriter
+  /// What the recorder says.
+  public let report: RecorderReport
+  /// What people call things.
+  public let names: SiteNames
+  /// Busy time of each line at the last look, for the utilisation.
+  var busyBefore: [UInt64]
+  var utilisation: [UInt16]
+  var measuredAt: UInt64 = 0
+
+  /// Puts the two halves of sampling together.
+  public init(
+    sampler: consuming Sampler, writer: consuming LogWriter, report: RecorderReport,
+    names: SiteNames
+  ) {
+    self.sampler = sampler
+    self.writer = writer
+    self.report = report
+    busyBefore = [UInt64](repeating: 0, count: names.lines.count)
+    utilisation = [UInt16](repeating: 0, count: names.lines.count)
+    self.names = names
+  }
+
+  /// Does what is due. Call it when `nextStep` says, and after bytes arrived.
+  public mutating func step(at now: Instant) {
+    while let notice = report.takeNotice() { writer.notice(notice, at: now) }
+    sampler.step(at: now, into: &writer)
+    measure(at: now)
+  }
+
+  /// The port of a line was opened.
+  public mutating func opened(line: Int, at now: Instant) {
+    sampler.opened(line: line, at: now, into: &writer)
+  }
+
+  /// The port of a line is gone.
+  public mutating func lost(line: Int, at now: Instant) {
+    sampler.lost(line: line, at: now, into: &writer)
+  }
+
+  /// Bytes arrived.
+  public mutating func received(
+    line: Int, _ bytes: UnsafeBufferPointer<UInt8>, at now: Instant
+  ) {
+    sampler.received(line: line, bytes, at: now, into: &writer)
+  }
+
+  /// Logs what is not logged yet; the last call before the agent ends.
+  public mutating func flush(at now: Instant) { sampler.flush(at: now, into: &writer) }
+
+  /// Every ten seconds: the share of time in which each line was busy.
+  private mutating func measure(at now: Instant) {
+    let window = now.mono &- measuredAt
+    guard measuredAt == 0 || window >= 10_000_000 else { return }
+    for line in 0..<busyBefore.count {
+      let busy = sampler.busyMicroseconds(line: line)
+      if measuredAt != 0 {
+        let share = (busy &- busyBefore[line]) &* 1_000 / window
+        utilisation[line] = UInt16(truncatingIfNeeded: share < 1_000 ? share : 1_000)
+      }
+      busyBefore[line] = busy
+    }
+    measuredAt = now.mono
+  }
+}

@@ -1,0 +1,187 @@
+import HAL
+import Metering
+import Sampling
+import TransparencyLog
+
+/// A document that readings depend on, with its bytes.
+public struct Document: Sendable {
+  /// What it is.
+  public var kind: ConfigEntry.Kind
+  /// Name or path, UTF-8.
+  public var name: [UInt8]
+  /// The document.
+  public var body: [UInt8]
+
+  /// A document of a kind, under a name.
+  public init(kind: ConfigEntry.Kind, name: [UInt8], body: [UInt8]) {
+    self.kind = kind
+    self.name = name
+    self.body = body
+  }
+}
+
+/// One poll stream as the log describes it; `profile` is a position in the site's list of profiles.
+public struct ChannelDocument: Sendable {
+  /// Number of the device, unique in the site.
+  public var device: UInt32
+  /// Label of the device and the stream, UTF-8; unique in the site.
+  public var label: [UInt8]
+  /// Maker's serial number, UTF-8.
+  public var serial: [UInt8]?
+  /// Name of the line.
+  public var port: [UInt8]
+  /// Address on the line.
+  public var address: [UInt8]
+  /// Which of the profiles.
+  public var profile: Int
+  /// Exact request bytes.
+  public var requests: [[UInt8]]
+  /// ms between slots.
+  public var periodMilliseconds: UInt64
+  /// ms by which slots are shifted.
+  public var offsetMilliseconds: UInt64
+  /// Transformer ratios.
+  public var ratios: [Channel.Ratio]
+
+  /// Takes the fields.
+  public init(
+    device: UInt32, label: [UInt8], serial: [UInt8]?, port: [UInt8], address: [UInt8],
+    profile: Int, requests: [[UInt8]], periodMilliseconds: UInt64, offsetMilliseconds: UInt64,
+    ratios: [Channel.Ratio]
+  ) {
+    self.device = device
+    self.label = label
+    self.serial = serial
+    self.port = port
+    self.address = address
+    self.profile = profile
+    self.requests = requests
+    self.periodMilliseconds = periodMilliseconds
+    self.offsetMilliseconds = offsetMilliseconds
+    self.ratios = ratios
+  }
+
+  /// The body of its config entry.
+  func body(profileIndex: UInt64) -> [UInt8] {
+    var framed: [UInt8] = []
+    for request in requests {
+      framed.append(UInt8(truncatingIfNeeded: request.count >> 8))
+      framed.append(UInt8(truncatingIfNeeded: request.count))
+      framed += request
+    }
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(
+      capacity: framed.count + label.count + ratios.count * 40 + 1_024)
+    defer { memory.deallocate() }
+    var writer = ByteWriter(memory)
+    let serial = serial ?? []
+    serial.withUnsafeBufferPointer { serialBytes in
+      Channel.write(
+        device: UInt64(device), label: label.span,
+        serial: self.serial == nil ? nil : serialBytes, mode: .polled, port: port.span,
+        address: address.span, profile: profileIndex, requests: framed.span,
+        periodMilliseconds: periodMilliseconds, offsetMilliseconds: offsetMilliseconds,
+        ratios: ratios.span, to: &writer)
+    }
+    precondition(!writer.overflowed, "the memory was measured")
+    return Array(writer.written)
+  }
+}
+
+/// Writes the first entries of a boot, straight into the recorder's queue.
+///
+/// The boot entry comes first; then every document that the log of this epoch does not hold yet, so
+/// that readings can be decoded from the log alone, and an unchanged configuration costs nothing.
+public struct OpeningEntries: ~Copyable {
+  private let history: LogHistory
+  private let queue: EntryQueue
+  private let boot: UInt64
+  private let instant: Instant
+  private let buffer: UnsafeMutableBufferPointer<UInt8>
+  /// Index that the next entry gets.
+  public private(set) var nextIndex: UInt64
+
+  /// Begins at `nextIndex` in boot number `boot`.
+  public init(
+    nextIndex: UInt64, boot: UInt64, at instant: Instant, history: LogHistory,
+    queue: EntryQueue
+  ) {
+    self.nextIndex = nextIndex
+    self.boot = boot
+    self.instant = instant
+    self.history = history
+    self.queue = queue
+    buffer = .allocate(capacity: Limits.entryByteCountMax)
+    buffer.initialize(repeating: 0)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// The boot entry. `bootID` is the kernel's identifier of this boot, 16 bytes.
+  public mutating func boot(
+    bootID: InlineArray<16, UInt8>, previousSize: UInt64, previousRoot: Digest,
+    softwareHash: Digest, origin: KeyName, drain: () -> Void
+  ) {
+    var isSameBoot = history.lastBootID.count == 16
+    for i in 0..<16 where isSameBoot { isSameBoot = history.lastBootID[i] == bootID[i] }
+    append(drain) { head, writer in
+      BootEntry.write(
+        head: head, bootID: bootID, previousSize: previousSize, previousRoot: previousRoot,
+        reason: isSameBoot ? .agentStart : .machineStart, softwareHash: softwareHash,
+        origin: origin.span, to: &writer)
+    }
+  }
+
+  /// Index of the entry that holds `document`: the one in the log, or a new one.
+  public mutating func index(of document: Document, drain: () -> Void) -> UInt64 {
+    let sha256 = SHA256.hash(document.body.span)
+    if let known = history.index(kind: document.kind, name: document.name, sha256: sha256) {
+      return known
+    }
+    let parts = ConfigEntry.partCount(byteCount: document.body.count)
+    for number in 0..<parts {
+      let range = ConfigEntry.partRange(number, byteCount: document.body.count)
+      append(drain) { head, writer in
+        document.body.withUnsafeBufferPointer { body in
+          ConfigEntry.writePart(
+            head: head, name: document.name.span, sha256: sha256,
+            body: UnsafeBufferPointer(rebasing: body[range]), number: UInt32(number),
+            to: &writer)
+        }
+      }
+    }
+    let index = nextIndex
+    append(drain) { head, writer in
+      document.body.withUnsafeBufferPointer { body in
+        ConfigEntry.write(
+          head: head, kind: document.kind, name: document.name.span, sha256: sha256,
+          body: parts == 0 ? body : nil, to: &writer)
+      }
+    }
+    return index
+  }
+
+  /// Index of the channel's entry, likewise, and the last slot that the log explains of it.
+  public mutating func index(
+    of channel: ChannelDocument, profileIndex: UInt64, drain: () -> Void
+  ) -> (index: UInt64, lastSlot: UInt64?) {
+    let body = channel.body(profileIndex: profileIndex)
+    let index = index(
+      of: Document(kind: .channel, name: channel.label, body: body), drain: drain)
+    return (index, history.completeSlot(ofChannel: index))
+  }
+
+  /// Queues one entry; `drain` empties the queue into the recorder when it is full.
+  private mutating func append(
+    _ drain: () -> Void, _ write: (EntryHead, inout ByteWriter) -> Void
+  ) {
+    var writer = ByteWriter(buffer)
+    write(EntryHead(index: nextIndex, boot: boot, time: instant), &writer)
+    precondition(!writer.overflowed, "an entry has at most 4,000 bytes")
+    if !queue.ring.push(writer.written) {
+      drain()
+      let fits = queue.ring.push(writer.written)
+      precondition(fits, "an empty queue takes the longest entry")
+    }
+    nextIndex &+= 1
+  }
+}

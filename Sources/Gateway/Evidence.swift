@@ -1,0 +1,108 @@
+import HAL
+import Journal
+import Metering
+import TransparencyLog
+import Uplink
+
+/// The log as the uplink sees it: entries from the journal, hashes from the tree.
+///
+/// Hashes of level 1 and above are in the open tiles or in tile files; those of level 0 are computed
+/// from the entries of their block, which are kept for as long as a proof may need them.
+public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashSource,
+  EvidenceSource
+{
+  /// Entries.
+  public var journal: Journal<Storage>
+  /// The right edge of the tree.
+  public var tiles: OpenTiles
+  private let blockMemory: UnsafeMutableBufferPointer<Digest>
+  private var blockIndex = UInt64.max
+  private var blockCount = 0
+  private let tileMemory: UnsafeMutableBufferPointer<Digest>
+  private var cachedTile: (level: Int, index: UInt64)?
+
+  /// Evidence over a recovered journal and its tree.
+  public init(journal: consuming Journal<Storage>, tiles: consuming OpenTiles) {
+    self.journal = journal
+    self.tiles = tiles
+    blockMemory = .allocate(capacity: OpenTiles.tileWidth)
+    blockMemory.initialize(repeating: .zero)
+    tileMemory = .allocate(capacity: OpenTiles.tileWidth)
+    tileMemory.initialize(repeating: .zero)
+  }
+
+  deinit {
+    blockMemory.deallocate()
+    tileMemory.deallocate()
+  }
+
+  /// The hash of leaves `[index × 256^level, (index + 1) × 256^level)`.
+  public mutating func levelHash(
+    level: Int, index: UInt64
+  ) throws(HashSourceError) -> Digest {
+    let width = wide(count: OpenTiles.tileWidth)
+    if let hash = tiles.subtreeHash(height: level &* 8, index: index) { return hash }
+    if level == 0 {
+      let block = index / width
+      try loadBlock(block, through: index)
+      return blockMemory[narrow(index % width)]
+    }
+    try loadTile(level: level, index: index / width)
+    return tileMemory[narrow(index % width)]
+  }
+
+  /// Hashes the entries of a block of 256 up to `index`.
+  private mutating func loadBlock(
+    _ block: UInt64, through index: UInt64
+  ) throws(HashSourceError) {
+    let first = block &* wide(count: OpenTiles.tileWidth)
+    guard index < journal.committedSize else { throw .missing }
+    if block == blockIndex, index < first &+ wide(count: blockCount) { return }
+    let left = journal.committedSize &- first
+    let count = left < wide(count: OpenTiles.tileWidth) ? narrow(left) : OpenTiles.tileWidth
+    blockIndex = UInt64.max
+    let memory = blockMemory
+    do {
+      try journal.visit(first..<first &+ wide(count: count)) { (at: UInt64, entry: Span<UInt8>) in
+        memory[narrow(at &- first)] = Tree.leaf(entry)
+      }
+    } catch { throw .unreadable }
+    blockIndex = block
+    blockCount = count
+  }
+
+  private mutating func loadTile(level: Int, index: UInt64) throws(HashSourceError) {
+    if let cached = cachedTile, cached.level == level, cached.index == index { return }
+    cachedTile = nil
+    do {
+      try journal.storage.read(
+        .tile(level: UInt8(truncatingIfNeeded: level), index: index), at: 0,
+        into: UnsafeMutableRawBufferPointer(tileMemory))
+    } catch { throw .unreadable }
+    cachedTile = (level, index)
+  }
+
+  /// Adds the entries of `range` to a body, each as `u16 length (big-endian) ‖ bytes`.
+  public mutating func appendEntries(
+    _ range: Range<UInt64>, to body: inout [UInt8]
+  ) throws(HashSourceError) {
+    guard range.upperBound <= journal.committedSize else { throw .missing }
+    var added: [UInt8] = []
+    swap(&added, &body)
+    do {
+      try journal.visit(range) { (_: UInt64, entry: Span<UInt8>) in
+        added.append(UInt8(truncatingIfNeeded: entry.count &>> 8))
+        added.append(UInt8(truncatingIfNeeded: entry.count))
+        var i = 0
+        while i < entry.count {
+          added.append(entry[i])
+          i &+= 1
+        }
+      }
+    } catch {
+      swap(&added, &body)
+      throw .unreadable
+    }
+    swap(&added, &body)
+  }
+}

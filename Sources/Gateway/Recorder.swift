@@ -1,0 +1,256 @@
+import HAL
+import Journal
+import Metering
+import Sampling
+import TransparencyLog
+import Uplink
+
+/// When the recorder commits and signs.
+public struct RecorderTiming: Sendable {
+  /// µs between two group commits: what a power cut can cost at most.
+  public var commit: UInt64
+  /// µs between two checkpoints.
+  public var checkpoint: UInt64
+  /// Entries after which a checkpoint is signed before its time.
+  public var checkpointEntries: UInt64
+
+  /// Times in µs.
+  public init(commit: UInt64, checkpoint: UInt64, checkpointEntries: UInt64) {
+    self.commit = commit
+    self.checkpoint = checkpoint
+    self.checkpointEntries = checkpointEntries
+  }
+}
+
+/// Why recording could not begin or go on.
+public enum RecorderError: Error {
+  /// The journal cannot be read or written.
+  case journal(JournalError)
+  /// The tree over the entries is not the one that was signed: the medium lost or changed some.
+  case otherRoot(signedSize: UInt64)
+  /// A hash of the log could not be computed.
+  case hash(HashSourceError)
+  /// The key could not be used.
+  case keyUnavailable
+}
+
+/// Makes entries durable, grows the tree, signs it and hands it to the mirror.
+///
+/// The rule that must never break: a checkpoint leaves the gateway only after its entries are durable
+/// and read back, and after the note itself is durable. The order below is that rule, and there is no
+/// other way through this file: stage → commit (write, read back, compare) → tree → sign → superblock
+/// (write, read back, compare) → mirror.
+public struct Recorder<
+  Storage: BlockStorage & ~Copyable, Key: Signer & ~Copyable, Verifier: SignatureVerifier
+>: ~Copyable {
+  /// The log.
+  public var evidence: Evidence<Storage>
+  /// The way to the mirror.
+  public var mirror: MirrorClient
+
+  private let origin: KeyName
+  private var key: Key
+  private let verifier: Verifier
+  private let timing: RecorderTiming
+  private let queue: EntryQueue
+  private let report: RecorderReport
+  private let entry: UnsafeMutableBufferPointer<UInt8>
+  private let leaves: UnsafeMutableBufferPointer<Digest>
+  private let note: UnsafeMutableBufferPointer<UInt8>
+  private var committedAt: UInt64 = 0
+  private var checkpointAt: UInt64 = 0
+  private var abandoned: UInt32 = 0
+
+  /// A recorder over a log that `RecoveredLog` has read.
+  public init(
+    evidence: consuming Evidence<Storage>, origin: KeyName, key: consuming Key,
+    verifier: Verifier, mirror: consuming MirrorClient, timing: RecorderTiming,
+    queue: EntryQueue, report: RecorderReport
+  ) {
+    self.evidence = evidence
+    self.origin = origin
+    self.key = key
+    self.verifier = verifier
+    self.mirror = mirror
+    self.timing = timing
+    self.queue = queue
+    self.report = report
+    entry = .allocate(capacity: Limits.entryByteCountMax)
+    entry.initialize(repeating: 0)
+    leaves = .allocate(capacity: Limits.commitEntriesMax)
+    leaves.initialize(repeating: .zero)
+    note = .allocate(capacity: Checkpoint.noteByteLimit)
+    note.initialize(repeating: 0)
+    let superblock = self.evidence.journal.superblock
+    if superblock.signedSize > 0 {
+      self.mirror.noteSigned(note: Array(self.evidence.journal.signedNote))
+    }
+    publish()
+  }
+
+  deinit {
+    entry.deallocate()
+    leaves.deallocate()
+    note.deallocate()
+  }
+
+  /// Takes what the sampler queued, commits and signs what is due. After it throws, recording is over.
+  public mutating func step(at now: Instant) throws(RecorderError) {
+    try absorb(at: now)
+    if now.mono &- committedAt >= timing.commit {
+      try commit()
+      committedAt = now.mono
+    }
+    try checkpointIfDue(at: now)
+  }
+
+  /// Makes everything durable and signed at once; for the end of the agent and for its first entries.
+  public mutating func settle(at now: Instant) throws(RecorderError) {
+    try absorb(at: now)
+    try commit()
+    try sign(at: now)
+  }
+
+  /// When `step` must be called next, µs since boot, if nothing else happens.
+  public func nextStep(after now: Instant) -> UInt64 {
+    var next = committedAt &+ timing.commit
+    if let wake = mirror.wakeAt, wake < next { next = wake }
+    return next > now.mono ? next : now.mono
+  }
+
+  private mutating func absorb(at now: Instant) throws(RecorderError) {
+    var count = queue.ring.peek(into: entry)
+    while count > 0 {
+      let bytes = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(entry)[0..<count])
+      if evidence.journal.stagedCount == Limits.commitEntriesMax
+        || !evidence.journal.stage(bytes.span)
+      {
+        try commit()
+        let fits = evidence.journal.stage(bytes.span)
+        precondition(fits, "an empty frame takes the longest entry")
+      }
+      leaves[Int(evidence.journal.stagedCount) - 1] = Tree.leaf(bytes)
+      queue.ring.removeFirst()
+      count = queue.ring.peek(into: entry)
+    }
+  }
+
+  /// One group commit, and the tree over it.
+  private mutating func commit() throws(RecorderError) {
+    let count = Int(evidence.journal.stagedCount)
+    guard count > 0 else { return }
+    do { try evidence.journal.commit() } catch {
+      report.hasFailed = true
+      throw .journal(error)
+    }
+    for i in 0..<count {
+      evidence.tiles.append(leaves[i])
+      keepFilledTiles()
+    }
+    if evidence.journal.abandonedSegmentCount != abandoned {
+      abandoned = evidence.journal.abandonedSegmentCount
+      report.post(.storageDegraded)
+    }
+    publish()
+  }
+
+  /// Writes the tiles that the last leaf completed. One that cannot be written is computed anew from
+  /// the entries whenever it is needed, so a failure is reported and costs time, not evidence.
+  private mutating func keepFilledTiles() {
+    for level in 1..<OpenTiles.levelCount where level < evidence.tiles.filledLevelCount {
+      do { try evidence.keepTile(level: level) } catch { report.post(.storageDegraded) }
+    }
+  }
+
+  private mutating func checkpointIfDue(at now: Instant) throws(RecorderError) {
+    let fresh = evidence.journal.committedSize &- evidence.journal.superblock.signedSize
+    guard fresh > 0 else { return }
+    guard fresh >= timing.checkpointEntries || now.mono &- checkpointAt >= timing.checkpoint
+    else { return }
+    try sign(at: now)
+  }
+
+  private mutating func sign(at now: Instant) throws(RecorderError) {
+    let size = evidence.journal.committedSize
+    guard size > evidence.journal.superblock.signedSize else { return }
+    precondition(evidence.tiles.size == size, "the tree is over the committed entries")
+    let root = evidence.tiles.root()
+    var writer = ByteWriter(note)
+    let checkpoint = Checkpoint(origin: origin, size: size, root: root)
+    guard checkpoint.sign(with: &key, to: &writer) else {
+      report.hasFailed = true
+      throw .keyUnavailable
+    }
+    do {
+      try evidence.journal.recordSigned(size: size, root: root, note: writer.written.span)
+    } catch {
+      report.hasFailed = true
+      throw .journal(error)
+    }
+    checkpointAt = now.mono
+    report.signedAt = now.utc
+    mirror.noteSigned(note: Array(writer.written), signedAt: now.utc / 1_000_000)
+    publish()
+  }
+
+  // MARK: the mirror
+
+  /// The next request to the mirror, if one is due.
+  ///
+  /// Entries that cannot be read back are not sent; the client asks again later, and says so.
+  public mutating func nextRequest(at now: Instant) -> UplinkRequest? {
+    do throws(HashSourceError) {
+      return try mirror.nextRequest(now: now.mono, source: &evidence)
+    } catch {
+      report.post(.storageDegraded)
+      return nil
+    }
+  }
+
+  /// Takes the mirror's answer. After it throws, recording is over.
+  public mutating func receive<Entropy: EntropySource & ~Copyable>(
+    _ response: UplinkResponse, at now: Instant, entropy: inout Entropy
+  ) throws(RecorderError) {
+    let events = mirror.receive(
+      response, now: now.mono, utc: now.utc, quality: now.quality, verifier: verifier,
+      randomness: &entropy)
+    if response.status != 0, mirror.alarm == nil { setLink(.up) }
+    for event in events {
+      switch event {
+      case .acknowledged(let size, let note, _): try acknowledge(size, note)
+      case .linkUp, .stored: break
+      case .linkDown: setLink(.down)
+      case .alarm: setLink(.refused)
+      }
+    }
+  }
+
+  private mutating func acknowledge(_ size: UInt64, _ note: [UInt8]) throws(RecorderError) {
+    guard size > evidence.journal.superblock.acknowledgedSize else { return }
+    do {
+      try evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
+    } catch {
+      report.hasFailed = true
+      throw .journal(error)
+    }
+    publish()
+  }
+
+  private func setLink(_ state: LinkState) {
+    guard report.linkState != state else { return }
+    report.linkState = state
+    switch state {
+    case .up: report.post(.linkUp)
+    case .down: report.post(.linkDown)
+    case .refused: report.post(.mirrorRefuses)
+    case .unknown: break
+    }
+  }
+
+  private func publish() {
+    let superblock = evidence.journal.superblock
+    report.committedSize = evidence.journal.committedSize
+    report.signedSize = superblock.signedSize
+    report.acknowledgedSize = superblock.acknowledgedSize
+  }
+}

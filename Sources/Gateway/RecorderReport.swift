@@ -1,0 +1,124 @@
+import Metering
+import Sampling
+import Synchronization
+
+/// The queue of entries, shared by the thread that samples and the thread that records.
+public final class EntryQueue: Sendable {
+  /// The ring itself.
+  public let ring: EntryRing
+
+  /// A queue of `Limits.ringByteCount` bytes, kept for the life of the process.
+  public init() {
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: Limits.ringByteCount)
+    memory.initialize(repeating: 0)
+    ring = EntryRing(memory)
+  }
+}
+
+/// Something that the recorder wants in the log. Only the sampling thread writes entries, so it asks.
+public enum RecorderNotice: UInt32, Sendable {
+  /// The mirror cannot be reached.
+  case linkDown = 1
+  /// The mirror answers again.
+  case linkUp = 2
+  /// A segment was abandoned after a write error; its frames went to another.
+  case storageDegraded = 3
+  /// The file system refuses O_DIRECT: the journal drops the page cache instead.
+  case storageIndirect = 4
+  /// The mirror refuses this log; uploading has stopped until a person looks.
+  case mirrorRefuses = 5
+}
+
+/// What the recorder tells the other threads: numbers that only grow or flip, each atomic by itself.
+public final class RecorderReport: Sendable {
+  private let committed = Atomic<UInt64>(0)
+  private let signed = Atomic<UInt64>(0)
+  private let signedAtUTC = Atomic<UInt64>(0)
+  private let acknowledged = Atomic<UInt64>(0)
+  private let bytes = Atomic<UInt64>(0)
+  private let link = Atomic<UInt32>(0)
+  private let failure = Atomic<UInt32>(0)
+  private let notices = Atomic<UInt32>(0)
+
+  /// Nothing recorded yet.
+  public init() {}
+
+  /// Entries that are durable and read back.
+  public var committedSize: UInt64 {
+    get { committed.load(ordering: .relaxed) }
+    set { committed.store(newValue, ordering: .relaxed) }
+  }
+  /// Entries under the newest durable signed checkpoint.
+  public var signedSize: UInt64 {
+    get { signed.load(ordering: .relaxed) }
+    set { signed.store(newValue, ordering: .relaxed) }
+  }
+  /// When that checkpoint was signed, µs since 1970; 0 if none.
+  public var signedAt: UInt64 {
+    get { signedAtUTC.load(ordering: .relaxed) }
+    set { signedAtUTC.store(newValue, ordering: .relaxed) }
+  }
+  /// Entries that the mirror has cosigned.
+  public var acknowledgedSize: UInt64 {
+    get { acknowledged.load(ordering: .relaxed) }
+    set { acknowledged.store(newValue, ordering: .relaxed) }
+  }
+  /// Bytes of the journal that hold frames.
+  public var byteCount: UInt64 {
+    get { bytes.load(ordering: .relaxed) }
+    set { bytes.store(newValue, ordering: .relaxed) }
+  }
+  /// State of the uplink.
+  public var linkState: LinkState {
+    get {
+      LinkState(rawValue: UInt8(truncatingIfNeeded: link.load(ordering: .relaxed))) ?? .unknown
+    }
+    set { link.store(UInt32(newValue.rawValue), ordering: .relaxed) }
+  }
+  /// Recording has stopped for good after two failed writes.
+  public var hasFailed: Bool {
+    get { failure.load(ordering: .relaxed) != 0 }
+    set { failure.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+
+  /// Recorder: leaves a notice; the same one twice before it is taken counts once.
+  public func post(_ notice: RecorderNotice) {
+    notices.bitwiseOr(1 << notice.rawValue, ordering: .releasing)
+  }
+
+  /// Sampling thread: takes a notice that is waiting.
+  public func takeNotice() -> RecorderNotice? {
+    let waiting = notices.load(ordering: .acquiring)
+    var bit: UInt32 = 1
+    while bit < 32 {
+      if waiting & (1 << bit) != 0 {
+        notices.bitwiseAnd(~(1 << bit), ordering: .acquiringAndReleasing)
+        if let notice = RecorderNotice(rawValue: bit) { return notice }
+      }
+      bit += 1
+    }
+    return nil
+  }
+}
+
+/// State of the way to the mirror.
+public enum LinkState: UInt8, Sendable {
+  /// No answer yet.
+  case unknown = 0
+  /// The last exchange succeeded.
+  case up = 1
+  /// The last exchange failed; it is tried again.
+  case down = 2
+  /// The mirror refuses this log; a person must look.
+  case refused = 3
+
+  /// The word of the status answer.
+  public var key: StaticString {
+    switch self {
+    case .unknown: "unknown"
+    case .up: "up"
+    case .down: "down"
+    case .refused: "refused"
+    }
+  }
+}

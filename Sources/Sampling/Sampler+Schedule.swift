@@ -1,0 +1,166 @@
+import HAL
+import MeterProtocols
+import Metering
+import TransparencyLog
+
+extension Sampler {
+  /// Notices that the wall clock was set, and anchors every schedule to the new time.
+  ///
+  /// Set forward: the slots in between never happened and are shed as `clockStepped`. Set back: their
+  /// numbers come again; the event says so.
+  mutating func noticeClockStep<Sink: PollSink & ~Copyable>(
+    at now: Instant, into sink: inout Sink
+  ) {
+    defer { last = now }
+    guard last.mono != 0 else { return }
+    let expected = last.utc &+ (now.mono &- last.mono)
+    let difference = now.utc > expected ? now.utc &- expected : expected &- now.utc
+    guard difference >= Sampler.clockStepMin else { return }
+    sink.clockStepped(from: expected, to: now.utc, at: now)
+    var channel = 0
+    while channel < channels.count {
+      let slot = plan.channels[channel].slot(at: now.utc)
+      if channels[channel].hasSlot {
+        if channels[channel].hasJob {
+          abandonSlot(channel, reason: .clockStepped, at: now, into: &sink)
+        }
+        let known = channels[channel].slot
+        if slot > known &+ 1 {
+          shed(channel, known &+ 1, slot &- 1, .clockStepped, at: now, into: &sink)
+        }
+        closeRun(channel, at: now, into: &sink)
+        channels[channel].slot = slot == 0 ? 0 : slot &- 1
+      }
+      channel &+= 1
+    }
+  }
+
+  /// Brings a channel's schedule up to `now`: a new slot begins, passed ones are shed.
+  mutating func schedule<Sink: PollSink & ~Copyable>(
+    _ channel: Int, at now: Instant, into sink: inout Sink
+  ) {
+    let current = plan.channels[channel].slot(at: now.utc)
+    let first = !channels[channel].isScheduled
+    channels[channel].isScheduled = true
+    if !channels[channel].hasSlot {
+      begin(slot: current, of: channel)
+      return
+    }
+    if first, channels[channel].slot >= current {
+      // The log is ahead of the clock (set back while the agent was away), or we were quick.
+      channels[channel].slot = current
+      return
+    }
+    guard current > channels[channel].slot else { return }
+    let isUnderWay = channels[channel].hasJob && isStarted(channel)
+    guard !isUnderWay else { return }
+    if channels[channel].hasJob {
+      abandonSlot(channel, reason: reasonNow(channel), at: now, into: &sink)
+    }
+    let known = channels[channel].slot
+    if current > known &+ 1 {
+      let reason = first ? EventEntry.ShedReason.agentStopped : reasonNow(channel)
+      shed(channel, known &+ 1, current &- 1, reason, at: now, into: &sink)
+    }
+    begin(slot: current, of: channel)
+  }
+
+  /// The first request of the channel's slot is out or done.
+  private func isStarted(_ channel: Int) -> Bool {
+    if channels[channel].request > 0 { return true }
+    let line = plan.devices[plan.channels[channel].device].line
+    return lines[line].activity != .idle && lines[line].channel == channel
+  }
+
+  /// Why a channel's slot passes unattempted at this moment.
+  private func reasonNow(_ channel: Int) -> EventEntry.ShedReason {
+    let line = plan.devices[plan.channels[channel].device].line
+    return lines[line].isOpen ? .lineBusy : .portLost
+  }
+
+  private mutating func begin(slot: UInt64, of channel: Int) {
+    channels[channel].hasSlot = true
+    channels[channel].slot = slot
+    channels[channel].hasJob = true
+    channels[channel].request = 0
+  }
+
+  /// Gives up what is left of a channel's slot, and says so.
+  mutating func abandonSlot<Sink: PollSink & ~Copyable>(
+    _ channel: Int, reason: EventEntry.ShedReason, at now: Instant, into sink: inout Sink
+  ) {
+    guard channels[channel].hasJob else { return }
+    channels[channel].hasJob = false
+    let slot = channels[channel].slot
+    shed(channel, slot, slot, reason, at: now, into: &sink)
+  }
+
+  /// Adds slots to the channel's run, or logs the run and begins another.
+  mutating func shed<Sink: PollSink & ~Copyable>(
+    _ channel: Int, _ first: UInt64, _ last: UInt64, _ reason: EventEntry.ShedReason,
+    at now: Instant,
+    into sink: inout Sink
+  ) {
+    let run = channels[channel]
+    if run.hasRun, run.runReason == reason, first == run.runLast &+ 1,
+      now.mono &- run.runSince < Sampler.shedRunMax
+    {
+      channels[channel].runLast = last
+      return
+    }
+    closeRun(channel, at: now, into: &sink)
+    channels[channel].hasRun = true
+    channels[channel].runFirst = first
+    channels[channel].runLast = last
+    channels[channel].runReason = reason
+    channels[channel].runSince = now.mono
+    // What lies behind us is logged at once; a run that goes on is logged when it ends.
+    if reason == .agentStopped || reason == .clockStepped {
+      closeRun(channel, at: now, into: &sink)
+    }
+  }
+
+  /// Logs the channel's run of shed slots, if there is one.
+  mutating func closeRun<Sink: PollSink & ~Copyable>(
+    _ channel: Int, at now: Instant, into sink: inout Sink
+  ) {
+    guard channels[channel].hasRun else { return }
+    channels[channel].hasRun = false
+    sink.shed(
+      channel: channel, first: channels[channel].runFirst, last: channels[channel].runLast,
+      reason: channels[channel].runReason, at: now)
+  }
+
+  /// Begins a request on this line, if any is due: of the channel that was served longest ago. By age
+  /// of the slot alone, a line that is too slow would serve its first channels only.
+  mutating func beginNext<Sink: PollSink & ~Copyable>(
+    _ line: Int, at now: Instant, into sink: inout Sink
+  ) {
+    var chosen = -1
+    var oldest = UInt64.max
+    var channel = 0
+    while channel < channels.count {
+      let plan = plan.channels[channel]
+      if channels[channel].hasJob, self.plan.devices[plan.device].line == line {
+        if now.mono < devices[plan.device].probeAt {
+          abandonSlot(channel, reason: .backOff, at: now, into: &sink)
+        } else {
+          if channels[channel].servedAt < oldest {
+            oldest = channels[channel].servedAt
+            chosen = channel
+          }
+        }
+      }
+      channel &+= 1
+    }
+    guard chosen >= 0 else { return }
+    closeRun(chosen, at: now, into: &sink)
+    channels[chosen].servedAt = now.mono
+    lines[line].channel = chosen
+    lines[line].request = channels[chosen].request
+    lines[line].part = 0
+    lines[line].attempt = 1
+    lines[line].rejectedCount = 0
+    beginAttempt(line, at: now)
+  }
+}
