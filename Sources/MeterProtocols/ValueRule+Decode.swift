@@ -46,6 +46,13 @@ extension ValueRule {
         (bits &>> UInt32(truncatingIfNeeded: first))
         & ((1 as UInt32) &<< UInt32(truncatingIfNeeded: count)) &- 1
       return .success(Decimal(mantissa: wide(Int32(bitPattern: field))))
+    case .registerBCD(let register, let byteCount):
+      let start = Int(truncatingIfNeeded: register) &* 2
+      let count = Int(truncatingIfNeeded: byteCount)
+      guard !function.readsBits, count >= 1, count <= 9, start &+ count <= dataCount else {
+        return .failure(.malformed)
+      }
+      return registerBCD(data.extracting(start..<start &+ count))
     case .bit(let index):
       let byte = Int(truncatingIfNeeded: index &>> 3)
       guard function.readsBits, byte < dataCount else { return .failure(.malformed) }
@@ -92,6 +99,24 @@ extension ValueRule {
     let end = frame.count &- 2 &- (isFollowUp ? 1 : 0)
     guard start &+ count <= end else { return .failure(.malformed) }
     return bcd(frame, start..<start &+ count, signed: signed)
+  }
+
+  /// At most 18 digits, so that the sum cannot overflow; what is not decimal is thrown away below.
+  private func registerBCD(_ bytes: Span<UInt8>) -> Result<Decimal, NoData> {
+    var value: Int64 = 0
+    var allOnes = true
+    var decimal = true
+    var i = 0
+    while i < bytes.count {
+      let byte = bytes[i]
+      if byte != 0xFF { allOnes = false }
+      if byte & 15 > 9 || byte &>> 4 > 9 { decimal = false }
+      let pair = byte &>> 4 &* 10 &+ (byte & 15)
+      value = value &* 100 &+ wide(Int32(truncatingIfNeeded: pair))
+      i &+= 1
+    }
+    if allOnes { return .failure(.notAvailable) }
+    return decimal ? .success(Decimal(mantissa: value)) : .failure(.notDecimal)
   }
 
   private func bcd(

@@ -26,6 +26,19 @@ extension ValueRule {
       RegisterBits.write(bits, into: &data, at: start, type: type, order: order)
     case .registerBits(let register, let first, let count):
       try encodeField(value, register: register, first: first, count: count, into: &data)
+    case .registerBCD(let register, let byteCount):
+      let start = Int(truncatingIfNeeded: register) &* 2
+      try encodeBCD(value, start, byteCount, false, into: &data)
+      // What was written lowest first goes highest first here.
+      var low = start
+      var high = start &+ Int(truncatingIfNeeded: byteCount) &- 1
+      while low < high {
+        let byte = data[low]
+        data[low] = data[high]
+        data[high] = byte
+        low &+= 1
+        high &-= 1
+      }
     case .bit(let index):
       let byte = Int(truncatingIfNeeded: index &>> 3)
       guard byte < data.count else { throw .outOfBlock }

@@ -50,6 +50,9 @@ public enum ValueLayout: Equatable, Sendable, BitwiseCopyable {
   case registerBits(register: UInt16, first: UInt8, count: UInt8)
   /// Modbus functions 1 and 2: one bit, counted from the first of the block.
   case bit(index: UInt16)
+  /// Modbus functions 3 and 4: `byteCount` BCD bytes (1 to 9), highest first and without a sign, from
+  /// the high byte of `register` on, counted from the first of the block.
+  case registerBCD(register: UInt16, byteCount: UInt8)
   /// DL/T 645: `byteCount` BCD bytes (1 to 9), lowest first, from `offset` on, counted from the first
   /// byte after the data identifier. `signed`: the top bit of the last byte is the sign.
   case bcd(offset: UInt8, byteCount: UInt8, signed: Bool)

@@ -65,6 +65,7 @@ extension ValueRule {
       case .int16, .int32, .int64: return (-power(2, bits - 1), power(2, bits - 1))
       case .float32, .float64: return nil
       }
+    case .registerBCD(_, let count): return (0, min(power(10, Int(count) * 2), 0x1p63))
     case .bcd(_, let count, let signed):
       // The sign takes the top bit, so the first digit of a signed value is at most 7.
       let capacity = min(power(10, Int(count) * 2) * (signed ? 0.8 : 1), 0x1p63)
