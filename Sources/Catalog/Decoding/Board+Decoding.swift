@@ -1,0 +1,118 @@
+extension Board {
+  /// The keys of a board file.
+  private static let keys = ["tallystick", "name", "label", "ports", "limits", "storage"]
+
+  /// Reads a board file.
+  ///
+  /// - Parameters:
+  ///   - yaml: the file.
+  ///   - file: the name that findings carry.
+  /// - Returns: the board, or `nil` with at least one finding that is no warning.
+  public static func parse(yaml: [UInt8], file: String) -> (board: Board?, findings: [Finding]) {
+    let (root, findings) = YAMLReader.read(yaml, file: file)
+    guard let root else { return (nil, findings) }
+    var decoding = Decoding(file: file)
+    decoding.findings = findings
+    let board = decoding.board(root, yaml: yaml)
+    return (decoding.isUsable ? board : nil, decoding.sorted)
+  }
+
+  fileprivate static func decode(
+    _ root: YAMLNode, yaml: [UInt8], with decoding: inout Decoding
+  ) -> Board? {
+    guard let fields = decoding.fields(root, key: "board", section: .board, known: keys) else {
+      return nil
+    }
+    decoding.version("tallystick", fields)
+    let name = decoding.text("name", fields)
+    let label = decoding.label("label", fields)
+    var ports: [SerialPortDescription] = []
+    var lines: [String: Int] = [:]
+    for node in decoding.list("ports", fields, limit: 32) {
+      guard let port = decoding.port(node) else { continue }
+      if let first = lines[port.name] {
+        decoding.note(.repeated(key: "name", value: port.name, firstLine: first), at: node.place)
+      }
+      lines[port.name] = node.place.line
+      ports.append(port)
+    }
+    let limits = decoding.limits(fields)
+    let storage = decoding.storage(fields)
+    guard let name, let label, let limits, let storage else { return nil }
+    return Board(
+      name: name, label: label, ports: ports, limits: limits, storage: storage, yaml: yaml)
+  }
+}
+
+extension Decoding {
+  fileprivate mutating func board(_ root: YAMLNode, yaml: [UInt8]) -> Board? {
+    Board.decode(root, yaml: yaml, with: &self)
+  }
+
+  fileprivate mutating func port(_ node: YAMLNode) -> SerialPortDescription? {
+    let keys = ["name", "device", "usb", "rs485", "baud_max"]
+    guard let fields = fields(node, key: "ports", section: .port, known: keys) else { return nil }
+    let name = text("name", fields, rule: .name)
+    let rs485 = flag("rs485", fields, default: false)
+    let baud = integer("baud_max", fields, in: 300...921_600, unit: "Bd", default: 115_200)
+    let identity: PortIdentity?
+    if let usb = fields.node["usb"] {
+      identity = usbIdentity(usb)
+      if fields.node["device"] != nil {
+        note(.unknownKey("device", known: ["usb"], nearest: nil), at: fields.place(of: "device"))
+      }
+    } else {
+      identity = text("device", fields).map { .device($0) }
+    }
+    guard let name, let identity else { return nil }
+    return SerialPortDescription(name: name, identity: identity, rs485: rs485, baudRateMax: baud)
+  }
+
+  /// `VID:PID:SERIAL`, the numbers as four hex digits; the serial may hold colons.
+  private mutating func usbIdentity(_ node: YAMLNode) -> PortIdentity? {
+    guard let text = text(node, key: "usb") else { return nil }
+    let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    if parts.count == 3, parts[0].utf8.count == 4, parts[1].utf8.count == 4, !parts[2].isEmpty,
+      let vendor = UInt16(parts[0], radix: 16), let product = UInt16(parts[1], radix: 16)
+    {
+      return .usb(vendor: vendor, product: product, serial: String(parts[2]))
+    }
+    note(.badText(key: "usb", found: excerpt(text), rule: .usbIdentity), at: node.place)
+    return nil
+  }
+
+  fileprivate mutating func limits(_ board: Fields) -> BoardLimits? {
+    let keys = ["lines", "devices_per_line", "streams"]
+    guard let node = required("limits", board),
+      let fields = fields(node, key: "limits", section: .limits, known: keys)
+    else { return nil }
+    let lines = integer("lines", fields, in: 1...32)
+    let devices = integer("devices_per_line", fields, in: 1...247)
+    let streams = integer("streams", fields, in: 1...4096)
+    guard let lines, let devices, let streams else { return nil }
+    return BoardLimits(lines: lines, devicesPerLine: devices, streams: streams)
+  }
+
+  fileprivate mutating func storage(_ board: Fields) -> StorageSettings? {
+    let keys = ["segment_bytes", "quota_mib"]
+    guard let node = required("storage", board),
+      let fields = fields(node, key: "storage", section: .storage, known: keys)
+    else { return nil }
+    let segment = segmentByteCount(fields, default: 4 << 20)
+    let quota = integer("quota_mib", fields, in: 1...1_048_576, unit: "MiB")
+    guard let quota else { return nil }
+    return StorageSettings(segmentByteCount: segment, quotaMebibytes: quota)
+  }
+
+  /// A segment's size: whole blocks of 4096 bytes, at least four of them (`Journal`).
+  mutating func segmentByteCount(_ fields: Fields, default fallback: Int) -> Int {
+    let range: ClosedRange<Int64> = 16_384...67_108_864
+    let count = integer("segment_bytes", fields, in: range, unit: "bytes", default: fallback)
+    if !count.isMultiple(of: 4096) {
+      note(
+        .badText(key: "segment_bytes", found: String(count), rule: .wholeBlocks),
+        at: fields.place(of: "segment_bytes"))
+    }
+    return count
+  }
+}

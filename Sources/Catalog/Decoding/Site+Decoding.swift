@@ -1,0 +1,290 @@
+import HAL
+
+extension Site {
+  /// Loads a site with its board and its profiles.
+  ///
+  /// - Parameters:
+  ///   - path: the site file.
+  ///   - share: the directory with `profiles` and `boards`.
+  ///   - deviceDirectory: where relative port names are looked up.
+  /// - Returns: the site, whose `warnings` holds what is doubtful, or everything that is wrong with it.
+  public static func load(
+    path: String, share: Share, deviceDirectory: String = "/dev"
+  ) -> Result<Site, Findings> {
+    let (site, findings) = check(path: path, share: share, deviceDirectory: deviceDirectory)
+    guard let site else { return .failure(Findings(list: findings)) }
+    return .success(site)
+  }
+
+  /// Loads a site and tells everything that is wrong or doubtful, in the order of files and lines.
+  ///
+  /// - Returns: the site unless a finding is no warning, and all findings.
+  public static func check(
+    path: String, share: Share, deviceDirectory: String = "/dev"
+  ) -> (site: Site?, findings: [Finding]) {
+    var loading = SiteLoading(path: path, share: share, deviceDirectory: deviceDirectory)
+    var site: Site?
+    switch TextFile.read(path) {
+    case .failure(let fault): loading.decoding.note(.file(fault), at: .start)
+    case .success(let yaml): site = loading.site(yaml)
+    }
+    let findings = loading.allFindings
+    guard var site, findings.allSatisfy(\.isWarning) else { return (nil, findings) }
+    site.warnings = findings
+    return (site, findings)
+  }
+}
+
+/// The state of loading one site: its own findings and those of the files that it names.
+struct SiteLoading {
+  let path: String
+  let share: Share
+  let deviceDirectory: String
+  var decoding: Decoding
+  private var otherFindings: [Finding] = []
+  private var profiles: [String: DeviceProfile?] = [:]
+  private var profileNames: [String]?
+  /// Lines on which numbers, names and ports were first used.
+  var numberLines: [Int: Int] = [:]
+  var streamCount = 0
+
+  init(path: String, share: Share, deviceDirectory: String) {
+    self.path = path
+    self.share = share
+    self.deviceDirectory = deviceDirectory
+    decoding = Decoding(file: path)
+  }
+
+  /// The site's findings in the order of its lines, then those of other files.
+  var allFindings: [Finding] {
+    decoding.sorted + otherFindings
+  }
+
+  /// The keys of a site file.
+  private static let keys = [
+    "tallystick", "origin", "timezone", "board", "mirror", "log", "lines",
+  ]
+
+  mutating func site(_ yaml: [UInt8]) -> Site? {
+    let (root, findings) = YAMLReader.read(yaml, file: path)
+    decoding.findings += findings
+    guard let root,
+      let fields = decoding.fields(root, key: "site", section: .site, known: Self.keys)
+    else { return nil }
+    decoding.version("tallystick", fields)
+    let origin = decoding.origin(fields)
+    let timezone = decoding.timezone(fields)
+    let mirror = decoding.mirror(fields)
+    let board = self.board(fields)
+    let log = decoding.log(fields, segment: board?.storage.segmentByteCount ?? 4 << 20)
+    let lines = self.lines(fields, board: board)
+    guard let origin, let timezone, let mirror, let board, let log else { return nil }
+    return Site(
+      origin: origin, timezone: timezone, mirror: mirror, board: board, lines: lines, log: log,
+      yaml: yaml, path: path, warnings: [])
+  }
+
+  private mutating func board(_ fields: Fields) -> Board? {
+    guard let node = decoding.required("board", fields),
+      let name = decoding.text(node, key: "board")
+    else { return nil }
+    let names = share.boardNames
+    guard names.contains(name) else {
+      let nearest = nearestWords(to: name, in: names, count: 3)
+      decoding.note(.unknownBoard(excerpt(name), nearest: nearest), at: node.place)
+      return nil
+    }
+    let path = share.boardPath(name)
+    switch TextFile.read(path) {
+    case .failure(let fault):
+      decoding.note(.file(fault), at: node.place)
+      return nil
+    case .success(let yaml):
+      let (board, findings) = Board.parse(yaml: yaml, file: path)
+      otherFindings += findings
+      return board
+    }
+  }
+
+  /// A profile by name; its own findings are told once.
+  mutating func profile(_ node: YAMLNode) -> DeviceProfile? {
+    guard let name = decoding.text(node, key: "profile") else { return nil }
+    if let known = profiles[name] { return known }
+    let names = profileNames ?? share.profileNames
+    profileNames = names
+    guard names.contains(name) else {
+      let nearest = nearestWords(to: name, in: names, count: 3)
+      decoding.note(.unknownProfile(excerpt(name), nearest: nearest), at: node.place)
+      return nil
+    }
+    var profile: DeviceProfile?
+    let path = share.profilePath(name)
+    switch TextFile.read(path) {
+    case .failure(let fault): decoding.note(.file(fault), at: node.place)
+    case .success(let yaml):
+      let (parsed, findings) = DeviceProfile.check(yaml: yaml, file: path)
+      otherFindings += findings
+      profile = parsed
+    }
+    profiles[name] = .some(profile)
+    return profile
+  }
+
+  private mutating func lines(_ site: Fields, board: Board?) -> [Line] {
+    var lines: [Line] = []
+    var names: [String: Int] = [:]
+    var ports: [String: Int] = [:]
+    let nodes = decoding.list("lines", site, limit: 32)
+    if let board, nodes.count > board.limits.lines {
+      decoding.note(
+        .boardLimit(what: "lines", found: nodes.count, limit: board.limits.lines),
+        at: site.place(of: "lines"))
+    }
+    for node in nodes {
+      if let name = node["name"]?.text,
+        let first = names.updateValue(node.place.line, forKey: name)
+      {
+        decoding.note(
+          .repeated(key: "name", value: excerpt(name), firstLine: first),
+          at: node["name"]?.place ?? node.place)
+      }
+      if let port = node["port"]?.text,
+        let first = ports.updateValue(node.place.line, forKey: port)
+      {
+        decoding.note(
+          .portTaken(excerpt(port), firstLine: first), at: node["port"]?.place ?? node.place)
+      }
+      if let line = line(node, board: board) { lines.append(line) }
+    }
+    if let board, streamCount > board.limits.streams {
+      decoding.note(
+        .boardLimit(what: "poll streams", found: streamCount, limit: board.limits.streams),
+        at: site.place(of: "lines"))
+    }
+    return lines
+  }
+}
+
+extension Decoding {
+  fileprivate mutating func origin(_ site: Fields) -> SiteOrigin? {
+    guard let node = required("origin", site),
+      let fields = fields(node, key: "origin", section: .origin, known: ["domain", "serial"])
+    else { return nil }
+    let domain = originPart("domain", fields)
+    let serial = originPart("serial", fields)
+    guard let domain, let serial else { return nil }
+    return SiteOrigin(domain: domain, serial: serial)
+  }
+
+  /// A part of a log's name (C2SP signed-note forbids blanks and plus signs; slashes separate here).
+  private mutating func originPart(_ key: String, _ fields: Fields) -> String? {
+    guard let node = required(key, fields), let text = text(node, key: key) else { return nil }
+    let isPlain = text.utf8.allSatisfy {
+      ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x41 && $0 <= 0x5A) || ($0 >= 0x30 && $0 <= 0x39)
+        || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F
+    }
+    guard isPlain, text.utf8.count <= 100 else {
+      note(.origin(key: key, found: excerpt(text)), at: node.place)
+      return nil
+    }
+    return text
+  }
+
+  fileprivate mutating func timezone(_ site: Fields) -> String? {
+    guard let node = required("timezone", site), let text = text(node, key: "timezone") else {
+      return nil
+    }
+    let zones = "/usr/share/zoneinfo"
+    // A gateway without the zone database takes the name as it is: the head end does the arithmetic.
+    let isKnown =
+      !TextFile.exists(zones) || TextFile.exists("\(zones)/\(text)")
+    if TextRule.innerPath.allows(text), isKnown, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+      return text
+    }
+    var names: [String] = []
+    for area in TextFile.names(in: zones) where area.utf8.first.map({ $0 < 0x61 }) ?? false {
+      let cities = TextFile.names(in: "\(zones)/\(area)")
+      names += cities.isEmpty ? [area] : cities.map { "\(area)/\($0)" }
+    }
+    let nearest = nearestWords(to: excerpt(text), in: names, count: 1)
+    note(.timezone(excerpt(text), nearest: nearest), at: node.place)
+    return nil
+  }
+
+  fileprivate mutating func mirror(_ site: Fields) -> MirrorSettings? {
+    let keys = ["url", "vkey", "vkey_file", "ca"]
+    guard let node = required("mirror", site),
+      let fields = fields(node, key: "mirror", section: .mirror, known: keys)
+    else { return nil }
+    let url = url(fields)
+    let ca = optionalText("ca", fields)
+    let key = verifierKey(fields)
+    guard let url, let key else { return nil }
+    return MirrorSettings(url: url, verifierKey: key, certificateAuthority: ca)
+  }
+
+  private mutating func verifierKey(_ fields: Fields) -> MirrorSettings.VerifierKey? {
+    let inline = fields.node["vkey"]
+    let file = fields.node["vkey_file"]
+    switch (inline, file) {
+    case (nil, nil):
+      // A misspelt key was told already.
+      if fields.misspelt.contains("vkey") || fields.misspelt.contains("vkey_file") { return nil }
+      note(.verifierKeyChoice(both: false), at: fields.node.place)
+      return nil
+    case (let node?, _?):
+      note(.verifierKeyChoice(both: true), at: node.place)
+      return nil
+    case (let node?, nil):
+      guard let text = text(node, key: "vkey", rule: .line(limit: 400)) else { return nil }
+      if let fault = VerifierKeyCheck.fault(in: text) {
+        note(.verifierKey(found: excerpt(text), fault), at: node.place)
+        return nil
+      }
+      return .inline(text)
+    case (nil, let node?):
+      return text(node, key: "vkey_file", rule: .innerPath).map { .file($0) }
+    }
+  }
+
+  private mutating func url(_ fields: Fields) -> String? {
+    guard let node = required("url", fields), let text = text(node, key: "url") else { return nil }
+    let rest: Substring
+    if text.hasPrefix("https://") {
+      rest = text.dropFirst(8)
+    } else if text.hasPrefix("http://") {
+      rest = text.dropFirst(7)
+    } else {
+      note(.url(excerpt(text)), at: node.place)
+      return nil
+    }
+    let isPlain = rest.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: "?")
+        && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "\"")
+    }
+    guard isPlain, !rest.isEmpty, !rest.hasPrefix("/"), !rest.hasSuffix("/") else {
+      note(.url(excerpt(text)), at: node.place)
+      return nil
+    }
+    return text
+  }
+
+  fileprivate mutating func log(_ site: Fields, segment: Int) -> LogSettings? {
+    let keys = ["commit_ms", "checkpoint_ms", "checkpoint_entries", "segment_bytes"]
+    guard let node = site.node["log"], !node.isEmpty else {
+      return LogSettings(
+        commitMilliseconds: 5000, checkpointMilliseconds: 60_000, checkpointEntryCount: 256,
+        segmentByteCount: segment)
+    }
+    guard let fields = fields(node, key: "log", section: .log, known: keys) else { return nil }
+    let commit = integer("commit_ms", fields, in: 1...60_000, unit: "ms", default: 5000)
+    let checkpoint = integer(
+      "checkpoint_ms", fields, in: Int64(commit)...3_600_000, unit: "ms",
+      default: max(60_000, commit))
+    let entries = integer("checkpoint_entries", fields, in: 1...65_536, default: 256)
+    return LogSettings(
+      commitMilliseconds: commit, checkpointMilliseconds: checkpoint,
+      checkpointEntryCount: entries,
+      segmentByteCount: segmentByteCount(fields, default: segment))
+  }
+}

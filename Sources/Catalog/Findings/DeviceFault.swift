@@ -1,0 +1,73 @@
+/// A device that cannot be addressed or read as the site says.
+public enum DeviceFault: Sendable, Equatable {
+  /// Two devices with one address on one line.
+  case addressTaken(String, byDevice: String, firstLine: Int)
+  /// Not a unit identifier of Modbus.
+  case modbusAddress(String)
+  /// Not an address of DL/T 645.
+  case dlt645Address(String)
+  /// No profile of that name.
+  case unknownProfile(String, nearest: [String])
+  /// The poll names a request that the profile lacks.
+  case unknownRequest(String, profile: String, known: [String])
+  /// The same request in two streams of a device.
+  case requestTwice(String)
+
+  func wording(_ language: Language) -> Wording {
+    switch language {
+    case .english: english
+    case .chinese: chinese
+    }
+  }
+
+  private var english: Wording {
+    switch self {
+    case .addressTaken(let address, let device, let line):
+      Wording(
+        "address \(address) is used twice on this line",
+        "one device an address ('\(device)' on line \(line) has it)",
+        "both would answer at once: change one, on the device and here")
+    case .modbusAddress(let found):
+      Wording(
+        "'address' is '\(found)'", "1 to 247 for Modbus",
+        "read it from the device's menu; 0 is broadcast, 248 to 255 are reserved")
+    case .dlt645Address(let found):
+      Wording(
+        "'address' is '\(found)'", "12 decimal digits for DL/T 645",
+        "copy the number from the meter's face, with leading zeros")
+    case .unknownProfile(let found, let nearest):
+      Wording(
+        "there is no profile '\(found)'", "the name of a file in profiles/, without .yaml",
+        suggestion(nearest) ?? "see 'tally devices' or 'ls' of the share's profiles/")
+    case .unknownRequest(let found, let profile, let known):
+      Wording(
+        "profile '\(profile)' has no request '\(found)'",
+        "one of \(known.joined(separator: ", "))", "correct the name")
+    case .requestTwice(let name):
+      Wording(
+        "request '\(name)' is polled by two streams of this device", "each request in one stream",
+        "remove it from one of them")
+    }
+  }
+
+  private var chinese: Wording {
+    switch self {
+    case .addressTaken(let address, let device, let line):
+      Wording(
+        "地址 \(address) 在本线路上重复", "每个地址一台设备（第 \(line) 行“\(device)”已占用）",
+        "两台设备会同时应答：在设备上和此处同时改掉一个")
+    case .modbusAddress(let found):
+      Wording("“address”为“\(found)”", "Modbus 地址为 1 至 247", "从设备菜单读取；0 为广播，248 至 255 保留")
+    case .dlt645Address(let found):
+      Wording("“address”为“\(found)”", "DL/T 645 地址为 12 位十进制数字", "照抄表面铭牌上的表号，保留前导零")
+    case .unknownProfile(let found, let nearest):
+      Wording(
+        "没有设备配置“\(found)”", "profiles/ 中的文件名，不带 .yaml",
+        chineseSuggestion(nearest) ?? "用“tally devices”或查看 share 目录下的 profiles/")
+    case .unknownRequest(let found, let profile, let known):
+      Wording("设备配置“\(profile)”没有请求“\(found)”", known.joined(separator: "、") + " 之一", "改正名称")
+    case .requestTwice(let name):
+      Wording("请求“\(name)”被本设备的两个轮询项使用", "每个请求只在一个轮询项中", "从其中一个删除")
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/// The language of a text for people.
+public enum Language: Sendable, Equatable {
+  /// English.
+  case english
+  /// Chinese, simplified.
+  case chinese
+
+  /// Chooses by `--lang`, else by the value of `LANG`; English when neither says Chinese.
+  public init(option: String?, environment: String?) {
+    let wish = option ?? environment ?? ""
+    self = wish.hasPrefix("zh") ? .chinese : .english
+  }
+}
+
+/// One thing in a configuration that is wrong or doubtful, and what to do about it.
+public struct Finding: Sendable, Equatable {
+  /// The file as the reader named it.
+  public var file: String
+  /// Where in the file.
+  public var place: YAMLPlace
+  /// What it is.
+  public var kind: FindingKind
+
+  /// A finding.
+  public init(file: String, place: YAMLPlace, kind: FindingKind) {
+    self.file = file
+    self.place = place
+    self.kind = kind
+  }
+
+  /// The line, from 1.
+  public var line: Int { place.line }
+  /// The column, from 1.
+  public var column: Int { place.column }
+
+  /// The configuration is usable in spite of it.
+  public var isWarning: Bool { kind.isWarning }
+
+  /// The finding as one paragraph: place, what was found, what was expected, what to do.
+  public func text(_ language: Language) -> String {
+    let wording = kind.wording(language)
+    let severity =
+      switch (language, isWarning) {
+      case (.english, false): "error"
+      case (.english, true): "warning"
+      case (.chinese, false): "错误"
+      case (.chinese, true): "警告"
+      }
+    let place = "\(file):\(self.place.line):\(self.place.column)"
+    let head = "\(place): \(severity)\(language == .english ? ": " : "：")\(wording.found)"
+    return switch language {
+    case .english: "\(head)\n    expected: \(wording.expected)\n    to do:    \(wording.advice)"
+    case .chinese: "\(head)\n    应为：\(wording.expected)\n    处理：\(wording.advice)"
+    }
+  }
+}
+
+/// The three parts of a finding's text.
+public struct Wording: Sendable, Equatable {
+  /// What was found.
+  public var found: String
+  /// What was expected instead.
+  public var expected: String
+  /// What to do.
+  public var advice: String
+
+  init(_ found: String, _ expected: String, _ advice: String) {
+    self.found = found
+    self.expected = expected
+    self.advice = advice
+  }
+}
+
+/// Everything that the catalog can find wrong, by the layer that finds it.
+public enum FindingKind: Sendable, Equatable {
+  /// Files that are missing or unreadable.
+  case file(FileFault)
+  /// Text that is no acceptable YAML.
+  case yaml(YAMLFault)
+  /// A key or a value that is not what its place wants.
+  case value(ValueFault)
+  /// A site whose parts do not fit together.
+  case site(SiteFault)
+  /// A device that cannot be addressed or read as the site says.
+  case device(DeviceFault)
+  /// A line that cannot carry what is asked of it.
+  case line(LineFault)
+  /// A profile that contradicts itself.
+  case profile(ProfileFault)
+
+  /// The configuration is usable in spite of it.
+  public var isWarning: Bool {
+    if case .line(let fault) = self { return fault.isWarning }
+    return false
+  }
+
+  /// The finding in words.
+  public func wording(_ language: Language) -> Wording {
+    switch self {
+    case .file(let fault): fault.wording(language)
+    case .yaml(let fault): fault.wording(language)
+    case .value(let fault): fault.wording(language)
+    case .site(let fault): fault.wording(language)
+    case .device(let fault): fault.wording(language)
+    case .line(let fault): fault.wording(language)
+    case .profile(let fault): fault.wording(language)
+    }
+  }
+
+  /// The finding in English.
+  public var english: Wording { wording(.english) }
+  /// The finding in Chinese.
+  public var chinese: Wording { wording(.chinese) }
+}

@@ -1,0 +1,164 @@
+/// A site whose parts do not fit together, or that names what does not exist.
+public enum SiteFault: Sendable, Equatable {
+  /// The origin's domain or serial cannot stand in a log's name.
+  case origin(key: String, found: String)
+  /// Not a verifier key.
+  case verifierKey(found: String, VerifierKeyFault)
+  /// Neither `vkey` nor `vkey_file`, or both.
+  case verifierKeyChoice(both: Bool)
+  /// Not a URL that the uplink can use.
+  case url(String)
+  /// No such time zone.
+  case timezone(String, nearest: [String])
+  /// No board of that name.
+  case unknownBoard(String, nearest: [String])
+  /// The board has no such serial port.
+  case unknownPort(String, known: [String])
+  /// Two lines on one port.
+  case portTaken(String, firstLine: Int)
+
+  func wording(_ language: Language) -> Wording {
+    switch language {
+    case .english: english
+    case .chinese: chinese
+    }
+  }
+
+  private var english: Wording {
+    switch self {
+    case .origin(let key, let found):
+      Wording(
+        "origin '\(key)' is '\(found)'",
+        "letters, digits, '-', '.' and '_' only: no blank, no '+', no '/'",
+        "it becomes part of the log's name and must never change: choose it with care")
+    case .verifierKey(let found, let fault):
+      Wording(
+        "the mirror's key is '\(found)': \(fault.english)", "name+8 hex digits+base64", fault.advice
+      )
+    case .verifierKeyChoice(true):
+      Wording("'vkey' and 'vkey_file' both stand here", "one of the two", "remove one")
+    case .verifierKeyChoice(false):
+      Wording(
+        "'mirror' names no key", "'vkey' with the mirror's verifier key, or 'vkey_file'",
+        "copy the line that 'tally-collector init' prints")
+    case .url(let found):
+      Wording(
+        "'url' is '\(found)'",
+        "http://HOST:PORT or https://HOST, without user, query or slash at the end",
+        "correct it, for example https://collector.example:8470")
+    case .timezone(let found, let nearest):
+      Wording(
+        "there is no time zone '\(found)'", "a name such as Asia/Shanghai",
+        suggestion(nearest) ?? "see 'timedatectl list-timezones'")
+    case .unknownBoard(let found, let nearest):
+      Wording(
+        "there is no board '\(found)'", "a folder vendor/board under boards/",
+        suggestion(nearest) ?? "see 'ls' of the share's boards/")
+    case .unknownPort(let found, let known):
+      Wording(
+        "the board has no port '\(found)'", "one of \(known.joined(separator: ", "))",
+        "correct the name, or add the port to board.yaml")
+    case .portTaken(let port, let line):
+      Wording(
+        "port '\(port)' is used by two lines", "one line a port (first on line \(line))",
+        "move the devices to one line")
+    }
+  }
+
+  private var chinese: Wording {
+    switch self {
+    case .origin(let key, let found):
+      Wording(
+        "origin 的“\(key)”为“\(found)”", "仅限字母、数字、“-”、“.”和“_”，不含空格、“+”和“/”",
+        "它将成为日志名的一部分且不得更改，请慎重选定")
+    case .verifierKey(let found, let fault):
+      Wording("镜像密钥为“\(found)”：\(fault.chinese)", "名称+8 位十六进制+base64", fault.chineseAdvice)
+    case .verifierKeyChoice(true): Wording("同时写了“vkey”和“vkey_file”", "二者之一", "删除其一")
+    case .verifierKeyChoice(false):
+      Wording(
+        "“mirror”未给出密钥", "“vkey”（镜像的验证公钥）或“vkey_file”",
+        "复制“tally-collector init”打印的那一行")
+    case .url(let found):
+      Wording(
+        "“url”为“\(found)”", "http://主机:端口 或 https://主机，不含用户名、查询串，结尾无斜杠",
+        "改正，例如 https://collector.example:8470")
+    case .timezone(let found, let nearest):
+      Wording(
+        "没有时区“\(found)”", "如 Asia/Shanghai 的名称",
+        chineseSuggestion(nearest) ?? "参见“timedatectl list-timezones”")
+    case .unknownBoard(let found, let nearest):
+      Wording(
+        "没有板卡“\(found)”", "boards/ 下的文件夹“厂商/板卡”",
+        chineseSuggestion(nearest) ?? "查看 share 目录下的 boards/")
+    case .unknownPort(let found, let known):
+      Wording(
+        "板卡没有串口“\(found)”", known.joined(separator: "、") + " 之一",
+        "改正名称，或在 board.yaml 中添加该串口")
+    case .portTaken(let port, let line):
+      Wording("两条线路使用同一串口“\(port)”", "每个串口一条线路（首次在第 \(line) 行）", "把设备并到一条线路")
+    }
+  }
+}
+
+/// "did you mean …?"; `nil` when nothing comes near.
+func suggestion(_ words: [String]) -> String? {
+  words.isEmpty ? nil : "did you mean " + words.map { "'\($0)'" }.joined(separator: " or ") + "?"
+}
+
+/// The same in Chinese.
+func chineseSuggestion(_ words: [String]) -> String? {
+  words.isEmpty ? nil : "是否想写" + words.map { "“\($0)”" }.joined(separator: "或") + "？"
+}
+
+/// What is wrong with a verifier key.
+public enum VerifierKeyFault: Sendable, Equatable {
+  /// Not `name+8 hex digits+base64`.
+  case parts
+  /// The name is empty or has a blank or a plus sign.
+  case name
+  /// Not 8 lower-case hex digits.
+  case keyID
+  /// Not canonical base64 of a type byte and 32 bytes of key.
+  case key
+  /// Another type than 4, the cosignature of a mirror.
+  case type(UInt8)
+  /// The key ID is not the hash of the name and the key.
+  case hash
+
+  var english: String {
+    switch self {
+    case .parts: "it has not three parts joined by '+'"
+    case .name: "the name is empty or has a blank or a control character"
+    case .keyID: "the second part is not 8 lower-case hex digits"
+    case .key: "the third part is not base64 of 33 bytes"
+    case .type(let type): "its type is \(type), a mirror's is 4"
+    case .hash: "the second part does not belong to name and key"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .parts: "不是以“+”连接的三部分"
+    case .name: "名称为空或含有空格、控制字符"
+    case .keyID: "第二部分不是 8 位小写十六进制"
+    case .key: "第三部分不是 33 字节的 base64"
+    case .type(let type): "类型为 \(type)，镜像应为 4"
+    case .hash: "第二部分与名称和公钥不符"
+    }
+  }
+
+  var advice: String {
+    switch self {
+    case .type:
+      "this may be the gateway's own key: take the line that 'tally-collector init' prints"
+    default: "copy the whole line that 'tally-collector init' prints"
+    }
+  }
+
+  var chineseAdvice: String {
+    switch self {
+    case .type: "这可能是网关自己的公钥：请用“tally-collector init”打印的那一行"
+    default: "完整复制“tally-collector init”打印的那一行"
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import HAL
+import MeterProtocols
+import Metering
+
+/// What one gateway is to do: who it is, whom it reports to, and what it polls.
+///
+/// A value of this type is whole: every reference is resolved, every number is in range and the poll
+/// plan fits the lines.
+public struct Site: Sendable {
+  /// Who the gateway is.
+  public var origin: SiteOrigin
+  /// Name of the plant's time zone, for example `Asia/Shanghai`.
+  public var timezone: String
+  /// Where the log goes.
+  public var mirror: MirrorSettings
+  /// The hardware.
+  public var board: Board
+  /// The serial lines with their devices.
+  public var lines: [Line]
+  /// How the log is kept.
+  public var log: LogSettings
+  /// The file, verbatim, as it goes into the log.
+  public var yaml: [UInt8]
+  /// The path that the site was loaded from.
+  public var path: String
+  /// What is doubtful but usable.
+  public var warnings: [Finding]
+
+  /// All profiles in use, each once, sorted by name.
+  public var profiles: [DeviceProfile] {
+    var byName: [String: DeviceProfile] = [:]
+    for line in lines {
+      for device in line.devices { byName[device.profile.name] = device.profile }
+    }
+    return byName.values.sorted { $0.name < $1.name }
+  }
+
+  /// Entries that the poll plan makes in a day: one for each request of each stream and slot.
+  public var entriesPerDay: Int {
+    var count = 0
+    for line in lines {
+      for device in line.devices {
+        for stream in device.streams {
+          count += stream.requests.count * (86_400_000 / stream.periodMilliseconds)
+        }
+      }
+    }
+    return count
+  }
+}
+
+/// A gateway's stable identity; the log's origin adds `/<epoch>`.
+public struct SiteOrigin: Sendable, Equatable {
+  /// The domain of whoever runs the gateway.
+  public var domain: String
+  /// The gateway's serial in that domain.
+  public var serial: String
+
+  /// `<domain>/gw/<serial>`.
+  public var identity: String { "\(domain)/gw/\(serial)" }
+
+  /// `<domain>/gw/<serial>/<epoch>`.
+  public func origin(epoch: Int) -> String { "\(identity)/\(epoch)" }
+}
+
+/// The mirror that countersigns the log.
+public struct MirrorSettings: Sendable, Equatable {
+  /// Where its verifier key comes from.
+  public enum VerifierKey: Sendable, Equatable {
+    /// The key itself: `name+8 hex digits+base64`.
+    case inline(String)
+    /// A file relative to the data directory; made when the mirror is enrolled.
+    case file(String)
+  }
+
+  /// `http://` or `https://`, without a slash at the end.
+  public var url: String
+  /// Its verifier key.
+  public var verifierKey: VerifierKey
+  /// A PEM file with the certificate authorities to trust; relative to the site file.
+  public var certificateAuthority: String?
+}
+
+/// How the log is kept.
+public struct LogSettings: Sendable, Equatable {
+  /// Milliseconds between group commits.
+  public var commitMilliseconds: Int
+  /// Milliseconds after which a checkpoint is signed.
+  public var checkpointMilliseconds: Int
+  /// Entries after which a checkpoint is signed earlier.
+  public var checkpointEntryCount: Int
+  /// Bytes of a journal segment.
+  public var segmentByteCount: Int
+}
+
+/// A serial line with the devices on it.
+public struct Line: Sendable {
+  /// The line's name in the site.
+  public var name: String
+  /// The name of the board's port.
+  public var portName: String
+  /// How the operating system finds the port.
+  public var identity: PortIdentity
+  /// The device file; `nil` for a USB identity.
+  public var devicePath: String?
+  /// Rate, data bits, parity and stop bits.
+  public var uart: UARTConfiguration
+  /// The devices, in the order of the file.
+  public var devices: [Device]
+  /// What the poll plan takes of the line's time.
+  public var load: LineLoad
+}
+
+/// One meter, analyzer or transmitter on a line.
+public struct Device: Sendable {
+  /// A number unique in the site, 1 to 65535; never reused.
+  public var number: Int
+  /// The name, for people.
+  public var label: Label
+  /// The maker's serial number.
+  public var serial: String?
+  /// Modbus: the unit identifier, one byte. DL/T 645: six BCD bytes in the order of the nameplate.
+  public var address: [UInt8]
+  /// What the device says and how to read it.
+  public var profile: DeviceProfile
+  /// What is polled, and how often.
+  public var streams: [PollStream]
+  /// Milliseconds from the last byte sent to the end of waiting.
+  public var timeoutMilliseconds: Int
+  /// How often a request is sent in one slot before it counts as failed, 1 to 5.
+  public var attempts: Int
+  /// Instrument transformers in front of the device.
+  public var ratios: TransformerRatios
+
+  /// The address as people write it: `17` or `003411001043`.
+  public var addressText: String {
+    if address.count == 1 { return String(address[0]) }
+    let digits: [UInt8] = Array("0123456789ABCDEF".utf8)
+    let bytes = address.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The exact bytes of all requests of a stream, as they are sent and as a channel entry keeps them.
+  public func requestBytes(of stream: PollStream) -> [[UInt8]] {
+    stream.requests.map { profile.requests[$0].requestBytes(address: address) }
+  }
+}
+
+/// Ratios of the instrument transformers, primary over secondary; 1 without transformers.
+public struct TransformerRatios: Sendable, Equatable {
+  /// Current transformer.
+  public var current: Ratio
+  /// Voltage transformer.
+  public var voltage: Ratio
+
+  /// No transformers.
+  public static var none: TransformerRatios { TransformerRatios(current: .one, voltage: .one) }
+}
+
+/// What a transformer makes of one quantity, as a channel entry keeps it.
+public struct ChannelRatio: Sendable, Equatable {
+  /// The quantity that is multiplied.
+  public var quantity: Quantity
+  /// The factor.
+  public var factor: Ratio
+}
+
+extension Device {
+  /// The factors of a stream's quantities that transformers change; empty without transformers.
+  public func channelRatios(of stream: PollStream) -> [ChannelRatio] {
+    var found: [ChannelRatio] = []
+    for point in stream.requests.flatMap({ profile.requests[$0].points }) {
+      let factor =
+        switch point.rule.ratio {
+        case .none: Ratio.one
+        case .current: ratios.current
+        case .voltage: ratios.voltage
+        // Ratios have six digits at most (`Decoding.transformerRatio`), so the product fits.
+        case .power: ratios.current.times(ratios.voltage) ?? .one
+        }
+      if factor == .one || found.contains(where: { $0.quantity == point.quantity }) { continue }
+      found.append(ChannelRatio(quantity: point.quantity, factor: factor))
+    }
+    return found
+  }
+}
+
+/// Requests of one device that are polled together.
+public struct PollStream: Sendable, Equatable {
+  /// How readings come about (`mode` of a channel entry).
+  public enum Mode: UInt8, Sendable {
+    /// The gateway asks.
+    case polled = 0
+  }
+
+  /// Indices into the profile's requests, in the order of polling.
+  public var requests: [Int]
+  /// Milliseconds between polls.
+  public var periodMilliseconds: Int
+  /// Milliseconds after the slot's beginning, below the period.
+  public var offsetMilliseconds: Int
+  /// How readings come about.
+  public var mode: Mode
+}
+
+/// Findings as an error: at least one of them is no warning.
+public struct Findings: Error, Sendable, Equatable {
+  /// The findings in the order of files and lines.
+  public var list: [Finding]
+
+  /// All texts, one paragraph each.
+  public func text(_ language: Language) -> String {
+    list.map { $0.text(language) + "\n" }.joined()
+  }
+}

@@ -1,0 +1,69 @@
+import HAL
+
+/// What a site amounts to, for whoever checks it.
+public struct SiteSummary: Sendable {
+  private let site: Site
+
+  /// The summary of a site.
+  public init(_ site: Site) { self.site = site }
+
+  /// Some lines of text.
+  public func text(_ language: Language) -> String {
+    var lines: [String] = []
+    let devices = site.lines.reduce(0) { $0 + $1.devices.count }
+    switch language {
+    case .english:
+      lines.append("\(site.origin.identity): \(devices) devices on \(site.lines.count) lines")
+    case .chinese:
+      lines.append("\(site.origin.identity)：\(site.lines.count) 条线路，\(devices) 台设备")
+    }
+    for line in site.lines { lines.append(text(of: line, language)) }
+    for line in site.lines {
+      for device in line.devices { lines.append("  " + text(of: device, on: line, language)) }
+    }
+    let unverified = site.profiles.reduce(0) { sum, profile in
+      sum + profile.requests.reduce(0) { $0 + $1.points.count { !$0.verified } }
+    }
+    switch language {
+    case .english:
+      lines.append("\(site.entriesPerDay) entries a day")
+      if unverified > 0 {
+        lines.append(
+          "\(unverified) values of these profiles are marked doubtful: see 'doubt' there")
+      }
+    case .chinese:
+      lines.append("每天 \(site.entriesPerDay) 条记录")
+      if unverified > 0 { lines.append("所用设备配置中有 \(unverified) 个测点存疑，见其“doubt”") }
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func text(of line: Line, _ language: Language) -> String {
+    let port = line.devicePath ?? line.portName
+    let rate = "\(line.uart.baudRate) \(format(of: line))"
+    return switch language {
+    case .english:
+      "  \(line.name): \(port), \(rate), \(line.devices.count) devices, busy \(line.load.percentText)"
+    case .chinese:
+      "  \(line.name)：\(port)，\(rate)，\(line.devices.count) 台设备，占用 \(line.load.percentText)"
+    }
+  }
+
+  private func format(of line: Line) -> String {
+    let parity =
+      switch line.uart.parity {
+      case .none: "N"
+      case .even: "E"
+      case .odd: "O"
+      }
+    return "\(line.uart.dataBits)\(parity)\(line.uart.stopBits)"
+  }
+
+  private func text(of device: Device, on line: Line, _ language: Language) -> String {
+    let periods = device.streams.map { "\($0.requests.count) × \($0.periodMilliseconds) ms" }
+      .joined(separator: ", ")
+    let label = language == .english ? device.label.english : device.label.chinese
+    return
+      "  \(device.number) \(label): \(line.name)/\(device.addressText), \(device.profile.name), \(periods)"
+  }
+}

@@ -1,0 +1,88 @@
+import Testing
+
+@testable import Catalog
+
+@Suite struct YAMLReaderTests {
+  private func faults(_ text: String) -> [YAMLFault] {
+    YAMLReader.read(Array(text.utf8), file: "f").findings.compactMap {
+      if case .yaml(let fault) = $0.kind { fault } else { nil }
+    }
+  }
+
+  @Test func `keys, lists and scalars stand where the file has them`() throws {
+    let text = "a: 1\nb:\n  - x\n  - 'y: z'\nc: {d: ~}\n"
+    let (root, findings) = YAMLReader.read(Array(text.utf8), file: "f")
+    #expect(findings.isEmpty)
+    let tree = try #require(root)
+    #expect(tree["a"]?.text == "1")
+    #expect(tree["a"]?.place == YAMLPlace(line: 1, column: 4))
+    guard case .sequence(let items) = try #require(tree["b"]).content else {
+      Issue.record("b is no list")
+      return
+    }
+    #expect(items.map(\.text) == ["x", "y: z"])
+    #expect(items[1].place == YAMLPlace(line: 4, column: 5))
+    #expect(tree["c"]?["d"]?.isEmpty == true)
+    #expect(tree["e"] == nil)
+  }
+
+  @Test func `a quoted null is text and a plain one is nothing`() {
+    let (root, _) = YAMLReader.read(Array("a: 'null'\nb: null\nc: ''\n".utf8), file: "f")
+    #expect(root?["a"]?.text == "null")
+    #expect(root?["b"]?.text == nil)
+    #expect(root?["c"]?.text == "")
+  }
+
+  @Test func `a key that stands twice is told with the line of the first`() {
+    #expect(faults("a: 1\nb: 2\na: 3\n") == [.duplicateKey("a", firstLine: 1)])
+  }
+
+  @Test func `anchors, aliases and types are refused`() {
+    #expect(faults("a: &x 1\nb: *x\nc: !t 2\n") == [.anchor, .alias, .typeTag])
+  }
+
+  @Test func `the billion laughs are refused at the first line`() {
+    let text = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
+    #expect(faults(text).first == .anchor)
+    #expect(faults(text).count == 7)
+  }
+
+  @Test func `a tab is told with its line, wherever it stands`() {
+    #expect(faults("a:\n\t- b\n") == [.tab])
+    #expect(faults("a: b\t# c\n") == [.tab])
+  }
+
+  @Test func `a second document is refused`() {
+    #expect(faults("a: 1\n---\nb: 2\n") == [.secondDocument])
+  }
+
+  @Test func `an empty file and one of comments are refused`() {
+    #expect(faults("") == [.empty])
+    #expect(faults("# nothing\n") == [.empty])
+  }
+
+  @Test func `nesting ends at the limit and so does size`() {
+    let deep = String(repeating: "[", count: 5000)
+    #expect(faults(deep) == [.tooDeep(limit: YAMLReader.depthMax)])
+    let large = String(repeating: "# filling\n", count: 30_000)
+    #expect(faults(large) == [.tooLarge(byteCount: 300_000, limit: YAMLReader.byteCountMax)])
+    let many = "[" + String(repeating: "a,", count: 70_000) + "]"
+    #expect(faults(many) == [.tooManyNodes(limit: YAMLReader.nodeCountMax)])
+  }
+
+  @Test func `bytes that are no text are refused`() {
+    let (root, findings) = YAMLReader.read([0x61, 0x3A, 0x20, 0xFF, 0xFE], file: "f")
+    #expect(root == nil)
+    #expect(findings.map(\.kind) == [.yaml(.notText(byteOffset: 3))])
+    #expect(!YAMLReader.read([0x61, 0x3A, 0x20, 0x00], file: "f").findings.isEmpty)
+  }
+
+  @Test func `a list as key is refused`() {
+    #expect(faults("? [a, b]\n: c\n") == [.keyNotText])
+  }
+
+  @Test func `columns count characters, not bytes`() {
+    let (root, _) = YAMLReader.read(Array("{名称: 发电机, b: c}\n".utf8), file: "f")
+    #expect(root?["b"]?.place == YAMLPlace(line: 1, column: 14))
+  }
+}
