@@ -7,6 +7,7 @@ struct Tally: ParsableCommand {
     commandName: "tally",
     abstract: "The technician's and auditor's tool of Tallystick.",
     subcommands: [
-      VerifyCommand.self
+      CheckCommand.self,
+      VerifyCommand.self,
     ])
 }
