@@ -45,6 +45,9 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     self.history = history
     recoveryCase = found
   }
+
+  /// Gives the log to its recorder.
+  public consuming func takeEvidence() -> Evidence<Storage> { evidence }
 }
 
 extension Evidence where Storage: ~Copyable {

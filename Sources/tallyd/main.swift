@@ -1,2 +1,28 @@
-// tallyd, the gateway agent.
-print("tallyd")
+// tallyd, the gateway agent: `tallyd --site FILE --data DIR [--share DIR]`.
+import Catalog
+import Glibc
+import HostHAL
+
+let language = Language(option: nil, environment: ProcessEnvironment.value(of: "LANG"))
+
+/// One line on standard output; the service's log.
+func say(_ text: Text) { writeStandardOutput(text.text(language) + "\n") }
+
+/// Says why on standard error and ends with exit code 2: usage or I/O; 1: findings in the configuration.
+func end(_ text: String, code: Int32) -> Never {
+  writeStandardError(text + "\n")
+  exit(code)
+}
+
+let arguments: Arguments
+do {
+  arguments = try Arguments.parse(CommandLine.arguments)
+} catch {
+  end(error.text.text(language) + "\n" + Text.usage.text(language), code: 2)
+}
+
+do {
+  try Start(arguments: arguments, language: language).run()
+} catch {
+  end(error.message, code: error.code)
+}

@@ -1,0 +1,139 @@
+import Catalog
+import Gateway
+import HAL
+import HostCrypto
+import HostHAL
+import Sampling
+import TransparencyLog
+import Uplink
+
+/// The sampling thread: one poll(2) loop over the serial ports and the control socket.
+///
+/// Nothing in its turn waits for the medium or the network: entries go into a queue, live values into
+/// a mailbox of a thread of their own.
+struct Agent: ~Copyable {
+  private var acquisition: Acquisition
+  private let ports: Ports
+  private var loop: PollLoop
+  private var control: ControlServer
+  private let clock: HostClock
+  private let wake: WakeHandle
+  private let live: LiveUplink?
+  private var said = LinkState.unknown
+  private let say: (Text) -> Void
+
+  /// An agent over a recovered log, with all ports closed.
+  init(
+    acquisition: consuming Acquisition, ports: Ports, control: consuming ControlServer,
+    clock: HostClock, wake: WakeHandle, live: LiveUplink?, say: @escaping (Text) -> Void
+  ) {
+    self.acquisition = acquisition
+    self.ports = ports
+    self.control = control
+    self.clock = clock
+    self.wake = wake
+    self.live = live
+    self.say = say
+    loop = PollLoop(capacity: Limits.linesMax + ControlServer.watchedCount + 1)
+  }
+
+  /// Polls until SIGTERM or SIGINT, then logs what is still unlogged.
+  mutating func run() {
+    while true {
+      if Signals.take().wantsEnd { break }
+      turn()
+    }
+    acquisition.flush(at: clock.now())
+  }
+
+  private mutating func turn() {
+    let now = clock.now()
+    ports.openMissing(now: now.mono) { acquisition.opened(line: $0, at: now) }
+    acquisition.step(at: now)
+    sendOutput()
+    live?.postIfDue(at: now) { acquisition.liveReport() }
+    sayLink()
+
+    loop.begin()
+    let wakePlace = loop.watch(wake.descriptor, .read)
+    control.watch(in: &loop)
+    ports.watch(in: &loop) { !acquisition.sampler.output(line: $0).isEmpty }
+    var deadline = acquisition.sampler.nextStep(after: now)
+    if let retry = ports.nextRetry, retry < deadline { deadline = retry }
+    _ = loop.wait(until: deadline)
+
+    if loop.readiness(wakePlace).isReadable { wake.clear() }
+    receiveInput()
+    let later = clock.now()
+    serveControl(at: later)
+  }
+
+  private mutating func serveControl(at now: Instant) {
+    control.serve(loop, now: now.mono) { request, reply in
+      if Self.isStatusRequest(request) { acquisition.writeStatus(at: now, to: &reply) }
+    }
+  }
+
+  private mutating func sendOutput() {
+    for line in ports.slots.indices {
+      let output = acquisition.sampler.output(line: line)
+      guard !output.isEmpty else { continue }
+      guard let taken = ports.write(line, output) else {
+        acquisition.lost(line: line, at: clock.now())
+        continue
+      }
+      if taken > 0 { acquisition.sampler.sent(line: line, count: taken, at: clock.now()) }
+    }
+  }
+
+  private mutating func receiveInput() {
+    for line in ports.slots.indices {
+      let isThere = ports.read(line, after: loop) { bytes in
+        acquisition.received(line: line, bytes, at: clock.now())
+      }
+      if !isThere { acquisition.lost(line: line, at: clock.now()) }
+    }
+  }
+
+  /// The request is `["status"]`. Anything else gets no answer, and its connection ends.
+  private static func isStatusRequest(_ request: Span<UInt8>) -> Bool {
+    let wanted: [UInt8] = [0x81, 0x66] + Array("status".utf8)
+    guard request.count == wanted.count else { return false }
+    return wanted.indices.allSatisfy { request[$0] == wanted[$0] }
+  }
+
+  /// Says once when the way to the mirror changes.
+  private mutating func sayLink() {
+    let state = acquisition.report.linkState
+    guard state != said else { return }
+    said = state
+    switch state {
+    case .up: say(.linkUp)
+    case .down: say(.linkDown)
+    case .refused: say(.linkRefused)
+    case .unknown: break
+    }
+  }
+}
+
+/// Posts the newest values beside the record, so that a screen is current while history drains.
+final class LiveUplink {
+  private let transport: Transport
+  private let token: [UInt8]
+  private var dueAt: UInt64 = 0
+
+  /// An uplink with the token that `tally-collector enroll` gave.
+  init(transport: Transport, token: [UInt8]) {
+    self.transport = transport
+    self.token = token
+  }
+
+  /// Posts what `report` gives, if it is time and the last post has ended. A post that fails is not
+  /// repeated: the next one carries newer values.
+  func postIfDue(at now: Instant, _ report: () -> [UInt8]) {
+    _ = transport.takeResponse()
+    guard now.mono >= dueAt, transport.isFree else { return }
+    dueAt = now.mono + Limits.livePeriod
+    transport.submit(.live(json: report(), token: token))
+  }
+}

@@ -1,0 +1,32 @@
+import Catalog
+import HostHAL
+
+/// What was asked on the command line. No argument library: the agent stays small.
+struct Arguments {
+  var site: String
+  var data: String
+  var share: String?
+
+  /// Reads the flags.
+  static func parse(_ arguments: [String]) throws(UsageError) -> Arguments {
+    var values: [String: String] = [:]
+    var at = 1
+    while at < arguments.count {
+      let flag = arguments[at]
+      guard ["--site", "--data", "--share"].contains(flag) else {
+        throw UsageError(text: .unknownFlag(flag))
+      }
+      guard at + 1 < arguments.count else { throw UsageError(text: .missingValue(flag: flag)) }
+      values[flag] = arguments[at + 1]
+      at += 2
+    }
+    guard let site = values["--site"] else { throw UsageError(text: .missingFlag("--site")) }
+    guard let data = values["--data"] else { throw UsageError(text: .missingFlag("--data")) }
+    return Arguments(site: site, data: data, share: values["--share"])
+  }
+}
+
+/// The command line is wrong.
+struct UsageError: Error {
+  var text: Text
+}

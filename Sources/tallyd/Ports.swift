@@ -1,0 +1,125 @@
+import Catalog
+import HAL
+import HostHAL
+
+/// The serial ports of the site, opened when they are there and opened anew when they come back.
+final class Ports {
+  /// One line's port.
+  struct Slot {
+    let line: Line
+    let deviceDirectory: String
+    /// Not before this time, µs since boot.
+    var retryAt: UInt64 = 0
+    /// Place in the poll loop in this turn.
+    var place = -1
+    /// The last problem that was said, so that it is said once.
+    var lastProblem = ""
+  }
+
+  /// µs between two attempts to open a port: a replugged line must work again within 2 s.
+  static let retryPeriod: UInt64 = 500_000
+
+  /// Holds a port; a class, because arrays cannot hold values that cannot be copied.
+  private final class Holder { var port: SerialPort? }
+
+  private(set) var slots: [Slot]
+  private let holders: [Holder]
+  private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 1_024)
+  private let language: Language
+  private let say: (Text) -> Void
+
+  /// Ports of these lines, all closed.
+  init(
+    lines: [Line], deviceDirectory: String, language: Language, say: @escaping (Text) -> Void
+  ) {
+    self.language = language
+    slots = lines.map { Slot(line: $0, deviceDirectory: deviceDirectory) }
+    holders = lines.map { _ in Holder() }
+    self.say = say
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// When a closed port is tried next; `nil` if all are open.
+  var nextRetry: UInt64? {
+    slots.indices.filter { holders[$0].port == nil }.map { slots[$0].retryAt }.min()
+  }
+
+  /// Opens what is closed and due; calls `opened` for each line that is open now.
+  func openMissing(now: UInt64, opened: (Int) -> Void) {
+    for line in slots.indices where holders[line].port == nil && now >= slots[line].retryAt {
+      slots[line].retryAt = now + Ports.retryPeriod
+      let path: String
+      do throws(SerialError) {
+        path = try resolve(slots[line])
+        holders[line].port = try SerialPort(opening: path, slots[line].line.uart)
+      } catch {
+        let problem = language == .english ? error.english : error.chinese
+        if problem != slots[line].lastProblem {
+          slots[line].lastProblem = problem
+          say(.portMissing(line: slots[line].line.name, problem: problem))
+        }
+        continue
+      }
+      slots[line].lastProblem = ""
+      say(.portOpened(line: slots[line].line.name, path: path))
+      opened(line)
+    }
+  }
+
+  private func resolve(_ slot: Slot) throws(SerialError) -> String {
+    switch slot.line.identity {
+    case .device: slot.line.identity.path(in: slot.deviceDirectory) ?? ""
+    case .usb(let vendor, let product, let serial):
+      try SerialPorts.path(of: USBIdentity(vendor: vendor, product: product, serial: serial))
+    }
+  }
+
+  /// Watches the open ports in this turn; those with something to send also for writing.
+  func watch(in loop: inout PollLoop, wantsWrite: (Int) -> Bool) {
+    for line in slots.indices {
+      guard let descriptor = holders[line].port?.descriptor else {
+        slots[line].place = -1
+        continue
+      }
+      slots[line].place = loop.watch(descriptor, wantsWrite(line) ? .readWrite : .read)
+    }
+  }
+
+  /// Hands waiting output of a line to its port. Returns how much was taken, or `nil` if it is lost.
+  func write(_ line: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    do throws(UARTError) { return try holders[line].port?.write(bytes) ?? 0 } catch {
+      close(line)
+      return nil
+    }
+  }
+
+  /// Reads what arrived on a line. Returns `false` if it is lost.
+  func read(
+    _ line: Int, after loop: borrowing PollLoop, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+  ) -> Bool {
+    guard slots[line].place >= 0, holders[line].port != nil else { return true }
+    let readiness = loop.readiness(slots[line].place)
+    guard readiness.isReadable || readiness.isLost else { return true }
+    do throws(UARTError) {
+      while let count = try holders[line].port?.read(into: buffer), count > 0 {
+        body(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(buffer)[0..<count]))
+        if count < buffer.count { break }
+      }
+    } catch {
+      close(line)
+      return false
+    }
+    guard !readiness.isLost else {
+      close(line)
+      return false
+    }
+    return true
+  }
+
+  private func close(_ line: Int) {
+    holders[line].port = nil
+    slots[line].retryAt = 0
+    say(.portLost(line: slots[line].line.name))
+  }
+}

@@ -1,0 +1,298 @@
+import Catalog
+import Gateway
+import HAL
+import HostCrypto
+import HostHAL
+import Journal
+import MirrorUplink
+import Sampling
+import TransparencyLog
+import Uplink
+
+/// The agent cannot start.
+struct StartError: Error {
+  var message: String
+  var code: Int32 = 2
+}
+
+/// Everything between the command line and the running agent: site, lock, key, log, threads.
+struct Start {
+  let arguments: Arguments
+  let language: Language
+  /// Key epoch; one until a key is rotated.
+  private let epoch: UInt32 = 1
+
+  init(arguments: Arguments, language: Language) {
+    self.arguments = arguments
+    self.language = language
+  }
+
+  /// Starts the agent and returns when it was told to end and all is durable.
+  func run() throws(StartError) {
+    let site = try loadSite()
+    let composition = Composition(site: site)
+    if let excess = composition.excess { throw failure(excess, code: 1) }
+    try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
+    let lock = try lockData()
+    let origin = try originName(site)
+    let key = try loadKey(origin)
+    let mirrorKey = try loadMirrorKey(site)
+    let log = try recover(site, origin)
+    try operate(composition, log: log, key: key, origin: origin, mirrorKey: mirrorKey)
+    // The lock is held to here.
+    _ = consume lock
+  }
+
+  private func failure(_ text: Text, code: Int32 = 2) -> StartError {
+    StartError(message: text.text(language), code: code)
+  }
+
+  private func attempt<T: ~Copyable>(
+    _ body: () throws(FileError) -> T
+  ) throws(StartError) -> T {
+    do { return try body() } catch {
+      throw failure(.alreadyRunning(language == .english ? error.english : error.chinese))
+    }
+  }
+
+  private func loadSite() throws(StartError) -> Site {
+    var tried: [String] = []
+    guard let share = Share.locate(option: arguments.share, tried: &tried) else {
+      throw failure(.noShare(tried: tried))
+    }
+    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
+    switch Site.load(path: arguments.site, share: share, deviceDirectory: devices) {
+    case .success(let site): return site
+    case .failure(let findings):
+      throw StartError(message: findings.text(language), code: 1)
+    }
+  }
+
+  private func lockData() throws(StartError) -> LockFile {
+    try attempt { () throws(FileError) in try LockFile(locking: arguments.data + "/lock") }
+  }
+
+  private func originName(_ site: Site) throws(StartError) -> KeyName {
+    let text = site.origin.origin(epoch: Int(epoch))
+    guard let name = KeyName(text) else { throw failure(.badOrigin(text)) }
+    return name
+  }
+
+  private func loadKey(_ origin: KeyName) throws(StartError) -> FileKeySigner {
+    let directory = arguments.data + "/keys"
+    let path = directory + "/log.key"
+    try attempt { () throws(FileError) in try Files.makeDirectory(directory, mode: 0o700) }
+    let isNew = !Files.exists(path)
+    do throws(KeyFileError) {
+      let key = try FileKeySigner.loadOrCreate(path: path)
+      try key.publishVKey(path: directory + "/log.vkey", name: origin, type: .log)
+      if isNew { say(.keyMade(vkey: "\(key.verifierKey(name: origin, type: .log))")) }
+      return key
+    } catch {
+      throw failure(
+        .noKey(path: path, problem: language == .english ? error.english : error.chinese))
+    }
+  }
+
+  private func loadMirrorKey(_ site: Site) throws(StartError) -> VerifierKey {
+    let path: String
+    let text: String
+    switch site.mirror.verifierKey {
+    case .inline(let vkey):
+      path = arguments.site
+      text = vkey
+    case .file(let name):
+      path = name.hasPrefix("/") ? name : arguments.data + "/" + name
+      do throws(FileError) {
+        var bytes = try Files.read(path, limit: 4_096)
+        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
+        text = String(decoding: bytes, as: UTF8.self)
+      } catch {
+        throw failure(
+          .noMirrorKey(
+            path: path, problem: language == .english ? error.english : error.chinese))
+      }
+    }
+    guard let key = VerifierKey(text), key.type == .cosigner else {
+      throw failure(.badMirrorKey(path: path, found: text))
+    }
+    return key
+  }
+
+  private func recover(
+    _ site: Site, _ origin: KeyName
+  ) throws(StartError) -> RecoveredLog<FileBlockStorage> {
+    let directory = arguments.data + "/log/\(epoch)"
+    let storage = try attempt { () throws(FileError) in
+      try FileBlockStorage(directory: directory)
+    }
+    let configuration = JournalConfiguration(
+      epoch: epoch, originHash: origin.hash, segmentByteCount: site.log.segmentByteCount,
+      frameByteCountMax: Limits.commitByteCount)
+    do throws(RecorderError) {
+      return try RecoveredLog(storage: storage, configuration: configuration)
+    } catch {
+      throw failure(.storage(path: directory, problem: error.description(language)))
+    }
+  }
+
+  /// Puts the halves together, runs the sampling loop on this thread, and ends the recorder after it.
+  private func operate(
+    _ composition: Composition, log: consuming RecoveredLog<FileBlockStorage>,
+    key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
+  ) throws(StartError) {
+    let site = composition.site
+    let clock = HostClock()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let history = log.history
+    let torn = log.recoveryCase == .tornTail || log.recoveryCase == .oneSuperblockAndTornTail
+    let isDirect = log.evidence.journal.storage.isDirect
+    let boot: UInt32
+    let previous: (size: UInt64, root: Digest)
+    var recorder: FileRecorder
+    do throws(RecorderError) {
+      var evidence = (consume log).takeEvidence()
+      previous = (evidence.journal.superblock.signedSize, evidence.journal.superblock.signedRoot)
+      do throws(JournalError) { boot = try evidence.journal.recordBoot() } catch {
+        throw .journal(error)
+      }
+      let mirror = MirrorClient(
+        origin: origin, mirrorKey: mirrorKey,
+        acknowledgedSize: evidence.journal.superblock.acknowledgedSize)
+      recorder = FileRecorder(
+        evidence: evidence, origin: origin, key: key, verifier: SodiumVerifier(),
+        mirror: mirror,
+        timing: RecorderTiming(
+          commit: UInt64(site.log.commitMilliseconds) * 1_000,
+          checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
+          checkpointEntries: UInt64(site.log.checkpointEntryCount)),
+        queue: queue, report: report)
+    } catch {
+      throw failure(.storage(path: arguments.data, problem: error.description(language)))
+    }
+    say(
+      .recovered(
+        size: report.committedSize, signed: report.signedSize,
+        acknowledged: report.acknowledgedSize, tornTail: torn))
+    if !isDirect { report.post(.storageIndirect) }
+
+    let opening = try open(
+      composition, recorder: &recorder, history: history, boot: boot, previous: previous,
+      origin: origin, clock: clock, queue: queue)
+    let plan = composition.plan(channels: opening.channels)
+    let live = LiveTable(pointsOfRequests: composition.livePoints)
+    let writer = LogWriter(
+      nextIndex: opening.nextIndex, boot: UInt64(boot), plan: plan, live: live, queue: queue)
+    let acquisition = Acquisition(
+      sampler: Sampler(plan: plan, memory: composition.samplerMemory), writer: writer,
+      report: report, names: composition.names(origin: origin, epoch: epoch))
+    try work(
+      composition, acquisition: acquisition, recorder: recorder, clock: clock, report: report)
+  }
+
+  /// Writes the first entries of this boot and makes them durable.
+  private func open(
+    _ composition: Composition, recorder: inout FileRecorder, history: LogHistory, boot: UInt32,
+    previous: (size: UInt64, root: Digest), origin: KeyName, clock: HostClock,
+    queue: EntryQueue
+  ) throws(StartError) -> (nextIndex: UInt64, channels: [(index: UInt64, lastSlot: UInt64?)]) {
+    let now = clock.now()
+    var problem: RecorderError?
+    func drain() {
+      do throws(RecorderError) { try recorder.settle(at: now) } catch { problem = error }
+    }
+    var opening = OpeningEntries(
+      nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
+      history: history, queue: queue)
+    opening.boot(
+      bootID: HostIdentity.bootID, previousSize: previous.size, previousRoot: previous.root,
+      softwareHash: executableHash(), origin: origin, drain: drain)
+    _ = opening.index(of: composition.siteDocument, drain: drain)
+    var profiles: [UInt64] = []
+    for document in composition.profileDocuments {
+      profiles.append(opening.index(of: document, drain: drain))
+    }
+    var channels: [(index: UInt64, lastSlot: UInt64?)] = []
+    for channel in composition.channelDocuments {
+      channels.append(
+        opening.index(of: channel, profileIndex: profiles[channel.profile], drain: drain))
+    }
+    drain()
+    if let problem {
+      throw failure(.storage(path: arguments.data, problem: problem.description(language)))
+    }
+    return (opening.nextIndex, channels)
+  }
+
+  private func executableHash() -> Digest {
+    var hash = FileHash()
+    do throws(FileError) {
+      try Files.readChunks("/proc/self/exe") { hash.update($0) }
+    } catch {
+      return .zero
+    }
+    return hash.finalize()
+  }
+
+  private func work(
+    _ composition: Composition, acquisition: consuming Acquisition,
+    recorder: consuming FileRecorder, clock: HostClock, report: RecorderReport
+  ) throws(StartError) {
+    let site = composition.site
+    let wake = try attempt { () throws(FileError) in try WakeHandle() }
+    Signals.watch(waking: wake)
+    let control = try attempt { () throws(FileError) in
+      try ControlServer(path: arguments.data + "/control")
+    }
+    var http = HTTPTransportConfiguration(url: site.mirror.url)
+    http.authorityFile = site.mirror.certificateAuthority
+    let recorderWake = try attempt { () throws(FileError) in try WakeHandle() }
+    let recorderThread = RecorderThread(
+      recorder: recorder, clock: clock, wake: recorderWake,
+      transport: try transport("mirror", http, answered: recorderWake)
+    ) { [language] error in say(.recordingStopped(error.description(language))) }
+    let live = try liveUplink(http)
+    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
+    let ports = Ports(lines: site.lines, deviceDirectory: devices, language: language, say: say)
+    say(
+      .started(
+        origin: site.origin.identity, lines: site.lines.count,
+        devices: composition.devices.count, mirror: site.mirror.url))
+    let thread = try startRecorder(recorderThread)
+    var agent = Agent(
+      acquisition: acquisition, ports: ports, control: control, clock: clock, wake: wake,
+      live: live, say: say)
+    agent.run()
+    recorderThread.stop()
+    thread.join()
+    say(.stopped(size: report.committedSize, acknowledged: report.acknowledgedSize))
+  }
+
+  private func startRecorder(_ recorder: RecorderThread) throws(StartError) -> PosixThread {
+    do throws(ThreadError) {
+      return try PosixThread(name: "recorder", stackByteCount: 512 << 10) { recorder.run() }
+    } catch { throw failure(.noThread(errno: error.errno)) }
+  }
+
+  private func transport(
+    _ name: String, _ configuration: HTTPTransportConfiguration, answered: WakeHandle
+  ) throws(StartError) -> Transport {
+    let wake = try attempt { () throws(FileError) in try WakeHandle() }
+    do throws(ThreadError) {
+      return try Transport(
+        name: name, configuration: configuration, wake: wake, answered: answered)
+    } catch { throw failure(.noThread(errno: error.errno)) }
+  }
+
+  private func liveUplink(_ http: HTTPTransportConfiguration) throws(StartError) -> LiveUplink? {
+    let path = arguments.data + "/keys/live.token"
+    guard var token = try? Files.read(path, limit: 1_024) else {
+      say(.noLiveToken(path: path))
+      return nil
+    }
+    while token.last == 0x0A { token.removeLast() }
+    let answered = try attempt { () throws(FileError) in try WakeHandle() }
+    return LiveUplink(transport: try transport("live", http, answered: answered), token: token)
+  }
+}

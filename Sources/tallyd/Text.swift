@@ -1,0 +1,145 @@
+import Catalog
+import Gateway
+import HostCrypto
+import HostHAL
+import Journal
+
+/// Everything that `tallyd` says to people, in English and Chinese.
+enum Text {
+  case usage
+  case unknownFlag(String)
+  case missingValue(flag: String)
+  case missingFlag(String)
+  case alreadyRunning(String)
+  case noKey(path: String, problem: String)
+  case keyMade(vkey: String)
+  case noMirrorKey(path: String, problem: String)
+  case badMirrorKey(path: String, found: String)
+  case noLiveToken(path: String)
+  case storage(path: String, problem: String)
+  case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
+  case started(origin: String, lines: Int, devices: Int, mirror: String)
+  case portOpened(line: String, path: String)
+  case portMissing(line: String, problem: String)
+  case portLost(line: String)
+  case deviceSilent(String)
+  case recordingStopped(String)
+  case linkUp
+  case linkDown
+  case linkRefused
+  case stopped(size: UInt64, acknowledged: UInt64)
+  case noShare(tried: [String])
+  case badOrigin(String)
+  case noThread(errno: Int32)
+  case tooMany(String, found: Int, most: Int)
+
+  func text(_ language: Language) -> String {
+    switch language {
+    case .english: english
+    case .chinese: chinese
+    }
+  }
+
+  var english: String {
+    switch self {
+    case .usage:
+      """
+      usage: tallyd --site FILE --data DIR [--share DIR]
+        --site   the site file: which meters are polled, where the log goes
+        --data   the data directory: keys, log, control socket
+        --share  profiles and boards (else TALLYSTICK_SHARE, else beside the program)
+      """
+    case .unknownFlag(let flag): "unknown flag \(flag)"
+    case .missingValue(let flag): "\(flag) needs a value"
+    case .missingFlag(let flag): "\(flag) is missing"
+    case .alreadyRunning(let problem): problem
+    case .noKey(let path, let problem):
+      "the log key \(path) cannot be used: \(problem)"
+    case .keyMade(let vkey):
+      "made the log key; enrol this gateway at the collector: tally-collector enroll \(vkey)"
+    case .noMirrorKey(let path, let problem):
+      "the mirror's key \(path) cannot be read: \(problem); copy the collector's mirror.vkey there"
+    case .badMirrorKey(let path, let found):
+      "\(path): found \"\(found)\", expected a cosigner's vkey (name+8 hex digits+base64); "
+        + "copy the collector's mirror.vkey there"
+    case .noLiveToken(let path):
+      "\(path) is missing: live values are not posted (tally-collector enroll prints the token)"
+    case .storage(let path, let problem): "the log in \(path) cannot be used: \(problem)"
+    case .recovered(let size, let signed, let acknowledged, let torn):
+      "log: \(size) entries, \(signed) signed, \(acknowledged) acknowledged"
+        + (torn ? "; a torn tail was removed" : "")
+    case .started(let origin, let lines, let devices, let mirror):
+      "\(origin): polling \(devices) devices on \(lines) lines, uploading to \(mirror)"
+    case .portOpened(let line, let path): "line \(line): \(path) open"
+    case .portMissing(let line, let problem): "line \(line): \(problem); trying again"
+    case .portLost(let line): "line \(line): port lost; trying again"
+    case .deviceSilent(let device): "\(device): no answer"
+    case .recordingStopped(let problem):
+      "recording has stopped: \(problem). Sampling goes on; nothing more is signed. "
+        + "Check the storage medium, then restart tallyd."
+    case .linkUp: "the collector answers"
+    case .linkDown: "the collector cannot be reached; entries are kept and sent later"
+    case .linkRefused:
+      "the collector refuses this log (unknown origin, other history or other key); "
+        + "check enrolment with tally-collector enroll"
+    case .stopped(let size, let acknowledged):
+      "stopped: \(size) entries durable, \(acknowledged) acknowledged"
+    case .noShare(let tried):
+      "no device profiles found (tried \(tried.joined(separator: ", "))); give --share DIR or set "
+        + "TALLYSTICK_SHARE"
+    case .badOrigin(let text): "\"\(text)\" is no origin: at most 255 bytes, no space and no +"
+    case .noThread(let errno): "no further thread can be started (error \(errno))"
+    case .tooMany(let what, let found, let most):
+      "the site has \(found) \(what), this version takes \(most) at most"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .usage:
+      """
+      用法：tallyd --site 文件 --data 目录 [--share 目录]
+        --site   站点文件：采集哪些仪表，日志上传到哪里
+        --data   数据目录：密钥、日志、控制套接字
+        --share  设备档案与板卡目录（否则取 TALLYSTICK_SHARE，再否则取程序旁边的目录）
+      """
+    case .unknownFlag(let flag): "未知选项 \(flag)"
+    case .missingValue(let flag): "\(flag) 缺少取值"
+    case .missingFlag(let flag): "缺少 \(flag)"
+    case .alreadyRunning(let problem): problem
+    case .noKey(let path, let problem): "无法使用日志密钥 \(path)：\(problem)"
+    case .keyMade(let vkey):
+      "已生成日志密钥；请在汇集端登记本网关：tally-collector enroll \(vkey)"
+    case .noMirrorKey(let path, let problem):
+      "无法读取镜像公钥 \(path)：\(problem)；请将汇集端的 mirror.vkey 复制到此处"
+    case .badMirrorKey(let path, let found):
+      "\(path)：实际为 “\(found)”，应为会签方 vkey（名称+8 位十六进制+base64）；"
+        + "请将汇集端的 mirror.vkey 复制到此处"
+    case .noLiveToken(let path):
+      "缺少 \(path)：不上传实时值（tally-collector enroll 会给出令牌）"
+    case .storage(let path, let problem): "无法使用 \(path) 中的日志：\(problem)"
+    case .recovered(let size, let signed, let acknowledged, let torn):
+      "日志：\(size) 条，已签 \(signed)，已确认 \(acknowledged)" + (torn ? "；已清除残缺尾部" : "")
+    case .started(let origin, let lines, let devices, let mirror):
+      "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，上传到 \(mirror)"
+    case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
+    case .portMissing(let line, let problem): "线路 \(line)：\(problem)；继续重试"
+    case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
+    case .deviceSilent(let device): "\(device)：无应答"
+    case .recordingStopped(let problem):
+      "记录已停止：\(problem)。采样继续，但不再签名。请检查存储介质后重启 tallyd。"
+    case .linkUp: "汇集端已应答"
+    case .linkDown: "无法连接汇集端；数据保留，稍后上传"
+    case .linkRefused:
+      "汇集端拒绝本日志（未登记、历史不一致或密钥不符）；请用 tally-collector enroll 检查登记"
+    case .stopped(let size, let acknowledged):
+      "已停止：\(size) 条已落盘，\(acknowledged) 条已确认"
+    case .noShare(let tried):
+      "找不到设备档案（已查找 \(tried.joined(separator: "、"))）；请用 --share 指定或设置 TALLYSTICK_SHARE"
+    case .badOrigin(let text): "“\(text)” 不是有效来源：最多 255 字节，不含空格与 +"
+    case .noThread(let errno): "无法启动线程（错误 \(errno)）"
+    case .tooMany(let what, let found, let most):
+      "站点有 \(found) 个 \(what)，本版本最多 \(most) 个"
+    }
+  }
+}
