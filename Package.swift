@@ -98,6 +98,10 @@ let package = Package(
       name: "Verification",
       dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto"],
       swiftSettings: ring2),
+    .target(
+      name: "AgentClient",
+      dependencies: ["Metering", "HAL", "TransparencyLog", "HostHAL", "Catalog"],
+      swiftSettings: ring2),
 
     // MARK: executables: parse, compose, run
     .executableTarget(
@@ -110,13 +114,13 @@ let package = Package(
       name: "tally",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto",
-        "Verification", "CLinux", argumentParser,
+        "Verification", "AgentClient", "CLinux", argumentParser,
       ], swiftSettings: ring2),
     .executableTarget(
       name: "tally-sim",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL",
-        "HostCrypto", "CLinux", argumentParser,
+        "HostCrypto", "AgentClient", "CLinux", argumentParser,
       ], exclude: ["PlantData"], swiftSettings: ring2),
 
     // MARK: tests
@@ -169,6 +173,10 @@ let package = Package(
       dependencies: [
         "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "Verification",
       ], swiftSettings: strict),
+    .testTarget(
+      name: "AgentClientTests", dependencies: ["TransparencyLog", "Catalog", "AgentClient"],
+      swiftSettings: strict),
+    .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

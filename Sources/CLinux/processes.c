@@ -68,9 +68,10 @@ static int place(int32_t fd, int number) {
 
 // The child between fork and exec: async-signal-safe calls only.
 static void become(const char *executable, char *const *arguments, char *const *environment,
-                   const char *directory, const int32_t *fds, int32_t flags, int32_t parent,
-                   const sigset_t *none) {
+                   const char *directory, const int32_t *fds, int32_t flags, int32_t group,
+                   int32_t parent, const sigset_t *none) {
   if ((flags & CLINUX_SPAWN_OWN_GROUP) && setpgid(0, 0) < 0) return;
+  if (group > 0 && setpgid(0, group) < 0) return;
   if ((flags & CLINUX_SPAWN_DIES_WITH_PARENT)) {
     int32_t r = clinux_die_with_parent(SIGKILL, parent);
     if (r < 0) {
@@ -91,7 +92,8 @@ static void become(const char *executable, char *const *arguments, char *const *
 }
 
 int32_t clinux_spawn(const char *executable, char *const *arguments, char *const *environment,
-                     const char *directory, int32_t in, int32_t out, int32_t err, int32_t flags) {
+                     const char *directory, int32_t in, int32_t out, int32_t err, int32_t flags,
+                     int32_t group) {
   // The child reports why it could not become the program through a pipe that exec closes.
   int report[2];
   if (pipe2(report, O_CLOEXEC) < 0) return -errno;
@@ -104,7 +106,7 @@ int32_t clinux_spawn(const char *executable, char *const *arguments, char *const
   int32_t parent = getpid();
   pid_t pid = fork();
   if (pid == 0) {
-    become(executable, arguments, environment, directory, fds, flags, parent, &none);
+    become(executable, arguments, environment, directory, fds, flags, group, parent, &none);
     int32_t error = errno;
     ssize_t ignored = write(report[1], &error, sizeof error);
     (void)ignored;

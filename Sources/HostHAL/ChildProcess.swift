@@ -70,13 +70,14 @@ public final class ChildProcess {
   ///   - directory: the working directory; ours when `nil`.
   ///   - ownGroup: give it a process group of its own, so that Ctrl-C at the terminal does not reach it
   ///     and `signal(_:group:)` reaches its children.
+  ///   - group: the process group of another child that it joins, if it does not lead its own.
   ///   - diesWithParent: it gets SIGKILL when the *thread* that started it ends, however that happens:
   ///     start such children from the main thread.
   public init(
     running executable: String, arguments: [String] = [],
     environment: [(name: String, value: String)] = [], directory: String? = nil,
     output: Output = .pipe, errors: Output = .pipe, ownGroup: Bool = false,
-    diesWithParent: Bool = false
+    joining group: Int32? = nil, diesWithParent: Bool = false
   ) throws(SpawnError) {
     var flags: Int32 = 0
     if ownGroup { flags |= CLINUX_SPAWN_OWN_GROUP }
@@ -94,9 +95,11 @@ public final class ChildProcess {
     let pid =
       if let directory {
         clinux_spawn(
-          executable, words.list, variables.list, directory, -1, out.child, err.child, flags)
+          executable, words.list, variables.list, directory, -1, out.child, err.child, flags,
+          group ?? 0)
       } else {
-        clinux_spawn(executable, words.list, variables.list, nil, -1, out.child, err.child, flags)
+        clinux_spawn(
+          executable, words.list, variables.list, nil, -1, out.child, err.child, flags, group ?? 0)
       }
     words.deallocate()
     variables.deallocate()

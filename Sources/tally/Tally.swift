@@ -8,6 +8,8 @@ struct Tally: ParsableCommand {
     abstract: "The technician's and auditor's tool of Tallystick.",
     subcommands: [
       CheckCommand.self,
+      Keys.self,
+      Status.self,
       VerifyCommand.self,
     ])
 }

@@ -53,7 +53,7 @@ private let layers: [Layer] = [
     name: "Verification", ring: 2,
     inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
   Layer(
-    name: "AgentClient", ring: 2, inner: core.union(["TransparencyLog", "HostHAL"]), outer: libc),
+    name: "AgentClient", ring: 2, inner: core.union(["TransparencyLog", "HostHAL", "Catalog"])),
   Layer(
     name: "tallyd", ring: 2,
     inner: core.union([

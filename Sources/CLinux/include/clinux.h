@@ -158,9 +158,10 @@ int32_t clinux_die_with_parent(int32_t signal_number, int32_t parent_pid);
 #define CLINUX_SPAWN_DIES_WITH_PARENT 0x02 // SIGKILL when the thread that spawned it ends
 /// Starts a program. `executable` is a path (no search). `environment` of null passes on ours. Each
 /// descriptor becomes the child's 0, 1, 2; -1 stands for /dev/null on 0, for ours on 1 and 2.
-/// Signals stand at their defaults in the child. Returns the pid, or -errno of the exec itself.
+/// `group` above 0 is a process group that it joins. Signals stand at their defaults in the child. Returns the pid, or -errno of the exec itself.
 int32_t clinux_spawn(const char *executable, char *const *arguments, char *const *environment,
-                     const char *directory, int32_t in, int32_t out, int32_t err, int32_t flags);
+                     const char *directory, int32_t in, int32_t out, int32_t err, int32_t flags,
+                     int32_t group);
 /// 1 and the outcome when the child has ended (and is then reaped), 0 while it runs.
 int32_t clinux_wait(int32_t pid, int32_t block, int32_t *exit_code, int32_t *signal_number);
 /// A pipe; the reading end is non-blocking.

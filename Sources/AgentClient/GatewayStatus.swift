@@ -1,0 +1,219 @@
+import HostHAL
+import TransparencyLog
+
+/// What a running agent says about itself over its control socket.
+///
+/// `Sources/Gateway/Status.swift` owns the format. Keys that are missing read as `nil` and keys that
+/// are new are passed over, so that a tool and an agent of different versions understand each other.
+public struct GatewayStatus: Equatable, Sendable {
+  /// One meter, analyzer or transmitter.
+  public struct Device: Equatable, Sendable {
+    /// Its number in the site.
+    public var number: Int
+    /// Its name in English.
+    public var label: String
+    /// Its name in Chinese.
+    public var labelChinese: String?
+    /// The place of its line in `lines`.
+    public var line: Int
+    /// How polling it goes.
+    public var state: DeviceState?
+    /// Its address on the line, as people write it.
+    public var address: String?
+    /// What it measures, in the order of its profile.
+    public var values: [Value]
+  }
+
+  /// The newest value of one quantity of a device.
+  public struct Value: Equatable, Sendable {
+    /// Key of the quantity.
+    public var quantity: String
+    /// Decimal; `nil` before the first and when the last poll gave none.
+    public var value: String?
+    /// UCUM code of its unit.
+    public var unit: String?
+    /// Number of the `NoData` that stands in place of a value.
+    public var reason: Int?
+    /// `ReadingStatus` of the last poll.
+    public var status: Int?
+    /// µs since 1970 when it was read.
+    public var utc: Int?
+    /// Milliseconds since then.
+    public var ageMilliseconds: Int?
+    /// Microseconds from the last byte sent to the last received.
+    public var roundTripMicroseconds: Int?
+  }
+
+  /// One serial line.
+  public struct Line: Equatable, Sendable {
+    /// Its name in the site.
+    public var name: String
+    /// Its device file.
+    public var device: String?
+    /// How much of the time it carries bytes or waits for them, in thousandths.
+    public var utilisationPermille: Int?
+    /// The port is open, not gone and looked for.
+    public var isOpen: Bool
+  }
+
+  /// The log.
+  public struct Log: Equatable, Sendable {
+    /// Name of this log, with its epoch.
+    public var origin: String?
+    /// Counts up when a log is given up and begun anew.
+    public var epoch: Int?
+    /// Entries.
+    public var size: Int
+    /// Entries under the newest checkpoint.
+    public var signed: Int
+    /// Entries that the mirror has cosigned.
+    public var acknowledged: Int
+    /// µs since 1970 of the newest checkpoint.
+    public var signedAt: Int?
+    /// Bytes in the journal.
+    public var byteCount: Int?
+    /// Nothing can be written any more.
+    public var hasFailed: Bool
+
+    /// Entries that the mirror does not have yet.
+    public var backlog: Int { max(size - acknowledged, 0) }
+  }
+
+  /// µs since 1970 when the agent answered.
+  public var now: Int?
+  /// Devices in the order of the site.
+  public var devices: [Device]
+  /// Lines in the order of the site.
+  public var lines: [Line]
+  /// The log.
+  public var log: Log
+  /// The clock-quality word (`Metering.ClockQuality`).
+  public var clockQuality: UInt16?
+  /// How the connection to the mirror is.
+  public var link: LinkState?
+  /// Readings lost because the ring was full.
+  public var dropped: Int?
+
+  /// What an agent answers to `["status"]`.
+  public init(decoding bytes: [UInt8]) throws(CBORError) {
+    let root = try CBORValue(decoding: bytes)
+    guard case .map = root else { throw .unexpectedType }
+    now = root["now"]?.number
+    devices = (root["devices"]?.items ?? []).map(Device.init)
+    lines = (root["lines"]?.items ?? []).map(Line.init)
+    log = Log(root["log"] ?? .null)
+    clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
+    link = root["link"]?["state"]?.string.map(LinkState.init(key:))
+    dropped = root["dropped"]?.number
+  }
+
+  /// Every device answers or was not asked yet, every line is open, the log is written, the mirror is
+  /// reached and nothing is lost.
+  public var isWell: Bool {
+    devices.allSatisfy { $0.state == .answering || $0.state == .waiting }
+      && lines.allSatisfy(\.isOpen) && !log.hasFailed && (link == .up || link == .unknown)
+      && (dropped ?? 0) == 0
+  }
+
+  /// The request for it: the CBOR array `["status"]`.
+  public static let request: [UInt8] = [0x81, 0x66] + Array("status".utf8)
+
+  /// Asks the agent whose data directory is `directory`.
+  public static func read(
+    fromDataDirectory directory: String, timeoutMilliseconds: UInt64 = 2000
+  ) throws(StatusError) -> GatewayStatus {
+    let bytes: [UInt8]
+    do {
+      var client = try ControlClient(path: directory + "/control")
+      bytes = try client.ask(request, timeoutMilliseconds: timeoutMilliseconds)
+    } catch {
+      throw .control(error)
+    }
+    do {
+      return try GatewayStatus(decoding: bytes)
+    } catch {
+      throw .answer(error)
+    }
+  }
+}
+
+/// Why there is no status.
+public enum StatusError: Error, Equatable, Sendable {
+  /// The agent could not be asked.
+  case control(ControlError)
+  /// Its answer is not understood.
+  case answer(CBORError)
+
+  /// What happened and what to do.
+  public var english: String {
+    switch self {
+    case .control(let error): error.english
+    case .answer: "the agent's answer is not understood: the versions differ"
+    }
+  }
+
+  /// 发生了什么，应当怎么办。
+  public var chinese: String {
+    switch self {
+    case .control(let error): error.chinese
+    case .answer: "无法理解网关的应答：版本不一致"
+    }
+  }
+}
+
+extension GatewayStatus.Device {
+  init(_ item: CBORValue) {
+    number = item["number"]?.number ?? 0
+    label = item["label"]?.string ?? ""
+    labelChinese = item["label_zh"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+    line = item["line"]?.number ?? 0
+    state = item["state"]?.string.map(DeviceState.init(key:))
+    address = item["address"]?.string
+    values = (item["values"]?.items ?? []).map(GatewayStatus.Value.init)
+  }
+
+  /// The value that stands for the device where only one has room: its power if it measures that, else
+  /// the first that it has.
+  public var mainValue: GatewayStatus.Value? {
+    let known = values.filter { $0.value != nil }
+    return known.first { $0.quantity == "active-power" } ?? known.first ?? values.first
+  }
+}
+
+extension GatewayStatus.Value {
+  init(_ item: CBORValue) {
+    quantity = item["quantity"]?.string ?? ""
+    value = item["value"]?.string
+    unit = item["unit"]?.string
+    reason = item["reason"]?.number
+    status = item["status"]?.number
+    utc = item["utc"]?.number
+    ageMilliseconds = item["age_ms"]?.number
+    roundTripMicroseconds = item["rtt_us"]?.number
+  }
+
+  /// It was read at least once, with or without a value.
+  public var wasRead: Bool { (utc ?? 0) > 0 }
+}
+
+extension GatewayStatus.Line {
+  init(_ item: CBORValue) {
+    name = item["name"]?.string ?? ""
+    device = item["device"]?.string
+    utilisationPermille = item["utilisation_permille"]?.number
+    isOpen = item["open"] == .bool(true)
+  }
+}
+
+extension GatewayStatus.Log {
+  init(_ item: CBORValue) {
+    origin = item["origin"]?.string
+    epoch = item["epoch"]?.number
+    size = item["size"]?.number ?? 0
+    signed = item["signed"]?.number ?? 0
+    signedAt = item["signed_at"]?.number
+    acknowledged = item["acknowledged"]?.number ?? 0
+    byteCount = item["bytes"]?.number
+    hasFailed = item["failed"] == .bool(true)
+  }
+}

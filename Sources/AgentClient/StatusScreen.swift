@@ -1,0 +1,143 @@
+import Catalog
+import Metering
+
+/// A status as lines of text that fit a terminal.
+public struct StatusScreen {
+  private let status: GatewayStatus
+  private let language: Language
+  private let columns: Int
+
+  /// For a terminal of `columns`, at least 60 of them are used.
+  public init(_ status: GatewayStatus, language: Language, columns: Int = 80) {
+    self.status = status
+    self.language = language
+    self.columns = max(columns, 60)
+  }
+
+  /// All of it: the devices under their lines, then log, mirror and clock.
+  public var lines: [String] {
+    var result = [header]
+    for (place, line) in status.lines.enumerated() {
+      result.append(wording(of: line))
+      for device in status.devices where device.line == place { result.append(wording(of: device)) }
+    }
+    result += logLines
+    return result.map { TextLayout.width($0) > columns ? TextLayout.fit($0, columns) : $0 }
+  }
+
+  /// The log in one line, for a run that is not watched on a terminal.
+  public var summary: String {
+    let log = status.log
+    let answering = status.devices.filter { $0.state == .answering }.count
+    return [
+      "\(word(.log)) \(log.size) \(word(.entries))", "\(log.signed) \(word(.signed))",
+      "\(log.acknowledged) \(word(.acknowledged))", "\(word(.backlog)) \(log.backlog)",
+      "\(answering)/\(status.devices.count) \(word(.devicesAnswer))",
+    ].joined(separator: ", ")
+  }
+
+  /// One device in one line.
+  public func wording(of device: GatewayStatus.Device) -> String {
+    let name = language == .chinese ? device.labelChinese ?? device.label : device.label
+    var cells = [device.state.map { $0.text(language) } ?? ""]
+    if let main = device.mainValue, main.wasRead {
+      cells += [
+        [main.value ?? "–", StatusScreen.unit(main.unit)].joined(separator: " "),
+        age(main.ageMilliseconds), main.status.map { ReadingQuality($0).text(language) } ?? "",
+        roundTrip(main.roundTripMicroseconds),
+      ]
+    } else {
+      cells += ["–", "", "", ""]
+    }
+    return row(name, cells)
+  }
+
+  // MARK: rows
+
+  /// Widths of state, value, age, quality and round trip; what is left is the name's.
+  private let widths = [9, 19, 7, 9, 9]
+
+  private var header: String {
+    row(
+      word(.device),
+      [word(.state), word(.value), word(.age), word(.quality), word(.roundTrip)])
+  }
+
+  private func row(_ name: String, _ cells: [String]) -> String {
+    let taken = widths.reduce(0) { $0 + $1 + 1 } + 2
+    var result = "  " + TextLayout.fit(name, min(max(columns - taken, 8), 36))
+    for (place, cell) in cells.enumerated() {
+      let isNumber = place == 1 || place == 2 || place == 4
+      result += " " + TextLayout.fit(cell, widths[place], right: isNumber)
+    }
+    return result
+  }
+
+  private func wording(of line: GatewayStatus.Line) -> String {
+    var parts = ["\(word(.line)) \(line.name)"]
+    parts.append(word(line.isOpen ? .open : .portLost))
+    if let permille = line.utilisationPermille {
+      parts.append("\(TextLayout.tenths(permille)) % \(word(.use))")
+    }
+    if let device = line.device { parts.append(device) }
+    return parts.joined(separator: "  ")
+  }
+
+  private var logLines: [String] {
+    let log = status.log
+    let sizes = [
+      "\(word(.log)) \(TextLayout.grouped(log.size)) \(word(.entries))",
+      "\(word(.signed)) \(TextLayout.grouped(log.signed))",
+      "\(word(.acknowledged)) \(TextLayout.grouped(log.acknowledged))",
+      "\(word(.backlog)) \(TextLayout.grouped(log.backlog))",
+    ]
+    var rest: [String] = []
+    if let link = status.link { rest.append("\(word(.mirror)) \(link.text(language))") }
+    if let quality = status.clockQuality {
+      let wording = ClockWording(quality: ClockQuality(rawValue: quality))
+      rest.append("\(word(.clock)) \(wording.text(language))")
+    }
+    if let bytes = log.byteCount { rest.append("\(word(.journal)) \(bytes / 1024) KiB") }
+    if let dropped = status.dropped, dropped > 0 { rest.append("\(word(.lost)) \(dropped)") }
+    if log.hasFailed { rest.append(word(.failed)) }
+    return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
+  }
+
+  // MARK: words
+
+  private func word(_ word: StatusWord) -> String { word.text(language) }
+
+  private func age(_ milliseconds: Int?) -> String {
+    guard let milliseconds else { return "" }
+    switch milliseconds / 1000 {
+    case ..<120: return "\(TextLayout.tenths(milliseconds / 100)) s"
+    case ..<7200: return "\(milliseconds / 60_000) min"
+    default: return "\(milliseconds / 3_600_000) h"
+    }
+  }
+
+  private func roundTrip(_ microseconds: Int?) -> String {
+    microseconds.map { "\(TextLayout.tenths($0 / 100)) ms" } ?? ""
+  }
+
+  /// UCUM codes as people write the units.
+  static func unit(_ code: String?) -> String {
+    switch code {
+    case nil, "1": ""
+    case "kW.h": "kWh"
+    case "Cel": "°C"
+    case "[ppm]": "ppm"
+    case let code?: code
+    }
+  }
+}
+
+extension DeviceState {
+  /// The word in a language.
+  public func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+}
+
+extension LinkState {
+  /// The word in a language.
+  public func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+}

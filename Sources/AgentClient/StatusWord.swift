@@ -1,0 +1,146 @@
+import Catalog
+import Metering
+
+/// The words around the numbers of a status.
+enum StatusWord {
+  case line, log, mirror, clock, use
+  case entries, signed, acknowledged, backlog, journal, lost
+  case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
+
+  func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+
+  var english: String {
+    switch self {
+    case .line: "line"
+    case .log: "log"
+    case .mirror: "mirror"
+    case .clock: "clock"
+    case .use: "in use"
+    case .entries: "entries"
+    case .signed: "signed"
+    case .acknowledged: "acknowledged"
+    case .backlog: "backlog"
+    case .journal: "on disk"
+    case .lost: "readings lost"
+    case .state: "state"
+    case .value: "value"
+    case .age: "age"
+    case .quality: "quality"
+    case .roundTrip: "answer"
+    case .device: "device"
+    case .devicesAnswer: "devices answer"
+    case .open: "open"
+    case .portLost: "port lost"
+    case .failed: "STORAGE HAS FAILED"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .line: "线路"
+    case .log: "日志"
+    case .mirror: "镜像"
+    case .clock: "时钟"
+    case .use: "占用"
+    case .entries: "条目"
+    case .signed: "已签名"
+    case .acknowledged: "已确认"
+    case .backlog: "待上传"
+    case .journal: "占用磁盘"
+    case .lost: "丢失读数"
+    case .state: "状态"
+    case .value: "数值"
+    case .age: "时效"
+    case .quality: "质量"
+    case .roundTrip: "响应"
+    case .device: "设备"
+    case .devicesAnswer: "台设备应答"
+    case .open: "已打开"
+    case .portLost: "端口断开"
+    case .failed: "存储故障"
+    }
+  }
+}
+
+/// How a poll ended, in a word; `nil` stands for a number that this version does not know.
+struct ReadingQuality {
+  let status: ReadingStatus?
+
+  init(_ number: Int) {
+    status = UInt8(exactly: number).flatMap(ReadingStatus.init(rawValue:))
+  }
+
+  func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+
+  var english: String {
+    switch status {
+    case .good: "good"
+    case .timeout: "timeout"
+    case .badChecksum: "checksum"
+    case .exception: "refused"
+    case .noDevice: "absent"
+    case .outOfRange: "range"
+    case .exchanged: "exchanged"
+    case .maintenance: "service"
+    case .substitute: "replaced"
+    case .other, nil: "other"
+    }
+  }
+
+  var chinese: String {
+    switch status {
+    case .good: "良好"
+    case .timeout: "超时"
+    case .badChecksum: "校验错"
+    case .exception: "拒绝"
+    case .noDevice: "无设备"
+    case .outOfRange: "超量程"
+    case .exchanged: "已更换"
+    case .maintenance: "维护"
+    case .substitute: "替代值"
+    case .other, nil: "其他"
+    }
+  }
+}
+
+/// How well the agent knows the time, in words.
+struct ClockWording {
+  let quality: ClockQuality
+
+  func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+
+  var english: String {
+    if isUnknown { return "not synchronised" }
+    return "\(source), within \(error)"
+  }
+
+  var chinese: String {
+    if isUnknown { return "未同步" }
+    return "\(source)，误差不超过 \(error)"
+  }
+
+  private var isUnknown: Bool {
+    quality.errorExponent == 31 || quality.source == .some(.none)
+  }
+
+  private var source: String {
+    switch quality.source {
+    case .some(.none), nil: "?"
+    case .rtc: "RTC"
+    case .ntp: "NTP"
+    case .nts: "NTS"
+    case .ptp: "PTP"
+    case .gnss: "GNSS"
+    }
+  }
+
+  /// 2^e µs in the unit that needs the fewest digits.
+  private var error: String {
+    let microseconds = 1 << Int(quality.errorExponent)
+    switch microseconds {
+    case ..<1000: return "\(microseconds) µs"
+    case ..<1_000_000: return "\(microseconds / 1000) ms"
+    default: return "\(microseconds / 1_000_000) s"
+    }
+  }
+}
