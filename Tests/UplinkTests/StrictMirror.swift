@@ -1,0 +1,258 @@
+import HAL
+import HostCrypto
+import TransparencyLog
+
+/// A mirror in memory that follows the server's side of C2SP tlog-mirror line by line and is as strict
+/// as it may be. It shares nothing with the client but the formats of TransparencyLog.
+final class StrictMirror {
+  struct Pending {
+    var size: UInt64
+    var root: Digest
+    var text: [UInt8]
+  }
+
+  let origin: KeyName
+  let logKey: VerifierKey
+  let name: KeyName
+  private var signer: FileKeySigner
+  /// Seconds since 1970: the time of the next signature.
+  var clock: UInt64 = 1_785_000_400
+  /// Tickets are handed out, and past checkpoints are only accepted with one.
+  var usesTickets = false
+  /// A request is refused unless it carries all that is left (as a Tessera of July 2026 does).
+  var refusesPrefixes = false
+  /// Packages that are taken before the connection is cut; nil for all.
+  var packagesBeforeCut: Int?
+
+  private(set) var pending: Pending?
+  private var past: [Pending] = []
+  private(set) var entries: [[UInt8]] = []
+  private(set) var mirrored: UInt64 = 0
+  private(set) var mirroredRoot = Tree.empty
+  /// Status of every answer, in order.
+  private(set) var statuses: [Int] = []
+  private(set) var ticketsSeen: [[UInt8]] = []
+
+  var verifierKey: VerifierKey { signer.verifierKey(name: name, type: .cosigner) }
+
+  init(origin: KeyName, logKey: VerifierKey, name: KeyName, seed: InlineArray<32, UInt8>) throws {
+    self.origin = origin
+    self.logKey = logKey
+    self.name = name
+    signer = try FileKeySigner(seed: seed)
+  }
+
+  /// Everything is gone.
+  func lose() {
+    pending = nil
+    past = []
+    entries = []
+    mirrored = 0
+  }
+
+  /// The last entries and the mirror checkpoint are gone, the pending one is still there.
+  func forget(from index: UInt64) {
+    entries.removeLast(entries.count - Int(index))
+    mirrored = min(mirrored, index)
+  }
+
+  func answer(_ path: String, _ contentType: String, _ body: [UInt8]) -> (
+    status: Int, type: String, body: [UInt8]
+  ) {
+    let result: (Int, String, [UInt8])
+    switch path {
+    case "/add-checkpoint": result = addCheckpoint(body)
+    case "/add-entries" where contentType != "application/octet-stream": result = (415, "", [])
+    case "/add-entries": result = addEntries(body)
+    default: result = (404, "", [])
+    }
+    statuses.append(result.0)
+    return result
+  }
+
+  // MARK: add-checkpoint
+
+  private func addCheckpoint(_ body: [UInt8]) -> (Int, String, [UInt8]) {
+    guard let blank = firstBlankLine(body) else { return (400, "", []) }
+    var lines = body[..<blank].split(separator: 0x0A, omittingEmptySubsequences: false)
+    guard lines.popLast()?.isEmpty == true, let first = lines.first,
+      first.starts(with: Array("old ".utf8)), let old = decimal(Array(first.dropFirst(4)))
+    else { return (400, "", []) }
+    var hashes: [Digest] = []
+    for line in lines.dropFirst() {
+      guard let hash = Base64.digest(Array(line).span) else { return (400, "", []) }
+      hashes.append(hash)
+    }
+    let note = Array(body[(blank + 1)...])
+    guard let proof = Proof(hashes), let parsed = try? Note.parse(note.span),
+      let checkpoint = try? Checkpoint.parse(text: note.span.extracting(parsed.text))
+    else { return (400, "", []) }
+    guard checkpoint.origin == origin else { return (404, "", []) }
+    guard (try? parsed.verify(note.span, key: logKey, with: SodiumVerifier())) != nil else {
+      return (403, "", [])
+    }
+    guard old <= checkpoint.size else { return (400, "", []) }
+    let current = pending?.size ?? 0
+    guard old == current else { return (409, "text/x.tlog.size", Array("\(current)\n".utf8)) }
+    if checkpoint.size == 0, checkpoint.root != Tree.empty { return (422, "", []) }
+    if old == 0 || old == checkpoint.size {
+      guard hashes.isEmpty else { return (422, "", []) }
+      if old > 0, pending?.root != checkpoint.root { return (422, "", []) }
+    } else {
+      guard
+        proof.verifies(
+          consistencyFrom: old, oldRoot: pending?.root ?? Tree.empty, to: checkpoint.size,
+          root: checkpoint.root)
+      else { return (422, "", []) }
+    }
+    if let pending, pending.size != checkpoint.size { past.append(pending) }
+    pending = Pending(
+      size: checkpoint.size, root: checkpoint.root, text: Array(note[parsed.text]))
+    return (200, "", [])
+  }
+
+  // MARK: add-entries
+
+  private func addEntries(_ body: [UInt8]) -> (Int, String, [UInt8]) {
+    var reader = Cursor(body)
+    guard let name = reader.counted(), let start = reader.number(8), let end = reader.number(8),
+      let ticket = reader.counted(), start <= end
+    else { return (400, "", []) }
+    ticketsSeen.append(ticket)
+    guard origin.matches(name.span) else { return (404, "", []) }
+    guard let pending else { return (422, "", []) }
+    guard let goal = goal(end, ticket, pending) else { return place(end, valid: false) }
+    let next = UInt64(entries.count)
+    guard end >= mirrored, start <= next else { return place(end, valid: true) }
+    guard min(end, next) - start <= 2_048 else { return place(end, valid: true) }
+
+    var base = start / 256 * 256
+    var authenticated = 0
+    var from = start
+    let wholeFollows = refusesPrefixes ? countPackages(body, reader.position, start, end) : true
+    while start < end, base < end {
+      if packagesBeforeCut == authenticated { return (0, "", []) }
+      let upTo = min(end, base + 256)
+      guard let package = readPackage(&reader, Int(upTo - from)) else {
+        return authenticated == 0 ? (400, "", []) : place(end, valid: true, status: 202)
+      }
+      if !wholeFollows { return (500, "", []) }
+      let stored = entries[Int(base)..<Int(min(from, UInt64(entries.count)))]
+      let block = (Array(stored) + package.entries).map { Tree.leaf($0.span) }
+      guard
+        package.proof.verifies(
+          subtree: base, upTo, in: end, node: root(block[...]), root: goal.root)
+      else { return (422, "", []) }
+      for (offset, entry) in package.entries.enumerated() {
+        let index = Int(from) + offset
+        if index < entries.count {
+          precondition(entries[index] == entry, "an authenticated entry differs from a stored one")
+        } else {
+          entries.append(entry)
+        }
+      }
+      authenticated += 1
+      from = upTo
+      base += 256
+    }
+    guard UInt64(entries.count) >= end, end >= mirrored else { return place(end, valid: true) }
+    mirrored = end
+    mirroredRoot = goal.root
+    let line = ByteWriter.bytes {
+      _ = Cosignature.sign(
+        text: goal.text.span, time: clock, name: self.name, with: &signer, to: &$0)
+    }
+    return (200, "text/plain; charset=utf-8", line)
+  }
+
+  private func goal(_ end: UInt64, _ ticket: [UInt8], _ pending: Pending) -> Pending? {
+    if pending.size == end { return pending }
+    guard let old = past.last(where: { $0.size == end }) else { return nil }
+    if usesTickets, end != mirrored, ticket != self.ticket(end) { return nil }
+    return old
+  }
+
+  private func ticket(_ size: UInt64) -> [UInt8] {
+    usesTickets ? Array("ticket \(size)".utf8) : []
+  }
+
+  private func place(_ end: UInt64, valid: Bool, status: Int = 409) -> (Int, String, [UInt8]) {
+    let next = UInt64(entries.count)
+    let size = valid && next <= end ? end : pending?.size ?? 0
+    let text = "\(size)\n\(next)\n\(Base64.text(ticket(size).span))\n"
+    return (status, "text/x.tlog.mirror-info", Array(text.utf8))
+  }
+
+  /// Whether every package of the request is in the body.
+  private func countPackages(
+    _ body: [UInt8], _ position: Int, _ start: UInt64, _ end: UInt64
+  ) -> Bool {
+    var reader = Cursor(body)
+    reader.position = position
+    var from = start
+    while from < end {
+      let upTo = min(end, from / 256 * 256 + 256)
+      guard readPackage(&reader, Int(upTo - from)) != nil else { return false }
+      from = upTo
+    }
+    return true
+  }
+
+  private func readPackage(
+    _ reader: inout Cursor, _ count: Int
+  ) -> (entries: [[UInt8]], proof: Proof)? {
+    var found: [[UInt8]] = []
+    for _ in 0..<count {
+      guard let entry = reader.counted() else { return nil }
+      found.append(entry)
+    }
+    guard let hashCount = reader.number(1), hashCount <= 63 else { return nil }
+    var proof = Proof()
+    for _ in 0..<hashCount {
+      guard let hash = reader.take(32), let digest = Digest(hash.span) else { return nil }
+      _ = proof.push(digest)
+    }
+    return (found, proof)
+  }
+
+  /// MTH, recursively.
+  private func root(_ leaves: ArraySlice<Digest>) -> Digest {
+    guard let first = leaves.first else { return Tree.empty }
+    if leaves.count == 1 { return first }
+    var power = 1
+    while power * 2 < leaves.count { power *= 2 }
+    let middle = leaves.startIndex + power
+    return Tree.node(root(leaves[..<middle]), root(leaves[middle...]))
+  }
+
+  private func firstBlankLine(_ body: [UInt8]) -> Int? {
+    body.indices.dropFirst().first { body[$0] == 0x0A && body[$0 - 1] == 0x0A }
+  }
+
+  private func decimal(_ text: [UInt8]) -> UInt64? {
+    guard let value = UInt64(String(decoding: text, as: UTF8.self)) else { return nil }
+    return "\(value)".utf8.elementsEqual(text) ? value : nil
+  }
+
+  private struct Cursor {
+    let bytes: [UInt8]
+    var position = 0
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func take(_ count: Int) -> [UInt8]? {
+      guard bytes.count - position >= count else { return nil }
+      defer { position += count }
+      return Array(bytes[position..<(position + count)])
+    }
+
+    mutating func number(_ byteCount: Int) -> UInt64? {
+      take(byteCount)?.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    mutating func counted() -> [UInt8]? {
+      guard let count = number(2) else { return nil }
+      return take(Int(count))
+    }
+  }
+}
