@@ -41,7 +41,7 @@ extension EmulatedMeter {
 
   /// Its address; the model was checked to have six bytes.
   var dlt645Address: DLT645Address {
-    guard let address = DLT645Address(Array(model.address.reversed()).span) else {
+    guard let address = DLT645Address(model.address.span) else {
       preconditionFailure("an address of decimal digits")
     }
     return address
@@ -71,7 +71,9 @@ extension EmulatedMeter {
 
   /// The data bytes of an identifier: a block, one element of a block, or the meter's own address.
   private func dlt645Data(_ identifier: UInt32, values: PlantMoment) -> [UInt8]? {
-    if identifier == 0x0400_0401 || identifier == 0x0400_0402 { return model.address }
+    if identifier == 0x0400_0401 || identifier == 0x0400_0402 {
+      return model.address.reversed()
+    }
     for block in model.blocks {
       guard case .dlt645(let place, let byteCount) = block.place else { continue }
       if place == identifier { return block.bytes(count: byteCount, values: values) }

@@ -4,8 +4,7 @@ import MeterProtocols
 public struct MeterModel: Sendable {
   /// What it speaks.
   public var meterProtocol: MeterProtocol
-  /// Its address as it stands on the line: 1 byte for Modbus; 6 bytes, least significant first, for
-  /// DL/T 645.
+  /// Its address: 1 byte for Modbus; for DL/T 645 the twelve digits of the nameplate in 6 bytes.
   public var address: [UInt8]
   /// From the end of a request to the beginning of the reply, µs. DL/T 645-2007, 5.2: 20 to 500 ms;
   /// a Modbus meter waits at least for 3.5 characters, because only then it knows that the request ended.

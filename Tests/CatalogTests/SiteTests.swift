@@ -65,6 +65,7 @@ import Testing
 
   @Test func `transformer ratios multiply what stands behind transformers`() throws {
     var device = try simulatedSite().lines[0].devices[0]
+    device.ratios = .none
     #expect(device.channelRatios(of: device.streams[0]).isEmpty)
     device.ratios = TransformerRatios(
       current: try #require(Ratio(text: "600/5")), voltage: try #require(Ratio(text: "10000/100")))

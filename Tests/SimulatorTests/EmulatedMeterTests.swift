@@ -133,7 +133,7 @@ private func dlt645Meter(
   }
   return EmulatedMeter(
     model: MeterModel(
-      meterProtocol: .dlt645, address: bytes(address), turnaroundMicroseconds: 60_000,
+      meterProtocol: .dlt645, address: bytes(address).reversed(), turnaroundMicroseconds: 60_000,
       preambleCount: preamble, frameDataMax: frameDataMax,
       blocks: [
         MeterBlock(

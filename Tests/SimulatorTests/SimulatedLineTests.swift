@@ -22,7 +22,8 @@ private func modbus(_ address: UInt8, turnaround: UInt32, value: Double = 1) -> 
 private func dlt645(_ address: String, turnaround: UInt32 = 60_000) -> EmulatedMeter {
   EmulatedMeter(
     model: MeterModel(
-      meterProtocol: .dlt645, address: bytes(address), turnaroundMicroseconds: turnaround,
+      meterProtocol: .dlt645, address: bytes(address).reversed(),
+      turnaroundMicroseconds: turnaround,
       preambleCount: 4, blocks: []))
 }
 

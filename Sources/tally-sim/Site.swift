@@ -1,0 +1,126 @@
+import ArgumentParser
+import Catalog
+import HAL
+import HostHAL
+import Simulator
+
+/// `tally-sim site`: the simulated substation on pseudo-terminals, for any gateway and any client.
+struct SiteCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "site",
+    abstract: "Runs a simulated substation, one pseudo-terminal per line. 运行仿真变电站，每条线路一个伪终端。")
+
+  @Option(help: "The board's folder, with plant.yaml in it.") var board: String
+  @Option(help: "The site's file.") var site: String
+  @Option(help: "Directory for the lines' links; also keeps plant-start.") var dev: String
+  @Option(help: "Directory with profiles, boards and plant.") var share: String?
+  @Option(help: "Plant seconds in each second, 1 to 100000; line timing stays.") var speed: UInt64 =
+    1
+  @Option(help: "Seed of the noise.") var seed: UInt64 = 1
+  @Option(help: "Where to begin in the data at first: 2014-01-03 or 2014-01-03T05.")
+  var start = "2014-01-01"
+  @Option(help: "Pull a line out and put it back: PORT@SECOND+SECONDS. May be repeated.")
+  var unplug: [String] = []
+  @Option(help: "Language: en or zh.") var lang: String?
+
+  mutating func run() throws {
+    let language = Language(
+      option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    do {
+      try simulate()
+    } catch {
+      writeStandardError(error.text(language) + "\n")
+      throw ExitCode(2)
+    }
+  }
+
+  private func simulate() throws(SiteProblem) {
+    guard (1...PlantClock.speedMax).contains(speed) else {
+      throw .badOption(name: "speed", value: String(speed), expected: "1 … \(PlantClock.speedMax)")
+    }
+    guard let first = DataHour(start) else {
+      throw .badOption(name: "start", value: start, expected: "2014-MM-DD[THH]")
+    }
+    var tried: [String] = []
+    guard let share = Share.locate(option: share, tried: &tried) else { throw .noShare(tried) }
+    let site: Site
+    switch Site.load(path: self.site, share: share, deviceDirectory: dev) {
+    case .success(let loaded): site = loaded
+    case .failure(let findings): throw .findings(findings.list)
+    }
+    let map = try PlantMap.load(path: board + "/plant.yaml", site: site, seed: seed)
+    let plant = try loadPlant(share.path + "/plant/" + map.data)
+    try SiteProblem.file { () throws(FileError) in try Files.makeDirectory(dev) }
+    let boot = try SiteProblem.file { () throws(FileError) in
+      try Files.read("/proc/sys/kernel/random/boot_id", limit: 64)
+    }
+    let clock = try PlantClock.load(
+      directory: dev, start: first.hours * Plant.hour, speed: speed,
+      boot: String(decoding: boot.prefix { $0 > 0x20 }, as: UTF8.self), now: HostClock().now())
+    let lines = try liveLines(site, map)
+    let wake = try SiteProblem.file { () throws(FileError) in try WakeHandle() }
+    Signals.watch(waking: wake)
+    let simulation = SiteSimulation(lines: lines, plant: plant, clock: clock)
+    try SiteProblem.file { () throws(FileError) in
+      try simulation.run(wake: wake) { announce(lines) }
+    }
+  }
+
+  private func loadPlant(_ path: String) throws(SiteProblem) -> Plant {
+    let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
+    do {
+      return Plant(hours: try PlantTable.hours(String(decoding: bytes, as: UTF8.self)), seed: seed)
+    } catch {
+      throw .badData(path, error)
+    }
+  }
+
+  private func liveLines(_ site: Site, _ map: PlantMap) throws(SiteProblem) -> [LiveLine] {
+    var unpluggings: [Unplugging] = []
+    for text in unplug {
+      guard let unplugging = Unplugging(text) else {
+        throw .badOption(name: "unplug", value: text, expected: "PORT@SECOND+SECONDS")
+      }
+      unpluggings.append(unplugging)
+    }
+    var lines: [LiveLine] = []
+    for line in site.lines {
+      guard case .device(let name) = line.identity, !name.hasPrefix("/") else {
+        throw .noDeviceName(line.name)
+      }
+      lines.append(
+        LiveLine(
+          name: name, directory: dev,
+          line: SimulatedLine(
+            configuration: line.uart,
+            meters: line.devices.compactMap {
+              map.models[$0.number].map { EmulatedMeter(model: $0) }
+            }),
+          unpluggings: unpluggings.filter { $0.port == name }))
+    }
+    let names = lines.map(\.name)
+    for unplugging in unpluggings where !names.contains(unplugging.port) {
+      throw .badOption(
+        name: "unplug", value: unplugging.port, expected: names.joined(separator: ", "))
+    }
+    return lines
+  }
+
+  /// One line per port, then `ready`: whoever waits for that word finds every port open.
+  private func announce(_ lines: [LiveLine]) {
+    var text = ""
+    for line in lines {
+      let uart = line.line.configuration
+      let parity =
+        switch uart.parity {
+        case .none: "N"
+        case .even: "E"
+        case .odd: "O"
+        }
+      text += "port \(line.name) \(line.link) \(line.linePath ?? "-") "
+      text += "\(uart.baudRate) \(uart.dataBits)\(parity)\(uart.stopBits) "
+      text += "meters \(line.line.meters.count)\n"
+    }
+    writeStandardOutput(text + "ready\n")
+  }
+}
