@@ -5,5 +5,5 @@ import ArgumentParser
   static let configuration = CommandConfiguration(
     commandName: "tally-sim",
     abstract: "Simulates what a gateway is connected to. 模拟网关所接的现场设备。",
-    subcommands: [SiteCommand.self])
+    subcommands: [SiteCommand.self, DemoCommand.self])
 }
