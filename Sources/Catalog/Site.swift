@@ -77,7 +77,7 @@ public struct MirrorSettings: Sendable, Equatable {
   public var url: String
   /// Its verifier key.
   public var verifierKey: VerifierKey
-  /// A PEM file with the certificate authorities to trust; relative to the site file.
+  /// A PEM file with the certificate authorities to trust; the site gives it relative to its own file.
   public var certificateAuthority: String?
 }
 

@@ -41,7 +41,7 @@ struct CheckCommand: ParsableCommand {
       return
     }
     let isUnreadable = findings.contains {
-      if case .file = $0.kind { $0.file == path } else { false }
+      if case .file = $0.kind { $0.file == path && $0.place == .start } else { false }
     }
     throw ExitCode(isUnreadable ? 2 : 1)
   }
@@ -58,8 +58,8 @@ struct CheckCommand: ParsableCommand {
     let warnings = findings.count - errors
     if findings.isEmpty { return }
     switch language {
-    case .english: print("\(errors) errors, \(warnings) warnings")
-    case .chinese: print("\(errors) 个错误，\(warnings) 个警告")
+    case .english: print("errors: \(errors), warnings: \(warnings)")
+    case .chinese: print("错误：\(errors)，警告：\(warnings)")
     }
   }
 }

@@ -34,7 +34,7 @@ import Testing
     for (language, suffix) in [(Language.english, "en"), (.chinese, "zh")] {
       let text = Findings(list: findings).text(language)
       let path = "\(folder)/expected.\(suffix).txt"
-      if ProcessInfo.processInfo.environment["TALLYSTICK_WRITE_GOLDENS"] != nil {
+      if getenv("TALLYSTICK_WRITE_GOLDENS") != nil {
         try text.write(toFile: path, atomically: true, encoding: .utf8)
       }
       #expect(text == (try? String(contentsOfFile: path, encoding: .utf8)), "\(name), \(suffix)")

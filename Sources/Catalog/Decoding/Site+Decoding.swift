@@ -217,10 +217,20 @@ extension Decoding {
       let fields = fields(node, key: "mirror", section: .mirror, known: keys)
     else { return nil }
     let url = url(fields)
-    let ca = optionalText("ca", fields)
+    let ca = authorityPath(fields)
     let key = verifierKey(fields)
     guard let url, let key else { return nil }
     return MirrorSettings(url: url, verifierKey: key, certificateAuthority: ca)
+  }
+
+  /// The file of certificate authorities, found from the site file's directory; it must be there.
+  private mutating func authorityPath(_ fields: Fields) -> String? {
+    guard var path = optionalText("ca", fields) else { return nil }
+    if !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") {
+      path = file[...slash] + path
+    }
+    if !TextFile.exists(path) { note(.file(.notFound(path)), at: fields.place(of: "ca")) }
+    return path
   }
 
   private mutating func verifierKey(_ fields: Fields) -> MirrorSettings.VerifierKey? {
