@@ -95,6 +95,24 @@ import Testing
     }
   }
 
+  @Test func `BCD registers hold what the gas meter's source prints, highest byte first`() throws {
+    let point = try #require(
+      try profile("fuxin-gas-flow").requests[0].points.first { $0.quantity == .gasVolumeStandard })
+    var block = [UInt8](repeating: 0xEE, count: 40)
+    var span = block.mutableSpan
+    try point.rule.encode(Decimal(mantissa: 12_431_116, exponent: -4), into: &span)
+    #expect(Array(block[15..<23]) == [0xEE, 0x00, 0x00, 0x12, 0x43, 0x11, 0x16, 0xEE])
+    for (byte, reason) in [(UInt8(0x1A), NoData.notDecimal), (0xFF, .notAvailable)] {
+      for i in 16..<22 { block[i] = byte }
+      let frame = [5, 3, 40] + block + [0, 0]
+      #expect(point.rule.decode(frame: frame.span, protocol: .modbusRTU) == .failure(reason))
+    }
+    span = block.mutableSpan
+    #expect(throws: EncodeError.outOfRange) {
+      try point.rule.encode(Decimal(mantissa: 100_000_000), into: &span)
+    }
+  }
+
   @Test func `the hand computes what is printed elsewhere`() {
     // pymodbus 7361275, test/framer/test_framer.py:121: 11 03 00 7C 00 02 has the checksum 07 43.
     #expect(crc([0x11, 0x03, 0x00, 0x7C, 0x00, 0x02]) == [0x07, 0x43])
