@@ -34,6 +34,15 @@ public struct SimulatedLine: Sendable {
     func end(_ index: Int, baudRate: UInt64) -> UInt64 {
       start + (UInt64(index + 1) * 11_000_000 + baudRate - 1) / baudRate
     }
+
+    /// Forgets what is done, so that a client that never stops takes no more memory. As many characters
+    /// as the line has bits a second take 11 s exactly, so no deadline moves.
+    mutating func trim(baudRate: UInt64) {
+      guard done >= Int(baudRate) else { return }
+      bytes.removeFirst(Int(baudRate))
+      done -= Int(baudRate)
+      start += 11_000_000
+    }
   }
 
   /// DL/T 645-2007, 5.2: between two bytes of a frame at most 500 ms pass.
@@ -92,6 +101,10 @@ public struct SimulatedLine: Sendable {
     return lastHeard + modbusSilence
   }
 
+  /// Characters of the client that are still to pass; who takes more from it than it can send takes
+  /// memory.
+  public var backlog: Int { inbound.map { $0.bytes.count - $0.done } ?? 0 }
+
   /// The client hands `bytes` to the line at `now`: they pass one after another from then on.
   public mutating func receive(_ bytes: some Sequence<UInt8>, at now: UInt64) {
     if inbound == nil { inbound = Burst(start: now) }
@@ -129,6 +142,7 @@ public struct SimulatedLine: Sendable {
     if var burst = inbound, burst.end(burst.done, baudRate: baudRate) == time {
       let byte = burst.bytes[burst.done]
       burst.done += 1
+      burst.trim(baudRate: baudRate)
       inbound = burst.done == burst.bytes.count ? nil : burst
       hear(byte, at: time, values)
       return

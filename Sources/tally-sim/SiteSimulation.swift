@@ -4,6 +4,9 @@ import Simulator
 
 /// A simulated line with the pseudo-terminal that stands for its cable.
 final class LiveLine {
+  /// Characters that are taken from a client before they have passed, as a UART's buffer takes them.
+  private static let backlogMax = 1_024
+
   /// The port's name, which is the symbolic link's too.
   let name: String
   /// Path of the symbolic link.
@@ -52,7 +55,10 @@ final class LiveLine {
       place = nil
       return
     }
-    place = loop.watch(descriptor, waiting.isEmpty ? .read : .readWrite)
+    // What is not read waits in the terminal, and then the client's write waits: as on a UART.
+    let isFull = line.backlog >= LiveLine.backlogMax
+    place = loop.watch(
+      descriptor, isFull ? .hangUp : waiting.isEmpty ? .read : .readWrite)
   }
 
   /// Takes what clients sent, lets the line run until `now` and hands out what reached the client.

@@ -145,4 +145,21 @@ private let readAddress = bytes("68AAAAAAAAAAAA681300DF16")
     #expect(line.ask([UInt8](repeating: 0x68, count: 1_500)).isEmpty)
     #expect(line.ask(request, at: 5_000_000).count == 7)
   }
+
+  @Test func `a client that never stops is heard at the line's pace`() {
+    var line = line(modbus(1, turnaround: 8_000), baudRate: 300)
+    for round: UInt64 in 0..<20 {
+      line.receive([UInt8](repeating: 0x55, count: 90), at: round * 3_300_000)
+      #expect(line.backlog == (round == 0 ? 90 : 91))
+      // 90 characters at 300 Bd are 3.3 s exactly.
+      _ = line.listen(until: round * 3_300_000 + 3_299_999)
+      #expect(line.backlog == 1)
+      #expect(line.wakeAt == (round + 1) * 3_300_000)
+    }
+    #expect(line.statistics.charactersHeard == 20 * 90 - 1)
+    line.receive([UInt8](repeating: 0x55, count: 4_000), at: 66_000_000 - 1)
+    _ = line.listen(until: 66_000_000 + 4_000 * 11_000_000 / 300 + 1)
+    #expect(line.backlog == 0)
+    #expect(line.statistics.charactersHeard == 20 * 90 + 4_000)
+  }
 }
