@@ -40,7 +40,8 @@ public struct CollectorServer: Sendable {
     self.directory = directory
     self.address = address
     self.clock = clock
-    var logger = Logger(label: "tally-collector") { StreamLogHandler.standardError(label: $0) }
+    // Without a bootstrap swift-log writes to standard error.
+    var logger = Logger(label: "tally-collector")
     logger.logLevel = .notice
     self.logger = logger
   }
