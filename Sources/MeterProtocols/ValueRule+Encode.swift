@@ -53,35 +53,13 @@ extension ValueRule {
 
   /// The raw number that stands for a value: value / scale / 10^exponent, rounded.
   private func rawNumber(of value: Decimal) throws(EncodeError) -> Int64 {
-    guard scale.numerator != 0 else { throw .outOfRange }
+    // The most negative number has no magnitude to divide by.
+    guard scale.numerator != 0, scale.numerator != Int64.min else { throw .outOfRange }
     let sign: Int64 = scale.numerator < 0 ? -1 : 1
-    // Bring value × denominator to whole steps of 10^exponent, one digit finer, then divide rounding.
-    guard
-      let top = value.scaled(by: scale.denominator &* sign, over: 1)
+    guard let top = value.scaled(by: scale.denominator &* sign, over: 1),
+      let raw = top.roundedMantissa(atExponent: exponent, over: scale.numerator &* sign)
     else { throw .outOfRange }
-    let divisor = scale.numerator &* sign
-    if divisor == 1 {
-      guard let raw = top.roundedMantissa(atExponent: exponent) else { throw .outOfRange }
-      return raw
-    }
-    var finer = top
-    // Six digits more than the register has, as far as they fit, so that rounding happens once.
-    let target = exponent &- 6
-    guard let fine = finer.roundedMantissa(atExponent: target) else {
-      guard let coarse = finer.roundedMantissa(atExponent: exponent) else { throw .outOfRange }
-      return ValueRule.quotient(coarse, divisor)
-    }
-    finer = Decimal(mantissa: ValueRule.quotient(fine, divisor), exponent: target)
-    guard let raw = finer.roundedMantissa(atExponent: exponent) else { throw .outOfRange }
     return raw
-  }
-
-  /// The quotient rounded to the nearest, halves away from zero; the divisor is positive.
-  private static func quotient(_ dividend: Int64, _ divisor: Int64) -> Int64 {
-    let quotient = dividend / divisor
-    let rest = (dividend % divisor).magnitude
-    guard rest >= divisor.magnitude &- rest else { return quotient }
-    return dividend < 0 ? quotient &- 1 : quotient &+ 1
   }
 
   private func registerBits(

@@ -53,12 +53,16 @@ extension Decimal {
     }
     // Below a power of two the neighbours lie half as far away as above it.
     let narrowBelow = fraction == 0 && biasedExponent > 1
-    let (digits, power) = schubfach(c: c, q: q, narrowBelow: narrowBelow)
+    var (digits, power) = schubfach(c: c, q: q, narrowBelow: narrowBelow)
+    while digits != 0, digits % 10 == 0 {
+      digits /= 10
+      power &+= 1
+    }
     guard power >= -128, power <= 127 else { return nil }
     let magnitude = Int64(bitPattern: digits)
     let found = Decimal(
       mantissa: isNegative ? 0 &- magnitude : magnitude, exponent: Int8(truncatingIfNeeded: power))
-    return found.withoutTrailingZeros.canonical
+    return found.canonical
   }
 
   /// The digits and the power of ten of the shortest decimal in the rounding interval of `c × 2^q`.

@@ -75,15 +75,17 @@ extension Decimal {
     // Collected below zero, because Int64 reaches one further there.
     var mantissa: Int64 = 0
     var exponent: Int32 = 0
-    guard Decimal.readDigits(text, &i, into: &mantissa) else { return nil }
+    guard let zeros = Decimal.readDigits(text, &i, into: &mantissa) else { return nil }
+    exponent = zeros
     guard i > firstDigit, text[firstDigit] != 0x30 || i == firstDigit &+ 1 else { return nil }
     if i < text.count, text[i] == 0x2E {
       i &+= 1
       let start = i
-      guard Decimal.readDigits(text, &i, into: &mantissa), i > start, i &- start < 128 else {
-        return nil
-      }
-      exponent = 0 &- Int32(truncatingIfNeeded: i &- start)
+      // After zeros that did not fit, nothing else can.
+      guard zeros == 0, let more = Decimal.readDigits(text, &i, into: &mantissa), i > start,
+        i &- start < 256
+      else { return nil }
+      exponent = more &- Int32(truncatingIfNeeded: i &- start)
     }
     if i < text.count, text[i] | 0x20 == 0x65 {
       i &+= 1
@@ -98,18 +100,25 @@ extension Decimal {
     self.init(mantissa: mantissa, exponent: Int8(truncatingIfNeeded: exponent))
   }
 
+  /// Reads digits; the result is how many zeros at the end the mantissa had no room for, or `nil`
+  /// where other digits had none.
   private static func readDigits(
     _ text: Span<UInt8>, _ i: inout Int, into value: inout Int64
-  ) -> Bool {
+  ) -> Int32? {
+    var zeros: Int32 = 0
     while i < text.count, text[i] >= 0x30, text[i] <= 0x39 {
-      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
       let digit = wide(Int32(truncatingIfNeeded: text[i] &- 0x30))
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
       let (difference, underflow) = product.subtractingReportingOverflow(digit)
-      if overflow || underflow { return false }
-      value = difference
+      if zeros > 0 || overflow || underflow {
+        guard digit == 0, zeros < 256 else { return nil }
+        zeros &+= 1
+      } else {
+        value = difference
+      }
       i &+= 1
     }
-    return true
+    return zeros
   }
 
   private static func readExponent(_ text: Span<UInt8>, _ i: inout Int) -> Int32? {

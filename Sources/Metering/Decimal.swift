@@ -130,27 +130,28 @@ public struct Decimal: Equatable, Hashable, Sendable, BitwiseCopyable {
     return Int64(bitPattern: x)
   }
 
-  /// The value as whole units of `10^exponent`, rounded to the nearest, halves away from zero;
-  /// `nil` where it does not fit.
+  /// The value divided by `divisor`, as whole units of `10^target`, rounded to the nearest, halves away
+  /// from zero; `nil` where it does not fit. Traps where `divisor` is not positive.
   ///
   /// Only an emulated meter and a display round; what was measured is never passed through here.
-  public func roundedMantissa(atExponent target: Int8) -> Int64? {
-    var value = mantissa
+  public func roundedMantissa(atExponent target: Int8, over divisor: Int64 = 1) -> Int64? {
+    precondition(divisor > 0, "a divisor is positive")
+    // floor(2x) is all that rounding needs, and floors of quotients nest, so no step loses anything.
+    var (twice, overflow) = mantissa.magnitude.addingReportingOverflow(mantissa.magnitude)
     var e = exponent
-    while e > target {
-      guard Decimal.multiply(&value, by: 10) else { return nil }
+    while e > target, twice != 0, !overflow {
+      (twice, overflow) = twice.multipliedReportingOverflow(by: 10)
       e &-= 1
     }
-    while e &+ 1 < target, value != 0 {
-      // Digits below the one that decides are dropped: away-from-zero rounding never needs them.
-      value /= 10
+    if overflow { return nil }
+    while e < target, twice != 0 {
+      twice /= 10
       e &+= 1
     }
-    guard e < target, value != 0 else { return value }
-    let last = value % 10
-    value /= 10
-    if last >= 5 { value &+= 1 }
-    if last <= -5 { value &-= 1 }
-    return value
+    twice /= UInt64(bitPattern: divisor)
+    // At most 2^63, which only the most negative number may have.
+    let rounded = (twice &>> (1 as UInt64)) &+ (twice & 1)
+    guard rounded <= UInt64(bitPattern: Int64.max) else { return nil }
+    return mantissa < 0 ? 0 &- Int64(bitPattern: rounded) : Int64(bitPattern: rounded)
   }
 }
