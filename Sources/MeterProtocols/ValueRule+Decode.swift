@@ -42,9 +42,8 @@ extension ValueRule {
         count <= 16 &- first
       else { return .failure(.malformed) }
       let bits = UInt32(truncatingIfNeeded: ModbusRTU.word(data, at: start))
-      let field =
-        (bits &>> UInt32(truncatingIfNeeded: first))
-        & ((1 as UInt32) &<< UInt32(truncatingIfNeeded: count)) &- 1
+      let mask = ((1 as UInt32) &<< UInt32(truncatingIfNeeded: count)) &- 1
+      let field = (bits &>> UInt32(truncatingIfNeeded: first)) & mask
       return .success(Decimal(mantissa: wide(Int32(bitPattern: field))))
     case .registerBCD(let register, let byteCount):
       let start = Int(truncatingIfNeeded: register) &* 2
