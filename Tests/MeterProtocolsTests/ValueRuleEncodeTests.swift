@@ -123,6 +123,14 @@ import Testing
     #expect(try encode(nines, long, count: 9) == [UInt8](repeating: 0x99, count: 9))
   }
 
+  @Test func `BCD in registers is written highest first`() throws {
+    let rule = ValueRule(layout: .registerBCD(register: 1, byteCount: 3), exponent: -1)
+    #expect(try encode(Decimal("12345.6"), rule, count: 6) == [0, 0, 0x12, 0x34, 0x56, 0])
+    #expect(throws: EncodeError.outOfRange) { try encode(Decimal("100000"), rule) }
+    #expect(throws: EncodeError.outOfRange) { try encode(Decimal("-1"), rule) }
+    #expect(throws: EncodeError.outOfBlock) { try encode(Decimal("1"), rule, count: 4) }
+  }
+
   @Test func `bits change nothing beside them`() throws {
     var block: [UInt8] = [0xFF, 0x00, 0xA5, 0xC3]
     var span = block.mutableSpan

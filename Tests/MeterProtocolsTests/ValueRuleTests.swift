@@ -182,6 +182,20 @@ import Testing
     }
   }
 
+  @Test func `BCD in registers stands highest first`() {
+    // The date in a captured block: 2020-12-09.
+    let frame = Vectors.modbus("cems-modbus-rtu-008").frame
+    func bcd(_ register: UInt16, _ count: UInt8) -> ValueRule {
+      ValueRule(layout: .registerBCD(register: register, byteCount: count))
+    }
+    #expect(decode(frame, bcd(8, 4)) == .success(Decimal(mantissa: 20_201_209)))
+    #expect(decode(frame, bcd(0, 2)) == .failure(.notDecimal))
+    #expect(decode(modbus([0xFF, 0xFF]), bcd(0, 2)) == .failure(.notAvailable))
+    #expect(decode(modbus([0x99, 0x99]), bcd(0, 3)) == .failure(.malformed))
+    #expect(decode(modbus([0x99, 0x99]), bcd(0, 0)) == .failure(.malformed))
+    #expect(decode(modbus([0x99, 0x99]), bcd(65535, 255)) == .failure(.malformed))
+  }
+
   static let digits: [String: (UInt8, Bool, Int8)] = [
     "02010100": (2, false, -1), "02020100": (3, true, -3), "02030000": (3, true, -4),
     "02050000": (3, false, -4), "02060000": (2, true, -3), "02800002": (2, false, -2),
