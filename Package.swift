@@ -134,9 +134,12 @@ let package = Package(
       name: "TransparencyLogTests",
       dependencies: ["Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium"],
       exclude: ["Vectors"], swiftSettings: strict),
+    .target(
+      name: "MemoryStorage", dependencies: ["HAL"], path: "Tests/MemoryStorage",
+      swiftSettings: strict),
     .testTarget(
       name: "JournalTests",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL"],
+      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "MemoryStorage"],
       swiftSettings: strict),
     .testTarget(
       name: "SamplingTests",
@@ -151,7 +154,7 @@ let package = Package(
       name: "GatewayTests",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
-        "Gateway", "HostCrypto", "HostHAL",
+        "Gateway", "HostCrypto", "HostHAL", "MemoryStorage", "CAllocationCount",
       ], swiftSettings: strict),
     .testTarget(
       name: "SimulatorTests",

@@ -4,6 +4,15 @@ import Metering
 import TransparencyLog
 import Uplink
 
+/// Memory for digests at addresses that direct input and output take.
+enum DigestMemory {
+  static func allocate(count: Int) -> UnsafeMutableBufferPointer<Digest> {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: count &* Digest.byteCount, alignment: 4_096)
+    return bytes.initializeMemory(as: Digest.self, repeating: .zero)
+  }
+}
+
 /// The log as the uplink sees it: entries from the journal, hashes from the tree.
 ///
 /// Hashes of level 1 and above are in the open tiles or in tile files; those of level 0 are computed
@@ -27,8 +36,7 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
     self.tiles = tiles
     blockMemory = .allocate(capacity: OpenTiles.tileWidth)
     blockMemory.initialize(repeating: .zero)
-    tileMemory = .allocate(capacity: OpenTiles.tileWidth)
-    tileMemory.initialize(repeating: .zero)
+    tileMemory = DigestMemory.allocate(count: OpenTiles.tileWidth)
   }
 
   deinit {

@@ -23,8 +23,7 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: configuration.memoryByteCount, alignment: 4_096)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
-    let digests = UnsafeMutableBufferPointer<Digest>.allocate(capacity: OpenTiles.digestCount)
-    digests.initialize(repeating: .zero)
+    let digests = DigestMemory.allocate(count: OpenTiles.digestCount)
     var journal = Journal(
       storage: storage, configuration: configuration,
       memory: memory)

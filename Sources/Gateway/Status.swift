@@ -3,20 +3,20 @@ import Metering
 import Sampling
 import TransparencyLog
 
-// The answer to `["status"]` on the control socket: one CBOR map with text keys, in this order of keys.
-// (Keys are not sorted as in an entry: nobody hashes a status.)
+// The answer to `["status"]` on the control socket: one deterministic CBOR map, keys in CBOR's order.
 //
-//     "now"      utc µs                       "dropped"  entries not queued since the start
-//     "clock"    { "quality": word }
+//     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
+//     "now"      utc µs
 //     "link"     { "state": "unknown" / "up" / "down" / "refused" }
-//     "log"      { "origin", "epoch", "size", "signed", "signed_at", "acknowledged", "bytes", "failed" }
-//     "lines"    [* { "name", "device", "open", "utilisation_permille" }]
-//     "devices"  [* { "number", "label", "label_zh", "address", "line", "state",
-//                     "values": [* { "quantity", "value" / null, "unit", "reason", "status", "utc",
-//                                    "age_ms", "rtt_us" / null, "clock" }] }]
+//     "clock"    { "quality": word }
+//     "lines"    [* { "name", "open", "device", "utilisation_permille" }]
+//     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
+//     "dropped"  entries not queued since the start
+//     value      { "utc", "unit", "clock", "value" / null, "age_ms", "reason", "rtt_us" / null,
+//                  "status", "quantity" }
 //
-// "state" is "good", "silent", "no-port" or "waiting"; "value" a decimal as text; "reason" the number
-// of a NoData, 0 with a value.
+// "state" of a device is "good", "silent", "no-port" or "waiting"; "value" a decimal as text; "reason"
+// the number of a NoData, 0 with a value.
 
 extension Acquisition {
   /// Most bytes of a status answer: 64 KiB, the limit of the control socket.
@@ -25,46 +25,46 @@ extension Acquisition {
   /// Writes the status answer. When it does not fit, `writer.overflowed` is set.
   public borrowing func writeStatus(at now: Instant, to writer: inout ByteWriter) {
     writer.cbor(mapOf: 7)
+    writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
-    writer.cbor(text: "dropped")
-    writer.cbor(self.writer.droppedCount)
-    writer.cbor(text: "clock")
-    writer.cbor(mapOf: 1)
-    writer.cbor(text: "quality")
-    writer.cbor(UInt64(now.quality.rawValue))
     writer.cbor(text: "link")
     writer.cbor(mapOf: 1)
     writer.cbor(text: "state")
     writer.cbor(text: report.linkState.key)
-    writeLog(to: &writer)
+    writer.cbor(text: "clock")
+    writer.cbor(mapOf: 1)
+    writer.cbor(text: "quality")
+    writer.cbor(UInt64(now.quality.rawValue))
     writer.cbor(text: "lines")
     writer.cbor(arrayOf: names.lines.count)
     for line in 0..<names.lines.count { writeLine(line, to: &writer) }
     writer.cbor(text: "devices")
     writer.cbor(arrayOf: names.devices.count)
     for device in 0..<names.devices.count { writeDevice(device, at: now, to: &writer) }
+    writer.cbor(text: "dropped")
+    writer.cbor(self.writer.droppedCount)
   }
 
   private borrowing func writeLog(to writer: inout ByteWriter) {
     writer.cbor(text: "log")
     writer.cbor(mapOf: 8)
-    writer.cbor(text: "origin")
-    writer.cbor(text: names.origin.span)
-    writer.cbor(text: "epoch")
-    writer.cbor(UInt64(names.epoch))
     writer.cbor(text: "size")
     writer.cbor(report.committedSize)
+    writer.cbor(text: "bytes")
+    writer.cbor(report.byteCount)
+    writer.cbor(text: "epoch")
+    writer.cbor(UInt64(names.epoch))
+    writer.cbor(text: "failed")
+    writer.cbor(report.hasFailed)
+    writer.cbor(text: "origin")
+    writer.cbor(text: names.origin.span)
     writer.cbor(text: "signed")
     writer.cbor(report.signedSize)
     writer.cbor(text: "signed_at")
     writer.cbor(report.signedAt)
     writer.cbor(text: "acknowledged")
     writer.cbor(report.acknowledgedSize)
-    writer.cbor(text: "bytes")
-    writer.cbor(report.byteCount)
-    writer.cbor(text: "failed")
-    writer.cbor(report.hasFailed)
   }
 
   private borrowing func writeLine(_ line: Int, to writer: inout ByteWriter) {
@@ -72,10 +72,10 @@ extension Acquisition {
     writer.cbor(mapOf: 4)
     writer.cbor(text: "name")
     writer.cbor(text: name.name.span)
-    writer.cbor(text: "device")
-    writer.cbor(text: name.device.span)
     writer.cbor(text: "open")
     writer.cbor(sampler.isOpen(line: line))
+    writer.cbor(text: "device")
+    writer.cbor(text: name.device.span)
     writer.cbor(text: "utilisation_permille")
     writer.cbor(UInt64(utilisation[line]))
   }
@@ -91,21 +91,21 @@ extension Acquisition {
     var end = first
     while end < points.count, points[end].device == device { end += 1 }
     writer.cbor(mapOf: 7)
-    writer.cbor(text: "number")
-    writer.cbor(UInt64(name.number))
-    writer.cbor(text: "label")
-    writer.cbor(text: name.label.span)
-    writer.cbor(text: "label_zh")
-    writer.cbor(text: name.labelChinese.span)
-    writer.cbor(text: "address")
-    writer.cbor(text: name.address.span)
     writer.cbor(text: "line")
     writer.cbor(UInt64(line))
+    writer.cbor(text: "label")
+    writer.cbor(text: name.label.span)
     writer.cbor(text: "state")
     writer.cbor(text: state(of: device, line: line, points: first..<end))
+    writer.cbor(text: "number")
+    writer.cbor(UInt64(name.number))
     writer.cbor(text: "values")
     writer.cbor(arrayOf: end - first)
     for point in first..<end { writeValue(point, at: now, to: &writer) }
+    writer.cbor(text: "address")
+    writer.cbor(text: name.address.span)
+    writer.cbor(text: "label_zh")
+    writer.cbor(text: name.labelChinese.span)
   }
 
   private borrowing func state(of device: Int, line: Int, points: Range<Int>) -> StaticString {
@@ -121,8 +121,12 @@ extension Acquisition {
     let point = self.writer.live.points[index]
     let value = self.writer.live.values[index]
     writer.cbor(mapOf: 9)
-    writer.cbor(text: "quantity")
-    writer.cbor(text: point.quantity.key)
+    writer.cbor(text: "utc")
+    writer.cbor(value.instant.utc)
+    writer.cbor(text: "unit")
+    writer.cbor(text: point.unit.ucum)
+    writer.cbor(text: "clock")
+    writer.cbor(UInt64(value.instant.quality.rawValue))
     writer.cbor(text: "value")
     if value.noData == nil {
       let text = DecimalText(value.value)
@@ -130,20 +134,16 @@ extension Acquisition {
     } else {
       writer.cborNull()
     }
-    writer.cbor(text: "unit")
-    writer.cbor(text: point.unit.ucum)
-    writer.cbor(text: "reason")
-    writer.cbor(UInt64(value.noData?.rawValue ?? 0))
-    writer.cbor(text: "status")
-    writer.cbor(UInt64(value.status.rawValue))
-    writer.cbor(text: "utc")
-    writer.cbor(value.instant.utc)
     writer.cbor(text: "age_ms")
     let age = now.mono >= value.instant.mono ? now.mono - value.instant.mono : 0
     writer.cbor(value.instant.mono == 0 ? 0 : age / 1_000)
+    writer.cbor(text: "reason")
+    writer.cbor(UInt64(value.noData?.rawValue ?? 0))
     writer.cbor(text: "rtt_us")
     writer.cbor(orNull: value.roundTrip)
-    writer.cbor(text: "clock")
-    writer.cbor(UInt64(value.instant.quality.rawValue))
+    writer.cbor(text: "status")
+    writer.cbor(UInt64(value.status.rawValue))
+    writer.cbor(text: "quantity")
+    writer.cbor(text: point.quantity.key)
   }
 }

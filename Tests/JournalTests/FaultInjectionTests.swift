@@ -1,5 +1,6 @@
 import HAL
 import Journal
+import MemoryStorage
 import Testing
 
 /// Every storage operation of the workload is failed, in every way, exhaustively.

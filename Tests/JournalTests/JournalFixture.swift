@@ -1,5 +1,6 @@
 import HAL
 import Journal
+import MemoryStorage
 import TransparencyLog
 
 /// A journal with its memory, for tests.

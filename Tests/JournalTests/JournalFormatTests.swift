@@ -1,5 +1,6 @@
 import HAL
 import Journal
+import MemoryStorage
 import Testing
 import TransparencyLog
 

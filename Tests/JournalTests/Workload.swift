@@ -1,5 +1,6 @@
 import HAL
 import Journal
+import MemoryStorage
 import TransparencyLog
 
 /// Six commits of varied size over 16 KiB segments, with signing and acknowledging between them, and

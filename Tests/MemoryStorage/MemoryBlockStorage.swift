@@ -4,9 +4,12 @@ import HAL
 ///
 /// Operations are counted from 1. One that is to fail does so once; after a power cut every operation
 /// fails until `restorePower`.
-final class MemoryDisk {
+package final class MemoryDisk {
+  /// An empty disk.
+  package init() {}
+
   /// How an operation fails.
-  enum Fault: CaseIterable {
+  package enum Fault: CaseIterable, Sendable {
     /// Nothing is done.
     case refused
     /// All is done, and an error is reported nevertheless.
@@ -17,32 +20,32 @@ final class MemoryDisk {
     case silent
   }
   /// Which 512-byte sectors of the write that the power cut hits reach the medium.
-  enum Tear: Equatable {
+  package enum Tear: Equatable, Sendable {
     case first(Int)
     case last(Int)
   }
 
-  private(set) var objects: [String: [UInt8]] = [:]
-  private(set) var operationCount = 0
+  package private(set) var objects: [String: [UInt8]] = [:]
+  package private(set) var operationCount = 0
   /// Operation numbers and how they fail.
-  var faults: [Int: Fault] = [:]
+  package var faults: [Int: Fault] = [:]
   /// The operation during which the power goes.
-  var cut: (operation: Int, tear: Tear)?
+  package var cut: (operation: Int, tear: Tear)?
   private var isDead = false
   /// The number of sectors of each operation that wrote; for enumerating tears.
-  private(set) var sectorCounts: [Int: Int] = [:]
+  package private(set) var sectorCounts: [Int: Int] = [:]
 
-  func restorePower() {
+  package func restorePower() {
     isDead = false
     cut = nil
     faults = [:]
   }
 
-  func bytes(_ name: String) -> [UInt8] { objects[name] ?? [] }
-  func replace(_ name: String, with bytes: [UInt8]?) { objects[name] = bytes }
+  package func bytes(_ name: String) -> [UInt8] { objects[name] ?? [] }
+  package func replace(_ name: String, with bytes: [UInt8]?) { objects[name] = bytes }
 
   /// Counts the operation and decides about it.
-  func begin(sectors: Int = 0) throws(StorageError) -> Fault? {
+  package func begin(sectors: Int = 0) throws(StorageError) -> Fault? {
     guard !isDead else { throw .io }
     operationCount += 1
     if sectors > 0 { sectorCounts[operationCount] = sectors }
@@ -50,13 +53,16 @@ final class MemoryDisk {
     return faults[operationCount]
   }
 
-  var hasJustDied: Bool { isDead }
+  package var hasJustDied: Bool { isDead }
 }
 
-struct MemoryBlockStorage: BlockStorage {
-  let disk: MemoryDisk
+package struct MemoryBlockStorage: BlockStorage {
+  /// Storage on `disk`.
+  package init(disk: MemoryDisk) { self.disk = disk }
 
-  static func name(_ object: StorageObject) -> String {
+  package let disk: MemoryDisk
+
+  package static func name(_ object: StorageObject) -> String {
     switch object {
     case .superblock(let slot): "super.\(slot)"
     case .segment(let sequence): "segment.\(sequence)"
@@ -64,12 +70,12 @@ struct MemoryBlockStorage: BlockStorage {
     }
   }
 
-  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
+  package mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
     return disk.objects[Self.name(object)]?.count
   }
 
-  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
+  package mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
     let sequences = disk.objects.keys.compactMap { name in
       name.hasPrefix("segment.") ? UInt64(name.dropFirst(8)) : nil
@@ -78,11 +84,11 @@ struct MemoryBlockStorage: BlockStorage {
     return low...high
   }
 
-  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
+  package mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
     try whole(object, [UInt8](repeating: 0, count: byteCount))
   }
 
-  mutating func publish(
+  package mutating func publish(
     _ object: StorageObject, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
     try whole(object, [UInt8](buffer))
@@ -108,12 +114,12 @@ struct MemoryBlockStorage: BlockStorage {
     }
   }
 
-  mutating func remove(_ object: StorageObject) throws(StorageError) {
+  package mutating func remove(_ object: StorageObject) throws(StorageError) {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
     disk.replace(Self.name(object), with: nil)
   }
 
-  mutating func read(
+  package mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(StorageError) {
     precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
@@ -130,7 +136,7 @@ struct MemoryBlockStorage: BlockStorage {
     }
   }
 
-  mutating func write(
+  package mutating func write(
     _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
     precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")

@@ -1,0 +1,203 @@
+import CAllocationCount
+import Gateway
+import HAL
+import MeterProtocols
+import Metering
+import Sampling
+import Testing
+import TransparencyLog
+
+/// One Modbus meter on one line, sampled into a queue.
+private struct Meter: ~Copyable {
+  var acquisition: Acquisition
+  let queue: EntryQueue
+  private(set) var mono: UInt64 = 1_000_000
+  private let reply: [UInt8]
+
+  init(report: RecorderReport = RecorderReport()) throws {
+    // Unit 17, function 3, address 0x007C, 2 registers, and its answer 141, 142 (pymodbus
+    // test_framer.py).
+    let request: [UInt8] = [0x11, 0x03, 0x00, 0x7C, 0x00, 0x02, 0x07, 0x43]
+    reply = [0x11, 0x03, 0x04, 0x00, 0x8D, 0x00, 0x8E, 0xFB, 0xBD]
+    queue = EntryQueue()
+    var lines = FixedTable(Self.memory(LinePlan.self, 1))
+    lines.append(LinePlan(configuration: UARTConfiguration(baudRate: 115_200)))
+    var devices = FixedTable(Self.memory(DevicePlan.self, 1))
+    devices.append(
+      DevicePlan(line: 0, meterProtocol: .modbusRTU, timeout: 100_000, attempts: 1))
+    var channels = FixedTable(Self.memory(ChannelPlan.self, 1))
+    channels.append(
+      ChannelPlan(
+        device: 0, channelIndex: 7, firstRequest: 0, requestCount: 1, period: 10_000, offset: 0))
+    var requests = FixedTable(Self.memory(RequestPlan.self, 1))
+    requests.append(RequestPlan(offset: 0, count: 8))
+    let bytes = Self.memory(UInt8.self, 8)
+    for i in 0..<8 { bytes[i] = request[i] }
+    let plan = PollPlan(
+      lines: lines, devices: devices, channels: channels, requests: requests,
+      bytes: UnsafeBufferPointer(bytes))
+    let point = LivePoint(
+      device: 0, quantity: .voltageL1, unit: .volt,
+      rule: ValueRule(
+        layout: .modbus(register: 0, type: .uint16, order: .abcd), scale: Ratio(1, 10)))
+    let writer = LogWriter(
+      nextIndex: 100, boot: 3, plan: plan, live: LiveTable(pointsOfRequests: [[point]]),
+      queue: queue)
+    acquisition = Acquisition(
+      sampler: Sampler(
+        plan: plan,
+        memory: Sampler.Memory(
+          lines: Self.memory(LineState.self, 1), devices: Self.memory(DeviceState.self, 1),
+          channels: Self.memory(ChannelState.self, 1),
+          bytes: Self.memory(UInt8.self, Sampler.bytesPerLine))),
+      writer: writer, report: report,
+      names: SiteNames(
+        devices: [
+          SiteNames.Device(
+            number: 201, label: Array("Pump \"A\"".utf8), labelChinese: Array("泵".utf8),
+            address: Array("17".utf8))
+        ], lines: [SiteNames.Line(name: Array("b".utf8), device: Array("ttyS1".utf8))],
+        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1))
+  }
+
+  private static func memory<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
+    .allocate(capacity: count)
+  }
+
+  var now: Instant { Rig.instant(mono) }
+
+  mutating func open() { acquisition.opened(line: 0, at: now) }
+
+  /// One turn: step, send, and the answer at once.
+  mutating func turn() {
+    acquisition.step(at: now)
+    let output = acquisition.sampler.output(line: 0)
+    if !output.isEmpty {
+      acquisition.sampler.sent(line: 0, count: output.count, at: now)
+      mono += 2_000
+      reply.withUnsafeBufferPointer { acquisition.received(line: 0, $0, at: now) }
+    }
+    mono = max(mono + 100, acquisition.sampler.nextStep(after: now))
+  }
+
+  /// Takes everything out of the queue.
+  func drain() -> [[UInt8]] {
+    let buffer = Self.memory(UInt8.self, 4_096)
+    defer { buffer.deallocate() }
+    var entries: [[UInt8]] = []
+    var count = queue.ring.peek(into: buffer)
+    while count > 0 {
+      entries.append(Array(buffer[0..<count]))
+      queue.ring.removeFirst()
+      count = queue.ring.peek(into: buffer)
+    }
+    return entries
+  }
+}
+
+@Suite struct LogWriterTests {
+  @Test func `a poll becomes a reading entry with the frame verbatim`() throws {
+    var meter = try Meter()
+    meter.open()
+    for _ in 0..<40 { meter.turn() }
+    let entries = meter.drain()
+    var readings = 0
+    for (offset, bytes) in entries.enumerated() {
+      let entry = try Entry.decode(bytes.span)
+      #expect(entry.head.index == 100 + UInt64(offset))
+      #expect(entry.head.boot == 3)
+      guard case .reading(let reading) = entry else { continue }
+      readings += 1
+      #expect(reading.channel == 7 && reading.request == 0 && reading.status == .good)
+      let raw = try Rig.required(reading.raw)
+      #expect(
+        Array(bytes[raw]) == [0x11, 0x03, 0x04, 0x00, 0x8D, 0x00, 0x8E, 0xFB, 0xBD])
+      #expect(reading.slot == reading.head.time.utc / 10_000)
+    }
+    #expect(readings >= 15)
+    #expect(meter.acquisition.writer.live.values[0].value == Decimal(mantissa: 141, exponent: -1))
+  }
+
+  @Test func `what does not fit the queue is shed, and every slot stays explained`() throws {
+    var meter = try Meter()
+    meter.open()
+    var entries: [[UInt8]] = []
+    while meter.acquisition.writer.droppedCount < 500 { meter.turn() }
+    entries += meter.drain()
+    for _ in 0..<100 { meter.turn() }
+    meter.acquisition.flush(at: meter.now)
+    entries += meter.drain()
+    var explained: Set<UInt64> = []
+    var shedByRing = 0
+    for (offset, bytes) in entries.enumerated() {
+      let entry = try Entry.decode(bytes.span)
+      #expect(entry.head.index == 100 + UInt64(offset), "no index is skipped")
+      switch entry {
+      case .reading(let reading): explained.insert(try Rig.required(reading.slot))
+      case .event(let event):
+        guard let shed = event.shed(in: bytes.span) else { continue }
+        explained.formUnion(shed.firstSlot...shed.lastSlot)
+        if shed.reasonCode == UInt64(EventEntry.ShedReason.ringFull.rawValue) { shedByRing += 1 }
+      default: break
+      }
+    }
+    #expect(shedByRing == 1)
+    let first = try Rig.required(explained.min())
+    let last = try Rig.required(explained.max())
+    #expect(UInt64(explained.count) == last - first + 1)
+  }
+
+  // Off under sanitizers, which own malloc.
+  @Test(.enabled(if: alloc_count_enabled() == 1))
+  func `from a received byte to an entry in the queue 100,000 polls allocate nothing`() throws {
+    var meter = try Meter()
+    meter.open()
+    let sink = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_096)
+    defer { sink.deallocate() }
+    var polls = 0
+    var before: UInt64 = 0
+    while polls < 101_000 {
+      if polls == 1_000, before == 0 { before = alloc_count_thread() }
+      meter.turn()
+      while meter.queue.ring.peek(into: sink) > 0 {
+        meter.queue.ring.removeFirst()
+        polls += 1
+      }
+    }
+    let count = alloc_count_thread() - before
+    #expect(before > 0)
+    #expect(count == 0)
+  }
+
+  @Test func `live values are JSON with decimals as strings`() throws {
+    var meter = try Meter()
+    meter.open()
+    for _ in 0..<4 { meter.turn() }
+    let text = String(decoding: meter.acquisition.liveReport(), as: UTF8.self)
+    #expect(text.hasPrefix(#"{"origin":"mrv.example/gw/test/1","values":[{"device":201,"#))
+    #expect(text.contains(#""label":"Pump \"A\"","quantity":"\#(Quantity.voltageL1.key)""#))
+    #expect(text.contains(#""value":"14.1","unit":"V""#))
+  }
+
+  @Test func `the status answer is one CBOR map`() throws {
+    var meter = try Meter()
+    meter.open()
+    for _ in 0..<4 { meter.turn() }
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 65_536)
+    defer { memory.deallocate() }
+    var writer = ByteWriter(memory)
+    meter.acquisition.writeStatus(at: meter.now, to: &writer)
+    let isWhole = !writer.overflowed
+    #expect(isWhole)
+    let bytes = Array(writer.written)
+    var reader = CBORReader(bytes.span)
+    let keys = try reader.map()
+    var names: [String] = []
+    for _ in 0..<keys {
+      names.append(String(decoding: bytes[try reader.text()], as: UTF8.self))
+      _ = try reader.skip()
+    }
+    try reader.finish()
+    #expect(names == ["log", "now", "link", "clock", "lines", "devices", "dropped"])
+  }
+}

@@ -1,0 +1,178 @@
+import Gateway
+import HAL
+import HostCrypto
+import Journal
+import MemoryStorage
+import Metering
+import Sampling
+import Testing
+import TransparencyLog
+import Uplink
+
+@Suite struct RecorderTests {
+  /// Entries, commits and checkpoints until the power goes or the work is done. Returns the notes that
+  /// left the gateway.
+  private func work(on disk: MemoryDisk) throws -> [Checkpoint] {
+    var released: [Checkpoint] = []
+    do {
+      let queue = EntryQueue()
+      let log = try Rig.log(on: disk)
+      var next = log.evidence.journal.committedSize
+      var recorder = try Rig.recorder(log, queue: queue, report: RecorderReport())
+      var now: UInt64 = 1_000_000
+      for _ in 0..<5 {
+        for _ in 0..<25 {
+          #expect(Rig.push(Rig.entry(next, padding: 60), to: queue))
+          next += 1
+        }
+        now += 5_100_000
+        try recorder.step(at: Rig.instant(now))
+        if let request = recorder.nextRequest(at: Rig.instant(now)) {
+          released.append(try checkpoint(in: request))
+          var entropy = SecureRandom()
+          try recorder.receive(
+            .networkFailure, at: Rig.instant(now), entropy: &entropy)
+          now += 400_000_000
+        }
+      }
+    } catch is RecorderError {
+      // The power went.
+    }
+    return released
+  }
+
+  /// The checkpoint in the body of an add-checkpoint request.
+  private func checkpoint(in request: UplinkRequest) throws -> Checkpoint {
+    let lines = request.body.split(separator: 0x0A, omittingEmptySubsequences: false)
+    let blank = try Rig.required(lines.firstIndex { $0.isEmpty })
+    let text = Array(lines[(blank + 1)...].joined(separator: [0x0A]))
+    return try Checkpoint.open(
+      text.span,
+      key: try Rig.key().verifierKey(name: try Rig.origin, type: .log), with: SodiumVerifier())
+  }
+
+  @Test
+  func `no checkpoint leaves before its entries and itself are durable, wherever the power goes`()
+    throws
+  {
+    let whole = MemoryDisk()
+    let all = try work(on: whole)
+    #expect(all.count >= 2)
+    let operations = whole.operationCount
+    #expect(operations > 30)
+    for operation in 1...operations {
+      for tear in [MemoryDisk.Tear.first(0), .first(3), .last(1), .first(64)] {
+        let disk = MemoryDisk()
+        disk.cut = (operation, tear)
+        let released = try work(on: disk)
+        disk.restorePower()
+        let log = try Rig.log(on: disk)
+        let superblock = log.evidence.journal.superblock
+        var evidence = log.takeEvidence()
+        for checkpoint in released {
+          #expect(superblock.signedSize >= checkpoint.size, "cut at \(operation) \(tear)")
+          #expect(try rootHash(checkpoint.size, &evidence) == checkpoint.root)
+        }
+      }
+    }
+  }
+
+  @Test func `a log goes on after any power cut, and its tree is the one over its entries`() throws
+  {
+    let whole = MemoryDisk()
+    _ = try work(on: whole)
+    for operation in stride(from: 1, through: whole.operationCount, by: 3) {
+      let disk = MemoryDisk()
+      disk.cut = (operation, .first(2))
+      _ = try work(on: disk)
+      disk.restorePower()
+      _ = try work(on: disk)
+      let log = try Rig.log(on: disk)
+      var evidence = log.takeEvidence()
+      let size = evidence.journal.committedSize
+      var leaves: [Digest] = []
+      try evidence.journal.visit(0..<size) { index, entry in
+        leaves.append(Tree.leaf(entry))
+        #expect((try? Entry.decode(entry).head.index) == index)
+      }
+      #expect(evidence.tiles.root() == naiveRoot(leaves[...]))
+    }
+  }
+
+  /// What a mirror answers to the last package: a line under its name, made with `signer`.
+  private func cosignature(
+    of size: UInt64, root: Digest, with signer: consuming FileKeySigner
+  ) throws -> UplinkResponse {
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    var text = ByteWriter(memory)
+    Checkpoint(origin: try Rig.origin, size: size, root: root).writeText(to: &text)
+    let note = Array(text.written)
+    text.reset()
+    let name = try Rig.mirrorKey().name
+    #expect(
+      Cosignature.sign(
+        text: note.span, time: 1_785_000_003, name: name, with: &signer, to: &text))
+    return UplinkResponse(
+      status: 200, contentType: Array("text/plain; charset=utf-8".utf8), body: Array(text.written))
+  }
+
+  @Test func `only the configured mirror's signature acknowledges`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+    for index in 0..<10 { #expect(Rig.push(Rig.entry(UInt64(index)), to: queue)) }
+    try recorder.settle(at: Rig.instant(2_000_000))
+    #expect(report.signedSize == 10)
+    let root = recorder.evidence.tiles.root()
+    var entropy = SecureRandom()
+    var now: UInt64 = 3_000_000
+    for isTrue in [false, true] {
+      var wasSent = false
+      while !wasSent {
+        now += 2_000_000_000
+        let request = try Rig.required(recorder.nextRequest(at: Rig.instant(now)))
+        wasSent = request.path == .addEntries && request.body.count > 100
+        let answer =
+          request.path == .addCheckpoint
+          ? UplinkResponse(status: 200)
+          : try cosignature(
+            of: 10, root: root, with: isTrue ? try Rig.mirrorSigner() : try Rig.key())
+        try recorder.receive(answer, at: Rig.instant(now), entropy: &entropy)
+      }
+      #expect(report.acknowledgedSize == (isTrue ? 10 : 0))
+      #expect(recorder.evidence.journal.superblock.acknowledgedSize == (isTrue ? 10 : 0))
+    }
+  }
+
+  @Test func `hashes come from tiles, open tiles or entries, and all agree`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var recorder = try Rig.recorder(
+      try Rig.log(on: disk), queue: queue, report: RecorderReport())
+    let size: UInt64 = 66_000
+    var leaves: [Digest] = []
+    for index in 0..<size {
+      let entry = Rig.entry(index, padding: 4)
+      leaves.append(Tree.leaf(entry.span))
+      if !Rig.push(entry, to: queue) {
+        try recorder.step(at: Rig.instant(index))
+        #expect(Rig.push(entry, to: queue))
+      }
+    }
+    try recorder.settle(at: Rig.instant(size))
+    #expect(recorder.evidence.tiles.root() == naiveRoot(leaves[...]))
+    #expect(disk.objects["tile.1.0"]?.count == 8_192)
+    // After a restart, with the tile and without it.
+    for removesTile in [false, true] {
+      if removesTile { disk.replace("tile.1.0", with: nil) }
+      let log = try Rig.log(on: disk)
+      #expect(disk.objects["tile.1.0"]?.count == 8_192, "a missing tile is written again")
+      var evidence = log.takeEvidence()
+      for old in [1, 255, 256, 257, 65_535, 65_536, 65_700, 66_000] as [UInt64] {
+        #expect(try rootHash(old, &evidence) == naiveRoot(leaves[..<Int(old)]))
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Gateway
+import HAL
+import HostCrypto
+import Journal
+import MemoryStorage
+import Metering
+import Sampling
+import TransparencyLog
+import Uplink
+
+typealias MemoryRecorder = Recorder<MemoryBlockStorage, FileKeySigner, SodiumVerifier>
+
+/// Keys, names and a clock that every test here shares.
+enum Rig {
+  static var origin: KeyName { get throws { try required(KeyName("mrv.example/gw/test/1")) } }
+
+  static func required<T>(_ value: T?) throws -> T {
+    guard let value else { throw Missing() }
+    return value
+  }
+  struct Missing: Error {}
+
+  /// The key of the vectors: SHA-256("test gateway key").
+  static func key() throws -> FileKeySigner {
+    try FileKeySigner(seed: SHA256.hash(Array("test gateway key".utf8).span).bytes)
+  }
+
+  static func mirrorSigner() throws -> FileKeySigner {
+    try FileKeySigner(seed: SHA256.hash(Array("test mirror key".utf8).span).bytes)
+  }
+
+  static func mirrorKey() throws -> VerifierKey {
+    try mirrorSigner().verifierKey(
+      name: try required(KeyName("collector.example/m1")), type: .cosigner)
+  }
+
+  static func instant(_ microseconds: UInt64) -> Instant {
+    Instant(
+      mono: microseconds, utc: 1_785_000_000_000_000 + microseconds,
+      quality: ClockQuality(errorExponent: 10, source: .ntp))
+  }
+
+  static func configuration() throws -> JournalConfiguration {
+    JournalConfiguration(
+      epoch: 1, originHash: try origin.hash, segmentByteCount: 32 << 10,
+      frameByteCountMax: Limits.commitByteCount)
+  }
+
+  static func log(on disk: MemoryDisk) throws -> RecoveredLog<MemoryBlockStorage> {
+    try RecoveredLog(
+      storage: MemoryBlockStorage(disk: disk), configuration: try configuration())
+  }
+
+  static func recorder(
+    _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport
+  ) throws -> MemoryRecorder {
+    let evidence = log.takeEvidence()
+    let acknowledged = evidence.journal.superblock.acknowledgedSize
+    return MemoryRecorder(
+      evidence: evidence, origin: try origin, key: try key(), verifier: SodiumVerifier(),
+      mirror: MirrorClient(
+        origin: try origin, mirrorKey: try mirrorKey(), acknowledgedSize: acknowledged),
+      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+      queue: queue, report: report)
+  }
+
+  /// An event entry that takes about `padding` bytes.
+  static func entry(_ index: UInt64, padding: Int = 20) -> [UInt8] {
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    var writer = ByteWriter(memory)
+    EventEntry.begin(
+      head: EntryHead(index: index, boot: 1, time: instant(index)), code: .storageDegraded,
+      argumentCount: 1, to: &writer)
+    writer.cbor(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: padding).span)
+    return Array(writer.written)
+  }
+
+  static func push(_ entry: [UInt8], to queue: EntryQueue) -> Bool {
+    entry.withUnsafeBufferPointer { queue.ring.push($0) }
+  }
+}
+
+/// The tree of RFC 6962 §2.1, written as its definition.
+func naiveRoot(_ leaves: ArraySlice<Digest>) -> Digest {
+  guard leaves.count > 1 else { return leaves.first ?? Tree.empty }
+  var split = 1
+  while split * 2 < leaves.count { split *= 2 }
+  let middle = leaves.startIndex + split
+  return Tree.node(naiveRoot(leaves[..<middle]), naiveRoot(leaves[middle...]))
+}
