@@ -1,0 +1,245 @@
+import HAL
+import Metering
+import TransparencyLog
+
+/// Reads the entries of a log in order and checks what they say against each other: position, origin,
+/// documents, schedule.
+///
+/// Completeness is counted as follows. A *channel* entry with a period and n requests asks for n
+/// readings in each slot. Between the first and the last slot that the log mentions for a channel
+/// (by a reading or a shed event) every slot must have a reading for each request, or lie in a shed
+/// event. In the very last slot only, later requests may still have been to come. Before the first
+/// and after the last slot nothing is asked: when the log ends is for the policy (age) to judge.
+struct EntryAudit {
+  /// One channel and what was found of it.
+  private struct ChannelState {
+    var isScheduled: Bool
+    var requests: [SlotSet]
+    var shed = SlotSet()
+  }
+  private let origin: KeyName
+  private var channels: [UInt64: ChannelState] = [:]
+  /// Bodies in parts, by the hash of the whole.
+  private var parts: [Digest: [UInt8]] = [:]
+  /// Entries that were damaged or lost: what they said is unknown.
+  private(set) var unreadableCount: UInt64 = 0
+
+  init(origin: KeyName) { self.origin = origin }
+
+  /// An entry that could not be read.
+  mutating func skip(_ count: UInt64) { unreadableCount += count }
+
+  /// The next entry.
+  mutating func take(_ bytes: Span<UInt8>, at index: UInt64, _ report: inout Report) {
+    let entry: Entry
+    do throws(CBORError) { entry = try Entry.decode(bytes) } catch {
+      report.add(.malformedEntry(index: index))
+      return
+    }
+    count(entry.head, &report.statistics)
+    if entry.head.index != index { report.add(.misplacedEntry(index: index)) }
+    switch entry {
+    case .boot(let boot):
+      report.statistics.entriesByType[0] += 1
+      if !origin.matches(bytes.extracting(boot.origin)) {
+        report.add(.misplacedEntry(index: index))
+      }
+    case .reading(let reading):
+      report.statistics.entriesByType[1] += 1
+      take(reading, bytes, index, &report)
+    case .config(let config):
+      report.statistics.entriesByType[4] += 1
+      take(config, bytes, index, &report)
+    case .event(let event):
+      report.statistics.entriesByType[5] += 1
+      if event.code == .clockStepped { report.statistics.clockStepCount += 1 }
+      if let shed = event.shed(in: bytes) {
+        channels[shed.channel]?.shed.insert(shed.firstSlot...shed.lastSlot)
+      }
+    case .other(let type, _):
+      if type < 16 { report.statistics.entriesByType[Int(type)] += 1 }
+    }
+  }
+
+  private func count(_ head: EntryHead, _ statistics: inout Statistics) {
+    statistics.entryCount += 1
+    if head.time.quality.isNeverSynchronised { statistics.unsynchronisedCount += 1 }
+    let utc = head.time.utc
+    statistics.firstUTC = min(statistics.firstUTC ?? utc, utc)
+    statistics.lastUTC = max(statistics.lastUTC ?? utc, utc)
+  }
+
+  private mutating func take(
+    _ reading: ReadingEntry, _ bytes: Span<UInt8>, _ index: UInt64, _ report: inout Report
+  ) {
+    if reading.statusCode < 16 {
+      report.statistics.readingsByStatus[Int(reading.statusCode)] += 1
+    }
+    guard let channel = channels[reading.channel],
+      reading.request < UInt64(channel.requests.count)
+    else {
+      // The channel's own entry may be among those that could not be read.
+      if unreadableCount == 0 {
+        report.add(.unknownChannel(index: index, channel: reading.channel))
+      }
+      return
+    }
+    // Further frames of one answer are entries of their own for the same slot.
+    guard let slot = reading.slot,
+      reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) == nil
+    else { return }
+    let request = Int(reading.request)
+    if channels[reading.channel]?.requests[request].insert(slot...slot) == false {
+      report.add(
+        .doubledSlot(
+          index: index, channel: reading.channel, request: reading.request, slot: slot))
+    }
+  }
+
+  private mutating func take(
+    _ config: ConfigEntry, _ bytes: Span<UInt8>, _ index: UInt64, _ report: inout Report
+  ) {
+    if config.kind == .part {
+      guard let body = config.body, let number = config.part(in: bytes) else {
+        report.add(.malformedEntry(index: index))
+        return
+      }
+      if number == 0 { parts[config.sha256] = [] }
+      parts[config.sha256, default: []] += array(bytes.extracting(body))
+      return
+    }
+    let body = config.body.map { array(bytes.extracting($0)) } ?? parts[config.sha256]
+    parts[config.sha256] = nil
+    guard let body, SHA256.hash(body.span) == config.sha256 else {
+      if unreadableCount == 0 { report.add(.damagedDocument(index: index)) }
+      return
+    }
+    guard config.kind == .channel else { return }
+    guard let channel = try? Channel.decode(body.span), channel.requestCount <= 4096 else {
+      report.add(.malformedEntry(index: index))
+      return
+    }
+    let isScheduled = channel.periodMilliseconds != nil
+    if isScheduled { report.statistics.scheduledChannelCount += 1 }
+    channels[index] = ChannelState(
+      isScheduled: isScheduled,
+      requests: Array(repeating: SlotSet(), count: channel.requestCount))
+  }
+
+  /// Counts the slots, after the last entry.
+  func finish(_ report: inout Report) {
+    for (index, channel) in channels.sorted(by: { $0.key < $1.key }) where channel.isScheduled {
+      let sets = channel.requests + [channel.shed]
+      guard let first = sets.compactMap(\.first).min(), let last = sets.compactMap(\.last).max()
+      else { continue }
+      for (request, present) in channel.requests.enumerated() {
+        // In the last slot a request may still have been due when the log was read.
+        let isLastKnown = present.contains(last) || channel.shed.contains(last)
+        if !isLastKnown && last == first { continue }
+        let range = first...(isLastKnown ? last : last - 1)
+        let there = present.count(in: range)
+        let shed = channel.shed.subtracting(present)
+        report.statistics.expectedCount &+= slotCount(range)
+        report.statistics.presentCount &+= there
+        report.statistics.shedCount &+= shed.count(in: range)
+        for gap in present.union(channel.shed).gaps(in: range) {
+          report.statistics.missingCount &+= slotCount(gap)
+          // They may be what the entries said that could not be read.
+          guard unreadableCount == 0 else { continue }
+          report.add(
+            .missingSlots(channel: index, request: UInt64(request), slots: gap))
+        }
+      }
+    }
+    if unreadableCount > 0 { report.doNotJudge(.completeness) }
+  }
+}
+
+/// The bytes of a span.
+func array(_ span: Span<UInt8>) -> [UInt8] { span.withUnsafeBufferPointer { [UInt8]($0) } }
+
+/// How many slots a range has; the log may state any two numbers, so it must not trap.
+func slotCount(_ range: ClosedRange<UInt64>) -> UInt64 {
+  (range.upperBound - range.lowerBound) &+ 1
+}
+
+/// A set of slots as ranges that do not touch, in ascending order. Slots come nearly in order, so it
+/// stays as short as the log has gaps.
+struct SlotSet: Equatable {
+  private(set) var ranges: [ClosedRange<UInt64>] = []
+
+  var first: UInt64? { ranges.first?.lowerBound }
+  var last: UInt64? { ranges.last?.upperBound }
+
+  /// Adds slots; `false` if some of them were there.
+  @discardableResult
+  mutating func insert(_ slots: ClosedRange<UInt64>) -> Bool {
+    // The position of the first range that ends at or after the slot before `slots`.
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound < UInt64.max,
+        ranges[middle].upperBound + 1 < slots.lowerBound
+      {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    var merged = slots
+    var isNew = true
+    var end = low
+    while end < ranges.count,
+      slots.upperBound == UInt64.max || ranges[end].lowerBound <= slots.upperBound + 1
+    {
+      if ranges[end].overlaps(slots) { isNew = false }
+      merged =
+        min(
+          merged.lowerBound, ranges[end].lowerBound)...max(
+          merged.upperBound, ranges[end].upperBound)
+      end += 1
+    }
+    ranges.replaceSubrange(low..<end, with: CollectionOfOne(merged))
+    return isNew
+  }
+
+  func contains(_ slot: UInt64) -> Bool { ranges.contains { $0.contains(slot) } }
+
+  /// How many slots of `range` are in the set.
+  func count(in range: ClosedRange<UInt64>) -> UInt64 {
+    var total: UInt64 = 0
+    for part in ranges where part.overlaps(range) {
+      total &+= slotCount(part.clamped(to: range))
+    }
+    return total
+  }
+
+  func union(_ other: SlotSet) -> SlotSet {
+    var result = self
+    for range in other.ranges { result.insert(range) }
+    return result
+  }
+
+  /// The slots that are not in `other`.
+  func subtracting(_ other: SlotSet) -> SlotSet {
+    var result = SlotSet()
+    for range in ranges {
+      for gap in other.gaps(in: range) { result.insert(gap) }
+    }
+    return result
+  }
+
+  /// The runs of slots in `range` that are not in the set.
+  func gaps(in range: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
+    var gaps: [ClosedRange<UInt64>] = []
+    var next = range.lowerBound
+    for part in ranges where part.overlaps(range) {
+      if part.lowerBound > next { gaps.append(next...(part.lowerBound - 1)) }
+      if part.upperBound >= range.upperBound { return gaps }
+      next = part.upperBound + 1
+    }
+    gaps.append(next...range.upperBound)
+    return gaps
+  }
+}
