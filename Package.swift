@@ -114,7 +114,7 @@ let package = Package(
       name: "tally",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto",
-        "Verification", "AgentClient", "CLinux", argumentParser,
+        "Verification", "AgentClient", "MirrorUplink", "CLinux", argumentParser,
       ], swiftSettings: ring2),
     .executableTarget(
       name: "tally-sim",

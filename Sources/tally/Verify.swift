@@ -1,7 +1,144 @@
 import ArgumentParser
+import Catalog
+import HAL
+import HostHAL
+import MirrorUplink
+import TransparencyLog
+import Verification
 
-/// Checks a log from first to last byte.
+/// Checks a log from the first to the last byte and gives three verdicts.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Verify a log: signature, completeness, policy.")
+    commandName: "verify",
+    abstract: "Verify a log: signature, completeness, policy. 核查日志。",
+    discussion: """
+      The place is a gateway's data directory, a collector's, the directory of one log in either, or \
+      the URL of a collector. Ends with 0 when nothing is wrong, with 1 when something is, and with 2 \
+      when the log cannot be read. The keys must come from somewhere else than the log.
+      """)
+
+  @Argument(help: "Directory, or http(s):// URL of a collector or of one log there.")
+  var place: String
+
+  @Option(help: "The log's verifier key.") var vkey: String
+
+  @Option(help: "Verifier key of a mirror or witness that must have cosigned; may be repeated.")
+  var cosigner: [String] = []
+
+  @Option(help: "The collector's read token, or the file that holds it (for a URL).")
+  var token: String?
+
+  @Option(help: "File of the certificates to trust, PEM (for an https URL).") var ca: String?
+
+  @Option(help: "Greatest age of the newest entry, seconds.") var maxAge: UInt64?
+
+  @Option(help: "Largest share of entries from a clock that was never synchronised, percent.")
+  var maxUnsynchronised: Double?
+
+  @Option(help: "en or zh; else as LANG says.") var lang: String?
+
+  func run() throws {
+    let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    let report: Report
+    let now = HostClock().utcMicroseconds()
+    do throws(ReadFailure) {
+      let policy = try policy(now)
+      report =
+        place.hasPrefix("http://") || place.hasPrefix("https://")
+        ? try verifyRemote(policy) : try Verification.verify(directory: place, policy: policy)
+    } catch {
+      writeStandardError("tally: \(language == .chinese ? error.chinese : error.english)\n")
+      throw ExitCode(2)
+    }
+    for line in report.lines(chinese: language == .chinese, nowUTC: now) {
+      writeStandardOutput(line + "\n")
+    }
+    if !report.isGood { throw ExitCode(1) }
+  }
+
+  private func policy(_ now: UInt64) throws(ReadFailure) -> Policy {
+    let logKey = try key(vkey, .log, "--vkey")
+    var policy = Policy(logKey: logKey, nowUTC: now)
+    for text in cosigner { policy.cosigners.append(try key(text, .cosigner, "--cosigner")) }
+    policy.ageSecondsMax = maxAge
+    policy.unsynchronisedPercentMax = maxUnsynchronised
+    return policy
+  }
+
+  private func key(
+    _ text: String, _ type: KeyType, _ option: String
+  ) throws(ReadFailure) -> VerifierKey {
+    if let key = VerifierKey(text), key.type == type { return key }
+    throw ReadFailure(
+      english: "\(option) takes a verifier key of the form name+hash+base64"
+        + (type == .log ? ", the log's (tally keys show)" : ", a mirror's or witness's")
+        + "; this is none: \(text)",
+      chinese: "\(option) 应为 name+hash+base64 形式的"
+        + (type == .log ? "日志公钥（见 tally keys show）" : "镜像或见证方公钥") + "，而不是：\(text)")
+  }
+
+  // MARK: URL
+
+  private func verifyRemote(_ policy: Policy) throws(ReadFailure) -> Report {
+    let remote: RemoteLog
+    do throws(HTTPFailure) {
+      remote = try RemoteLog(url: place, authorityFile: ca, token: tokenBytes())
+    } catch {
+      throw ReadFailure(english: "\(place): \(error.english)", chinese: "\(place)：\(error.chinese)")
+    }
+    // The URL may name the log itself, or the collector that has it.
+    if try remote.read("checkpoint") == nil {
+      remote.folder = "/\(policy.logKey.name.hash.hex)"
+    }
+    let files = LogFiles(
+      read: { path throws(ReadFailure) in try remote.read(path) }, list: nil)
+    return try Verification.verifyCollectorLog(files, policy)
+  }
+
+  private func tokenBytes() -> [UInt8]? {
+    guard let token else { return nil }
+    guard let bytes = try? Files.read(token, limit: 4096) else { return Array(token.utf8) }
+    return Array(bytes.prefix { $0 > 0x20 })
+  }
+}
+
+/// The files of a log that a collector serves.
+private final class RemoteLog {
+  private let url: String
+  private let token: [UInt8]?
+  private var transport: HTTPTransport
+  /// What stands before each path.
+  var folder = ""
+
+  init(url: String, authorityFile: String?, token: [UInt8]?) throws(HTTPFailure) {
+    var configuration = HTTPTransportConfiguration(url: url, authorityFile: authorityFile)
+    // A full bundle has at most 256 entries of 65,535 bytes and their lengths.
+    configuration.bodyByteCountMax = 256 * 65_537
+    transport = try HTTPTransport(configuration)
+    self.url = url
+    self.token = token
+  }
+
+  /// Reads a file; `nil` if there is none.
+  func read(_ path: String) throws(ReadFailure) -> [UInt8]? {
+    let answer: HTTPAnswer
+    do throws(HTTPFailure) {
+      answer = try transport.get("\(folder)/\(path)", bearerToken: token)
+    } catch {
+      throw ReadFailure(english: "\(url): \(error.english)", chinese: "\(url)：\(error.chinese)")
+    }
+    switch answer.status {
+    case 200 where !answer.isCut: return answer.body
+    case 404: return nil
+    case 401, 403:
+      throw ReadFailure(
+        english: "\(url): the collector wants a read token: give --token "
+          + "(keys/read.token in its data directory)",
+        chinese: "\(url)：采集端要求读取令牌：请用 --token 指定（其数据目录中的 keys/read.token）")
+    default:
+      throw ReadFailure(
+        english: "\(url)\(folder)/\(path): HTTP \(answer.status)",
+        chinese: "\(url)\(folder)/\(path)：HTTP \(answer.status)")
+    }
+  }
 }

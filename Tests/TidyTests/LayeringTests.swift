@@ -64,7 +64,7 @@ private let layers: [Layer] = [
     name: "tally", ring: 2,
     inner: core.union([
       "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto", "Verification",
-      "AgentClient", "CLinux",
+      "AgentClient", "MirrorUplink", "CLinux",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
   Layer(
     name: "tally-sim", ring: 2,

@@ -3,6 +3,7 @@ import HostCrypto
 import HostHAL
 import Journal
 import Metering
+import Testing
 import TransparencyLog
 import Verification
 
@@ -22,11 +23,12 @@ final class SampleLog {
 
   /// Boot, profile, channel with two requests each second, then readings and one shed event.
   init(entryCount: Int, omit: Set<Int> = []) throws {
-    name = KeyName(SampleLog.origin) ?? KeyName(Array("x".utf8).span)!
+    name = try #require(KeyName(SampleLog.origin))
     logSigner = try FileKeySigner(seed: InlineArray(repeating: 1))
     mirrorSigner = try FileKeySigner(seed: InlineArray(repeating: 2))
     logKey = logSigner.verifierKey(name: name, type: .log)
-    mirrorKey = mirrorSigner.verifierKey(name: KeyName("sample.example/mirror")!, type: .cosigner)
+    mirrorKey = mirrorSigner.verifierKey(
+      name: try #require(KeyName("sample.example/mirror")), type: .cosigner)
     appendHead()
     var poll = 0
     while entries.count < entryCount {

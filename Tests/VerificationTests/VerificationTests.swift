@@ -1,0 +1,232 @@
+import HAL
+import HostHAL
+import Journal
+import Metering
+import Testing
+import TransparencyLog
+
+@testable import Verification
+
+@Suite struct VerificationTests {
+  private func policy(_ log: SampleLog) -> Policy { Policy(logKey: log.logKey, nowUTC: log.nowUTC) }
+
+  private func collector(_ log: SampleLog) throws -> Report {
+    try Verification.verifyCollectorLog(
+      logFiles(log.collectorFiles(log.entries.count)), policy(log))
+  }
+
+  // MARK: Completeness
+
+  @Test func `a whole schedule is counted, shed slots included`() throws {
+    let log = try SampleLog(entryCount: 40)
+    let report = try collector(log)
+    #expect(report.findings.isEmpty)
+    #expect(report.verdict(.completeness) == .good)
+    let s = report.statistics
+    // 3 entries of head, one event: 36 readings; two slots of two requests are explained.
+    #expect(s.entriesByType[0] == 1 && s.entriesByType[4] == 2 && s.entriesByType[5] == 1)
+    #expect(s.entriesByType[1] == 36 && s.readingsByStatus[0] == 36)
+    #expect(s.scheduledChannelCount == 1)
+    #expect(s.expectedCount == 40 && s.presentCount == 36 && s.shedCount == 4)
+    #expect(s.missingCount == 0 && s.unsynchronisedCount == 0)
+  }
+
+  @Test func `a slot without reading or event is named`() throws {
+    let log = try SampleLog(entryCount: 40, omit: [15, 20, 21, 22])
+    let report = try collector(log)
+    let slot = SampleLog.start
+    #expect(report.verdict(.signature) == .good && report.verdict(.completeness) == .bad)
+    #expect(
+      report.findings == [
+        .missingSlots(channel: 2, request: 0, slots: (slot + 10)...(slot + 11)),
+        .missingSlots(channel: 2, request: 1, slots: (slot + 7)...(slot + 7)),
+        .missingSlots(channel: 2, request: 1, slots: (slot + 10)...(slot + 10)),
+      ])
+    #expect(report.statistics.missingCount == 4)
+  }
+
+  @Test func `the last slot may be under way`() throws {
+    // 39 entries end after the first request of a slot.
+    let report = try collector(try SampleLog(entryCount: 39))
+    #expect(report.findings.isEmpty)
+  }
+
+  @Test func `doubled slots, unknown channels, foreign and malformed entries are named`() throws {
+    let log = try SampleLog(entryCount: 20)
+    log.reading(slot: SampleLog.start, request: 0)
+    log.append { writer, head in
+      ReadingEntry.write(
+        head: head, channel: 77, request: 0, status: .timeout, slot: 1, roundTrip: nil, raw: nil,
+        to: &writer)
+    }
+    log.append { writer, _ in writer.append(0xff) }
+    log.append { writer, head in
+      var wrong = head
+      wrong.index = 3
+      EventEntry.write(head: wrong, code: .linkUp, arguments: [UInt64]().span, to: &writer)
+    }
+    let report = try collector(log)
+    #expect(
+      report.findings == [
+        .doubledSlot(index: 20, channel: 2, request: 0, slot: SampleLog.start),
+        .unknownChannel(index: 21, channel: 77),
+        .malformedEntry(index: 22),
+        .misplacedEntry(index: 23),
+      ])
+  }
+
+  // MARK: Policy
+
+  @Test func `limits are judged only when they are given`() throws {
+    let log = try SampleLog(entryCount: 20)
+    let files = logFiles(log.collectorFiles(20))
+    var policy = policy(log)
+    #expect(try Verification.verifyCollectorLog(files, policy).verdict(.policy) == .notJudged)
+    policy.cosigners = [log.mirrorKey]
+    policy.ageSecondsMax = 5
+    policy.unsynchronisedPercentMax = 0
+    #expect(try Verification.verifyCollectorLog(files, policy).verdict(.policy) == .good)
+    policy.nowUTC += 10_000_000
+    let late = try Verification.verifyCollectorLog(files, policy)
+    #expect(late.findings == [.tooOld(seconds: 11, limit: 5)])
+    #expect(late.verdict(.signature) == .good && late.verdict(.policy) == .bad)
+  }
+
+  @Test func `another key is not accepted`() throws {
+    let log = try SampleLog(entryCount: 20)
+    let files = log.collectorFiles(20)
+    let wrong = VerifierKey(
+      name: log.name, type: .log, publicKey: log.mirrorKey.publicKey)
+    let report = try Verification.verifyCollectorLog(
+      logFiles(files), Policy(logKey: wrong, nowUTC: 0))
+    #expect(report.findings == [.badNote(path: "checkpoint", .unsigned)])
+    #expect(report.verdict(.completeness) == .notJudged)
+  }
+
+  // MARK: More than a byte
+
+  @Test func `damage in two blocks of both kinds is told apart`() throws {
+    let log = try SampleLog(entryCount: 600)
+    var files = log.collectorFiles(600)
+    files["tile/entries/000"]?[2000] ^= 1
+    files["tile/0/001"]?[40] ^= 1
+    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    #expect(report.findings.contains(.damagedFile(path: "tile/0/001", offset: nil)))
+    let entries = report.findings.compactMap {
+      if case .damagedEntry(let index, "tile/entries/000", true) = $0 { index } else { nil }
+    }
+    #expect(entries.count == 1 && report.findingCount == 2)
+  }
+
+  @Test func `missing files are named`() throws {
+    let log = try SampleLog(entryCount: 300)
+    for path in log.collectorFiles(300).keys where path != "checkpoint" {
+      var files = log.collectorFiles(300)
+      files[path] = nil
+      let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+      #expect(report.findings == [.missingFile(path: path)])
+    }
+    #expect(throws: ReadFailure.self) {
+      try Verification.verifyCollectorLog(logFiles([:]), policy(log))
+    }
+  }
+
+  @Test func `a partial file may have been replaced by the full one since`() throws {
+    let log = try SampleLog(entryCount: 300)
+    var files = log.collectorFiles(200)
+    files["tile/entries/000"] = log.collectorFiles(300)["tile/entries/000"]
+    files["tile/0/000"] = log.collectorFiles(300)["tile/0/000"]
+    files["tile/entries/000.p/200"] = nil
+    files["tile/0/000.p/200"] = nil
+    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    #expect(report.findings.isEmpty && report.entryCount == 200)
+  }
+
+  /// The journal with one entry changed by somebody who also made the checksums right.
+  @Test func `a changed entry with right checksums has the wrong root`() throws {
+    let log = try SampleLog(entryCount: 12)
+    var files = try log.gatewayFiles(commits: [12], signed: [12], acknowledged: 12)
+    let path = "seg/0000000000000000.seg"
+    var segment = try #require(files[path])
+    let frame = 4096
+    let found = FrameHeader(segment[frame..<(frame + 44)].span)
+    let header = try #require(found)
+    segment[frame + 44 + Int(header.payloadByteCount) - 1] ^= 1
+    let payload = segment[(frame + 44)..<(frame + 44 + Int(header.payloadByteCount))]
+    var forged = header
+    forged.payloadChecksum = CRC32C.checksum(payload.span)
+    segment.withUnsafeMutableBufferPointer {
+      _ = forged.write(into: UnsafeMutableBufferPointer(rebasing: $0[frame...]))
+    }
+    files[path] = segment
+    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(report.findings == [.wrongRoot(size: 12)])
+  }
+
+  @Test func `entries that were signed and are gone are counted`() throws {
+    let log = try SampleLog(entryCount: 16)
+    var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [16], acknowledged: 0)
+    files["seg/0000000000000001.seg"] = nil
+    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(report.findings.first == .entriesMissing(signed: 16, found: 12))
+  }
+
+  @Test func `a frame with many damaged bytes is named with its entries`() throws {
+    let log = try SampleLog(entryCount: 16)
+    var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [16], acknowledged: 0)
+    let path = "seg/0000000000000000.seg"
+    for offset in 8300..<8350 { files[path]?[offset] ^= 0x55 }
+    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(report.findings == [.damagedEntries(5..<8, path: path, offset: 8192)])
+    #expect(report.verdict(.completeness) == .notJudged)
+  }
+
+  @Test func `a write that was cut behind the signed entries is no finding`() throws {
+    let log = try SampleLog(entryCount: 16)
+    var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [12], acknowledged: 12)
+    let path = "seg/0000000000000001.seg"
+    for offset in 8300..<8704 { files[path]?[offset] = 0 }
+    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(report.findings.isEmpty)
+    #expect(report.tornTail?.path == path && report.tornTail?.offset == 8192)
+  }
+
+  @Test func `random garbage of any length never traps`() throws {
+    let log = try SampleLog(entryCount: 16)
+    let good = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [12], acknowledged: 12)
+    let layout = log.collectorFiles(16)
+    var random = SystemRandomNumberGenerator()
+    for _ in 0..<200 {
+      for (files, isGateway) in [(good, true), (layout, false)] {
+        var changed = files
+        let path = try #require(files.keys.sorted().randomElement(using: &random))
+        var bytes = files[path] ?? []
+        let start = Int.random(in: 0..<bytes.count, using: &random)
+        for offset in start..<min(bytes.count, start + 64) {
+          bytes[offset] = UInt8.random(in: 0...255, using: &random)
+        }
+        if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0...bytes.count)) }
+        changed[path] = bytes
+        _ =
+          isGateway
+          ? try Verification.verifyGatewayLog(logFiles(changed), policy(log))
+          : try? Verification.verifyCollectorLog(logFiles(changed), policy(log))
+      }
+    }
+  }
+
+  @Test func `the report has a line for each verdict in both languages`() throws {
+    let log = try SampleLog(entryCount: 20)
+    var files = log.collectorFiles(20)
+    files["tile/0/000.p/20"]?[0] ^= 1
+    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let english = report.lines(chinese: false, nowUTC: log.nowUTC)
+    #expect(english.contains("finding       tile/0/000.p/20: damaged"))
+    #expect(english.contains { $0.hasPrefix("signature     BAD: ") })
+    #expect(english.contains { $0.hasPrefix("completeness  good: ") })
+    #expect(english.contains { $0.hasPrefix("policy        not judged: ") })
+    let chinese = report.lines(chinese: true, nowUTC: log.nowUTC)
+    #expect(chinese.count == english.count)
+    #expect(chinese.contains("发现          tile/0/000.p/20：已损坏"))
+  }
+}
