@@ -252,5 +252,6 @@ public struct Recorder<
     report.committedSize = evidence.journal.committedSize
     report.signedSize = superblock.signedSize
     report.acknowledgedSize = superblock.acknowledgedSize
+    report.byteCount = evidence.journal.usedByteCount
   }
 }

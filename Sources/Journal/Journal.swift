@@ -59,6 +59,14 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var byteCount: Int
   }
 
+  /// Bytes from the beginning of the first segment to the end of the last frame: what the log takes of
+  /// the medium, superblocks and tiles aside.
+  public var usedByteCount: UInt64 {
+    let segment = wide(count: configuration.segmentByteCount)
+    guard let tail else { return nextSequence &* segment }
+    return tail.sequence &* segment &+ wide(count: tail.offset)
+  }
+
   /// A journal over `storage`, working in `memory`: at least `configuration.memoryByteCount` bytes,
   /// aligned to 4,096, kept alive by the owner. Call `recover` before anything else.
   public init(

@@ -21,13 +21,16 @@ private let layers: [Layer] = [
   Layer(name: "HAL", ring: 0, inner: ["Metering"]),
   Layer(name: "MeterProtocols", ring: 0, inner: core),
   Layer(name: "TransparencyLog", ring: 0, inner: core),
-  Layer(name: "Sampling", ring: 0, inner: core.union(["MeterProtocols", "TransparencyLog"])),
+  Layer(
+    name: "Sampling", ring: 0, inner: core.union(["MeterProtocols", "TransparencyLog"]),
+    outer: ["Synchronization"]),
   Layer(name: "Journal", ring: 0, inner: core.union(["TransparencyLog"])),
 
   Layer(name: "Uplink", ring: 1, inner: core.union(["TransparencyLog"])),
   Layer(
     name: "Gateway", ring: 1,
-    inner: core.union(["MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink"])),
+    inner: core.union(["MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink"]),
+    outer: ["Synchronization"]),
   Layer(
     name: "Simulator", ring: 1,
     inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway"])),
