@@ -27,6 +27,7 @@ public struct LogWriter: ~Copyable, PollSink {
   /// What the writer knows of a channel of the plan.
   struct Channel: BitwiseCopyable {
     var index: UInt64
+    var device: Int
     var firstRequest: Int
     var meterProtocol: MeterProtocol
     /// A run of slots whose entries did not fit the queue.
@@ -50,7 +51,7 @@ public struct LogWriter: ~Copyable, PollSink {
     for i in 0..<plan.channels.count {
       let channel = plan.channels[i]
       channels[i] = Channel(
-        index: channel.channelIndex, firstRequest: channel.firstRequest,
+        index: channel.channelIndex, device: channel.device, firstRequest: channel.firstRequest,
         meterProtocol: plan.devices[channel.device].meterProtocol)
     }
   }
@@ -102,12 +103,28 @@ public struct LogWriter: ~Copyable, PollSink {
     event(.clockStepped, old, new, at: instant)
   }
 
-  /// Logs that a device fell silent or answers again.
+  /// Logs that a device fell silent or answers again, with the indices of its channels.
   public mutating func device(_ device: Int, answers: Bool, at instant: Instant) {
-    event(answers ? .deviceAnswers : .deviceSilent, UInt64(device), at: instant)
+    recoverFromOverflow(at: instant)
+    var count = 0
+    var i = 0
+    while i < channels.count {
+      if channels[i].device == device { count &+= 1 }
+      i &+= 1
+    }
+    var writer = ByteWriter(buffer)
+    EventEntry.begin(
+      head: head(at: instant), code: answers ? .deviceAnswers : .deviceSilent,
+      argumentCount: count, to: &writer)
+    i = 0
+    while i < channels.count {
+      if channels[i].device == device { writer.cbor(channels[i].index) }
+      i &+= 1
+    }
+    pushEvent(writer)
   }
 
-  /// Logs that a port is gone or back.
+  /// Logs that a port is gone or back: number of the line in the site file, from 0.
   public mutating func line(_ line: Int, isOpen: Bool, at instant: Instant) {
     event(isOpen ? .portReturned : .portLost, UInt64(line), at: instant)
   }
@@ -151,10 +168,13 @@ public struct LogWriter: ~Copyable, PollSink {
       head: head(at: instant), code: code, argumentCount: second == nil ? 1 : 2, to: &writer)
     writer.cbor(first)
     if let second { writer.cbor(second) }
-    if !push(writer) {
-      lostEvents &+= 1
-      hasOverflow = true
-    }
+    pushEvent(writer)
+  }
+
+  private mutating func pushEvent(_ writer: borrowing ByteWriter) {
+    guard !push(writer) else { return }
+    lostEvents &+= 1
+    hasOverflow = true
   }
 
   private mutating func pushShed(

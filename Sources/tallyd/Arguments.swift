@@ -13,6 +13,7 @@ struct Arguments {
     var at = 1
     while at < arguments.count {
       let flag = arguments[at]
+      if flag == "--help" || flag == "-h" { throw UsageError(text: nil) }
       guard ["--site", "--data", "--share"].contains(flag) else {
         throw UsageError(text: .unknownFlag(flag))
       }
@@ -26,7 +27,8 @@ struct Arguments {
   }
 }
 
-/// The command line is wrong.
+/// The command line is wrong, or asks for help.
 struct UsageError: Error {
-  var text: Text
+  /// What is wrong; `nil` when help was asked for.
+  var text: Text?
 }

@@ -42,7 +42,11 @@ final class Ports {
 
   /// When a closed port is tried next; `nil` if all are open.
   var nextRetry: UInt64? {
-    slots.indices.filter { holders[$0].port == nil }.map { slots[$0].retryAt }.min()
+    var next: UInt64?
+    for line in slots.indices where holders[line].port == nil {
+      next = min(next ?? .max, slots[line].retryAt)
+    }
+    return next
   }
 
   /// Opens what is closed and due; calls `opened` for each line that is open now.

@@ -267,6 +267,7 @@ struct Start {
     recorderThread.stop()
     thread.join()
     say(.stopped(size: report.committedSize, acknowledged: report.acknowledgedSize))
+    if report.hasFailed { throw failure(.endedUnrecorded, code: 1) }
   }
 
   private func startRecorder(_ recorder: RecorderThread) throws(StartError) -> PosixThread {

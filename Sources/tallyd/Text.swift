@@ -22,8 +22,8 @@ enum Text {
   case portOpened(line: String, path: String)
   case portMissing(line: String, problem: String)
   case portLost(line: String)
-  case deviceSilent(String)
   case recordingStopped(String)
+  case endedUnrecorded
   case linkUp
   case linkDown
   case linkRefused
@@ -73,10 +73,10 @@ enum Text {
     case .portOpened(let line, let path): "line \(line): \(path) open"
     case .portMissing(let line, let problem): "line \(line): \(problem); trying again"
     case .portLost(let line): "line \(line): port lost; trying again"
-    case .deviceSilent(let device): "\(device): no answer"
     case .recordingStopped(let problem):
       "recording has stopped: \(problem). Sampling goes on; nothing more is signed. "
         + "Check the storage medium, then restart tallyd."
+    case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
     case .linkDown: "the collector cannot be reached; entries are kept and sent later"
     case .linkRefused:
@@ -125,9 +125,9 @@ enum Text {
     case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
     case .portMissing(let line, let problem): "线路 \(line)：\(problem)；继续重试"
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
-    case .deviceSilent(let device): "\(device)：无应答"
     case .recordingStopped(let problem):
       "记录已停止：\(problem)。采样继续，但不再签名。请检查存储介质后重启 tallyd。"
+    case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
     case .linkDown: "无法连接汇集端；数据保留，稍后上传"
     case .linkRefused:

@@ -18,7 +18,11 @@ let arguments: Arguments
 do {
   arguments = try Arguments.parse(CommandLine.arguments)
 } catch {
-  end(error.text.text(language) + "\n" + Text.usage.text(language), code: 2)
+  guard let problem = error.text else {
+    say(.usage)
+    exit(0)
+  }
+  end(problem.text(language) + "\n" + Text.usage.text(language), code: 2)
 }
 
 do {
