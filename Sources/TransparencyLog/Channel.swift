@@ -13,7 +13,7 @@ import Metering
 ///     port     name of the line
 ///     address  bytes of the device's address on it
 ///     profile  idx of the profile's config entry in this log
-///     request  the exact bytes as sent, wake-up bytes excluded
+///     request  the exact bytes as sent, wake-up bytes included
 ///     period, offset   ms; a slot is floor((utc − offset) / period)
 ///     quantity, num, den   current and voltage transformer ratios, if any
 ///     ext      a map, empty so far
