@@ -283,7 +283,7 @@ func withMirror(
         }
         #expect(tile == log.leaves.flatMap(\.array))
         let level1 = try await mirror.client.get(prefix + "tile/1/000.p/3")
-        let source = TestLog.Source(leaves: log.leaves)
+        let source = log.source
         let roots = try (0..<3).map { try source.subtreeHash(height: 8, index: $0) }
         #expect(level1.content == roots.flatMap(\.array))
       }

@@ -9,6 +9,8 @@ struct TestLog: Sendable {
 
   let entries: [[UInt8]]
   let leaves: [Digest]
+  /// Hashes of the complete subtrees by height: an unoptimised SHA-256 is slow, so each is made once.
+  private let heights: [[Digest]]
 
   /// `count` short entries; `branch` makes other entries of the same number from `after` on.
   init(count: Int, branch: UInt8 = 0, after: Int = 0) {
@@ -22,6 +24,11 @@ struct TestLog: Sendable {
   init(entries: [[UInt8]]) {
     self.entries = entries
     leaves = entries.map { Tree.leaf($0.span) }
+    var heights = [leaves]
+    while let below = heights.last, below.count > 1 {
+      heights.append((0..<(below.count / 2)).map { Tree.node(below[2 * $0], below[2 * $0 + 1]) })
+    }
+    self.heights = heights
   }
 
   static func key() throws -> FileKeySigner {
@@ -36,25 +43,22 @@ struct TestLog: Sendable {
 
   /// The hashes of the log as a source of subtrees.
   struct Source: HashSource {
-    let leaves: [Digest]
+    let heights: [[Digest]]
     func subtreeHash(height: Int, index: UInt64) throws(HashSourceError) -> Digest {
-      if height == 0 {
-        guard index < UInt64(leaves.count) else { throw .missing }
-        return leaves[Int(index)]
-      }
-      return Tree.node(
-        try subtreeHash(height: height - 1, index: 2 * index),
-        try subtreeHash(height: height - 1, index: 2 * index + 1))
+      guard height < heights.count, index < UInt64(heights[height].count) else { throw .missing }
+      return heights[height][Int(index)]
     }
   }
 
+  var source: Source { Source(heights: heights) }
+
   func root(_ size: Int) throws -> Digest {
-    var source = Source(leaves: leaves)
+    var source = source
     return try rootHash(UInt64(size), &source)
   }
 
   func proof(_ start: Int, _ end: Int, in size: Int) throws -> [Digest] {
-    var source = Source(leaves: leaves)
+    var source = source
     return try Proof.subtree(UInt64(start), UInt64(end), in: UInt64(size), &source).array
   }
 
