@@ -11,6 +11,17 @@ import Metering
 ///     reason     why the agent starts, see `Reason`
 ///     sw_hash    SHA-256 of the agent's executable
 ///     origin     name of this log, so that an entry set aside still says where it belongs
+///
+/// Example, 146 bytes, with the head of `ReadingEntry`'s example: boot_id sixteen times ab, prev_root
+/// SHA-256(01), sw_hash SHA-256(02).
+///
+///     8c 00                                                        array of 12, boot
+///     1a00011173 11 1b00000014f46b0400 1b00065772b2ec9000 186e     head
+///     50 abababababababababababababababab  1a00011173              boot_id, prev_size 70,003
+///     5820 4bf5122f 344554c5 3bde2ebb 8cd2b7e3 d1600ad6 31c385a5 d7cce23c 7785459a
+///     01                                                           reason: the agent alone
+///     5820 dbc1b4c9 00ffe48d 575b5da5 c6380401 25f65db0 fe3e2449 4b76ea98 6457d986
+///     7819 6d72762e6578616d706c652f67772f37663361303163322f31      origin
 public struct BootEntry: Equatable, Sendable {
   /// What every entry begins with.
   public var head: EntryHead

@@ -13,6 +13,14 @@ import Metering
 ///
 /// A document over 3,900 bytes is written as parts, kind 8, with the same name and the hash of the
 /// whole, numbered from 0, and then the entry itself with body null. Other entries may stand between.
+///
+/// Example, 79 bytes, with the head of `ReadingEntry`'s example: a site file of 5 bytes, "a: 1" LF.
+///
+///     8a 04                                                        array of 10, config
+///     1a00011173 11 1b00000014f46b0400 1b00065772b2ec9000 186e     head
+///     02 69 736974652e79616d6c                                     site, "site.yaml"
+///     5820 37b128c5 9f1f5097 f73f8269 1cb519f1 f568667f aab5ced1 b4ab979d 36837eae
+///     45 613a20310a                                                body
 public struct ConfigEntry: Equatable, Sendable {
   /// What every entry begins with.
   public var head: EntryHead

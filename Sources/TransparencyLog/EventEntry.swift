@@ -4,6 +4,13 @@ import Metering
 /// Something that happened, and that explains readings or their absence.
 ///
 ///     [5, idx, boot, mono, utc, tq, code, [* argument], ? ext]
+///
+/// Example, 37 bytes, with the head of `ReadingEntry`'s example: slots 100 to 199 of channel 41 were
+/// shed because the agent was not running.
+///
+///     88 05                                                        array of 8, event
+///     1a00011173 11 1b00000014f46b0400 1b00065772b2ec9000 186e     head
+///     07 84 1829 1864 18c7 04                                      shed [41, 100, 199, 4]
 public struct EventEntry: Equatable, Sendable {
   /// What every entry begins with.
   public var head: EntryHead

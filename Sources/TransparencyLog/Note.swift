@@ -11,6 +11,14 @@ import Metering
 // blank line and is not empty, and every line below has that form with canonical base64 of at least
 // five bytes. "—" is U+2014, E2 80 94.
 //
+// Example, C2SP's own, under the vkey
+// `example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k`:
+//
+//     This is an example message.
+//
+//     — example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG
+//     1Yu72IneyaQM=                                          (one line)
+//
 // Who checks a note looks for the keys he knows. Lines of unknown keys are ignored; a line that names
 // a known key and does not verify spoils the note, even if another line is good.
 

@@ -76,6 +76,9 @@ extension MirrorClient {
   }
 
   /// u16be length ‖ origin ‖ u64be start ‖ u64be end ‖ u16be length ‖ ticket.
+  ///
+  /// Example: [0, 300) of `mrv.example/gw/7f3a01c2/1` without a ticket, 45 bytes:
+  /// `0019 6d72762e6578616d706c652f67772f37663361303163322f31 0000000000000000 000000000000012c 0000`.
   private func appendHeader(start: UInt64, end: UInt64, to body: inout [UInt8]) {
     body.append(bigEndian: wide(count: origin.count), byteCount: 2)
     for i in 0..<origin.count { body.append(origin.span[i]) }

@@ -30,6 +30,14 @@ import TransparencyLog
       #expect(read == value)
     }
     #expect(hex(ByteWriter.bytes { $0.cbor(bytes: [1, 2, 3, 4].span) }) == "4401020304")
+    let documented = ByteWriter.bytes {
+      $0.cbor(17)
+      $0.cbor(110)
+      $0.cbor(arrayOf: 2)
+      $0.cbor(1)
+      $0.cborNull()
+    }
+    #expect(hex(documented) == "11" + "186e" + "8201f6")
     #expect(hex(ByteWriter.bytes { $0.cbor(text: "IETF") }) == "6449455446")
     #expect(hex(ByteWriter.bytes { $0.cbor(text: "水") }) == "63e6b0b4")
     #expect(

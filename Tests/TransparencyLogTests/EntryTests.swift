@@ -83,6 +83,31 @@ import TransparencyLog
     #expect(reading.ext == .none)
   }
 
+  @Test func `the worked examples of boot, config and event are written to the byte`() {
+    let head = "1a00011173 11 1b00000014f46b0400 1b00065772b2ec9000 186e"
+    #expect(
+      EntryTests.boot
+        == bytes(
+          """
+          8c 00 \(head) 50 abababababababababababababababab 1a00011173
+          5820 4bf5122f 344554c5 3bde2ebb 8cd2b7e3 d1600ad6 31c385a5 d7cce23c 7785459a 01
+          5820 dbc1b4c9 00ffe48d 575b5da5 c6380401 25f65db0 fe3e2449 4b76ea98 6457d986
+          7819 6d72762e6578616d706c652f67772f37663361303163322f31
+          """))
+    #expect(EntryTests.boot.count == 146)
+    #expect(
+      EntryTests.config
+        == bytes(
+          """
+          8a 04 \(head) 02 69 736974652e79616d6c
+          5820 37b128c5 9f1f5097 f73f8269 1cb519f1 f568667f aab5ced1 b4ab979d 36837eae
+          45 613a20310a
+          """))
+    #expect(EntryTests.config.count == 79)
+    #expect(EntryTests.shed == bytes("88 05 \(head) 07 84 1829 1864 18c7 04"))
+    #expect(EntryTests.shed.count == 37)
+  }
+
   @Test func `a timeout is shorter by the frame and the round trip`() throws {
     let entry = EntryTests.reading(status: .timeout, slot: 29_750_000, roundTrip: nil, raw: nil)
     #expect(entry.count == 54 - 2 - 13)

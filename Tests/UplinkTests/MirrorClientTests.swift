@@ -549,6 +549,14 @@ import TransparencyLog
     }
   }
 
+  @Test func `the documented header begins the first request of the vectors`() throws {
+    var scene = try atEntries(300)
+    let request = try next(&scene)
+    let origin = Array("mrv.example/gw/7f3a01c2/1".utf8)
+    let header = [0, 0x19] + origin + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x2C, 0, 0]
+    #expect(header.count == 45 && request?.body.starts(with: header) == true)
+  }
+
   @Test func `live values go as JSON with the token`() {
     let request = UplinkRequest.live(json: Array("{}".utf8), token: Array("abc".utf8))
     #expect("\(request.path.text)" == "/api/live")
