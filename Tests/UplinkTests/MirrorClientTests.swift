@@ -379,6 +379,31 @@ import TransparencyLog
     #expect(fresh.mirror.ticketsSeen.filter { !$0.isEmpty } == [])
   }
 
+  @Test func `a ticket is dropped with a signature that does not verify`() throws {
+    var scene = try atEntries(600, MirrorConfiguration(packageLimit: 2))
+    _ = try next(&scene)
+    _ = scene.take(place(202, 600, 512, ticket: "AAEC/w=="))
+    _ = try next(&scene)
+    let other = try cosigned(&scene, size: 599, time: scene.mirror.clock)
+    _ = scene.take(other)
+    let request = try next(&scene)
+    let offset = 2 + Scene.origin.count + 16
+    #expect(Array(request!.body[offset..<(offset + 2)]) == [0, 0])
+  }
+
+  @Test func `a mirror that has more than this checkpoint is asked for nothing beyond it`() throws {
+    // A second client, such as a courier's memory stick, was faster.
+    var scene = try atEntries(300)
+    scene.grow(400)
+    scene.sign()
+    _ = try next(&scene)
+    _ = scene.take(place(409, 300, 700))
+    let request = try next(&scene)
+    let range = (2 + Scene.origin.count)..<(2 + Scene.origin.count + 16)
+    #expect(Array(request!.body[range]) == [0, 0, 0, 0, 0, 0, 1, 0x2C, 0, 0, 0, 0, 0, 0, 1, 0x2C])
+    #expect(request!.body.count == 45)
+  }
+
   @Test func `an answer that brings no growth three times makes the client wait`() throws {
     var scene = try atEntries(300)
     for round in 1...4 {

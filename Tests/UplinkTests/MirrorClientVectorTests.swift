@@ -93,17 +93,6 @@ import Uplink
     events = try player.play("2.6", &main)
     #expect(events == [cosigned(555, "2.6")])
 
-    // Step 3.4 asks with a size below the mirror's: a probe of a client that knows of 300 only.
-    var behind = client(300)
-    behind.noteSigned(note: note(700))
-    _ = try player.log.nextBody(&behind, at: player.now)
-    _ = player.answer(UplinkResponse(status: 200), &behind)
-    _ = try player.log.nextBody(&behind, at: player.now)
-    events = player.answer(.networkFailure, &behind)
-    #expect(events == [.linkDown])
-    events = try player.play("3.4", &behind)
-    #expect(events == [.linkUp])
-
     main.noteSigned(note: note(700))
     try player.expect("2.5", &main)
     events = player.answer(
@@ -114,8 +103,25 @@ import Uplink
     events = player.answer(UplinkResponse(status: 200), &main)
     events = try player.play("3.5", &main)
     #expect(events == [cosigned(700, "3.5")])
+  }
 
-    // Step 3.6: the answer to 3.5 is lost, and the mirror has everything.
+  @Test func `a client that knows of 300 asks with step 3.4 where the mirror stands`() throws {
+    var player = Player()
+    var behind = client(300)
+    behind.noteSigned(note: note(700))
+    _ = try player.log.nextBody(&behind, at: player.now)
+    _ = player.answer(UplinkResponse(status: 200), &behind)
+    _ = try player.log.nextBody(&behind, at: player.now)
+    var events = player.answer(.networkFailure, &behind)
+    #expect(events == [.linkDown])
+    events = try player.play("3.4", &behind)
+    #expect(events == [.linkUp])
+  }
+
+  @Test func `after a lost answer to step 3.5 the mirror is asked to sign again by step 3.6`()
+    throws
+  {
+    var player = Player()
     var late = client(555)
     late.noteSigned(note: note(700))
     _ = try player.log.nextBody(&late, at: player.now)
@@ -127,17 +133,19 @@ import Uplink
       UplinkResponse(
         status: 409, contentType: Array("text/x.tlog.mirror-info".utf8),
         body: Array("700\n700\n\n".utf8)), &late)
-    events = try player.play("3.6", &late)
+    let events = try player.play("3.6", &late)
     #expect(events == [cosigned(700, "3.6")])
+  }
 
-    // Step 3.7: a client that knows nothing asks where the mirror stands.
+  @Test func `a client that knows nothing asks with step 3.7 where the mirror stands`() throws {
+    var player = Player()
     var blank = client(0)
     blank.noteSigned(note: note(700))
     _ = try player.log.nextBody(&blank, at: player.now)
     _ = player.answer(UplinkResponse(status: 200), &blank)
     _ = try player.log.nextBody(&blank, at: player.now)
     _ = player.answer(UplinkResponse(status: 500), &blank)
-    events = try player.play("3.7", &blank)
+    let events = try player.play("3.7", &blank)
     #expect(events == [])
   }
 
