@@ -146,6 +146,9 @@ extension Sampler {
     let all = 0..<(isDamaged ? lines[line].receivedCount : 0)
     end(line, status: isDamaged ? .badChecksum : .timeout, frame: all, at: now, into: &sink)
     advance(line)
+    // A Modbus answer does not say which registers it carries: one that comes late must find nobody
+    // waiting for another of the same length.
+    devices[device].quietUntil = now.mono &+ wide(plan.devices[device].timeout)
     devices[device].failures &+= 1
     let pause = BackOff.pause(afterFailures: devices[device].failures)
     guard pause > 0 else { return }

@@ -144,7 +144,7 @@ extension Sampler {
       if channels[channel].hasJob, self.plan.devices[plan.device].line == line {
         if now.mono < devices[plan.device].probeAt {
           abandonSlot(channel, reason: .backOff, at: now, into: &sink)
-        } else {
+        } else if now.mono >= devices[plan.device].quietUntil {
           if channels[channel].servedAt < oldest {
             oldest = channels[channel].servedAt
             chosen = channel

@@ -15,7 +15,8 @@ import TransparencyLog
 /// * A slot that has passed before its first request is shed, newest first, and said so.
 /// * A device that fails twice in a row is left alone for a pause (`BackOff`), so that a dead device
 ///   never starves a line.
-/// * After a failure the line is drained until it is silent: a late answer never meets the next request.
+/// * After a failure the line is drained until it is silent, and the device is left alone for as long as
+///   its answer may take: a late answer never meets the next request.
 public struct Sampler: ~Copyable {
   /// Longest request, bytes. DL/T 645-2007 needs 21 with its wake-up bytes, Modbus RTU 8.
   public static var requestByteCountMax: Int { 64 }
@@ -254,6 +255,8 @@ public struct Sampler: ~Copyable {
     var channel = 0
     while channel < channels.count {
       let plan = plan.channels[channel]
+      let quiet = devices[plan.device].quietUntil
+      if channels[channel].hasJob, quiet > now.mono, quiet < next { next = quiet }
       let start = plan.start(of: plan.slot(at: now.utc) &+ 1)
       if start > now.utc, start &- now.utc < next &- now.mono {
         next = now.mono &+ (start &- now.utc)

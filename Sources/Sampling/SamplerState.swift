@@ -45,6 +45,8 @@ public struct LineState: BitwiseCopyable {
 public struct DeviceState: BitwiseCopyable {
   var failures: UInt32 = 0
   var probeAt: UInt64 = 0
+  /// No other request to it before this time: a late answer to the last one could pass for its answer.
+  var quietUntil: UInt64 = 0
   var isSilent = false
   /// A device that has not been asked yet.
   public init() {}

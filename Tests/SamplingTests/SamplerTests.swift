@@ -130,6 +130,27 @@ import TransparencyLog
     #expect(bench.notes.outcomes.contains { $0.channel == 1 && $0.status == .good })
   }
 
+  @Test func `a late answer is not taken for that of another register of the same device`() {
+    var bench = Bench(units: [1], period: 2_000_000, requestsPerChannel: 4, timeout: 100_000)
+    bench.open()
+    var count = 0
+    // Every third answer comes after the deadline, by less than the time it is waited for.
+    bench.run(for: 60_000_000) {
+      count += 1
+      let late: UInt64 = count % 3 == 0 ? 150_000 : 5_000
+      return [after(late, answer(unit: 1, value: UInt16($0[3]) + 1_000))]
+    }
+    var good = 0
+    for (outcome, raw) in zip(bench.notes.outcomes, bench.notes.raws) where outcome.status == .good
+    {
+      good += 1
+      #expect(raw == answer(unit: 1, value: UInt16(outcome.request) + 1_000))
+    }
+    #expect(good > 60)
+    bench.finish()
+    Self.checkAccount(bench.notes, channel: 0, requests: 4)
+  }
+
   @Test func `answers in pieces, with garbage around them, are found`() {
     var bench = Bench(units: [1])
     bench.open()
