@@ -44,7 +44,8 @@ import TransparencyLog
       let other = originHash("mrv.example/gw/other/1")
       for path in [
         "/\(other)/checkpoint", "/\(other)/tile/0/000", "/\(hash.uppercased())/checkpoint",
-        "/\(hash)/tile/0/002", "/\(hash)/tile/0/000.p/5", "/\(hash)/tile/0/0", "/\(hash)/tile/64/000",
+        "/\(hash)/tile/0/002", "/\(hash)/tile/0/000.p/5", "/\(hash)/tile/0/0",
+        "/\(hash)/tile/64/000",
         "/\(hash)/tile/0/x000/000", "/\(hash)/tile/0/001.p/044", "/\(hash)/tile/0/001.p/0",
         "/\(hash)/tile/entries/001.p/256", "/\(hash)/tile/entries/../../checkpoint",
         "/\(hash)/tile/0/%2e%2e/%2e%2e/checkpoint", "/\(hash)/tile/../checkpoint", "/\(hash)/tmp",
@@ -196,7 +197,8 @@ import TransparencyLog
       var batch = DecodedBatch(origin: TestLog.origin, range: 0..<10)
       for index in 0..<10 as Range<UInt64> {
         batch.readings.append(
-          reading(index, device: index % 2, .success(Decimal(mantissa: Int64(index), exponent: -1))))
+          reading(index, device: index % 2, .success(Decimal(mantissa: Int64(index), exponent: -1)))
+        )
       }
       batch.readings.append(reading(9, device: 1, .failure(.timeout), quantity: .currentL1))
       try mirror.bench.collector.readings.apply(batch)
