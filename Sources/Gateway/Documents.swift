@@ -167,7 +167,17 @@ public struct OpeningEntries: ~Copyable {
     let body = channel.body(profileIndex: profileIndex)
     let index = index(
       of: Document(kind: .channel, name: channel.label, body: body), drain: drain)
-    return (index, history.completeSlot(ofChannel: index))
+    let complete = history.completeSlot(ofChannel: index)
+    guard let partial = history.partialSlot(ofChannel: index) else { return (index, complete) }
+    // The agent ended inside this slot, and it may not be over: asked again, it would have two answers.
+    append(drain) { head, writer in
+      EventEntry.write(
+        head: head,
+        EventEntry.Shed(
+          channel: index, firstSlot: complete.map { $0 &+ 1 } ?? partial, lastSlot: partial,
+          reason: .agentStopped), to: &writer)
+    }
+    return (index, partial)
   }
 
   /// Queues one entry; `drain` empties the queue into the recorder when it is full.

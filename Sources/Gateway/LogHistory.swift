@@ -61,6 +61,13 @@ public struct LogHistory {
     position(of: index).flatMap { progress[$0].completeSlot }
   }
 
+  /// The slot of a channel in which the agent ended: some requests have an entry, others none.
+  public func partialSlot(ofChannel index: UInt64) -> UInt64? {
+    guard let at = position(of: index), let slot = progress[at].slot else { return nil }
+    guard let complete = progress[at].completeSlot else { return slot }
+    return slot > complete ? slot : nil
+  }
+
   private func position(of channel: UInt64) -> Int? {
     progress.lastIndex { $0.channel == channel }
   }

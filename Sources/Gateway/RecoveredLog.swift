@@ -8,17 +8,18 @@ import TransparencyLog
 public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// The log, ready to be continued.
   public var evidence: Evidence<Storage>
-  /// What stands in it.
-  public let history: LogHistory
   /// Which case of the recovery table it was.
   public let recoveryCase: RecoveryCase
 
-  /// Reads the whole log once.
+  /// Reads the whole log once, and learns into `history` what stands in it.
+  ///
+  /// The history is no property of this value: Swift 6.3.1 with -O gives back the array of a property
+  /// that was copied out before the value is consumed, and the copy with it.
   ///
   /// - Throws: `journal` when the medium is damaged beyond a torn tail, `otherRoot` when the entries
   ///   are not those that were signed. Nothing may be signed then.
   public init(
-    storage: consuming Storage, configuration: JournalConfiguration
+    storage: consuming Storage, configuration: JournalConfiguration, history: inout LogHistory
   ) throws(RecorderError) {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: configuration.memoryByteCount, alignment: 4_096)
@@ -30,7 +31,6 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let found: RecoveryCase
     do { found = try journal.recover { _, _ in } } catch { throw .journal(error) }
     var evidence = Evidence(journal: journal, tiles: OpenTiles(digests))
-    var history = LogHistory()
     do { try evidence.rebuild(&history) } catch { throw .journal(error) }
     let superblock = evidence.journal.superblock
     if superblock.signedSize > 0 {
@@ -41,7 +41,6 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
       }
     }
     self.evidence = evidence
-    self.history = history
     recoveryCase = found
   }
 

@@ -37,8 +37,10 @@ struct Start {
     let origin = try originName(site)
     let key = try loadKey(origin)
     let mirrorKey = try loadMirrorKey(site)
-    let log = try recover(site, origin)
-    try operate(composition, log: log, key: key, origin: origin, mirrorKey: mirrorKey)
+    var history = LogHistory()
+    let log = try recover(site, origin, &history)
+    try operate(
+      composition, log: log, history: history, key: key, origin: origin, mirrorKey: mirrorKey)
     // The lock is held to here.
     _ = consume lock
   }
@@ -120,7 +122,7 @@ struct Start {
   }
 
   private func recover(
-    _ site: Site, _ origin: KeyName
+    _ site: Site, _ origin: KeyName, _ history: inout LogHistory
   ) throws(StartError) -> RecoveredLog<FileBlockStorage> {
     let directory = arguments.data + "/log/\(epoch)"
     let storage = try attempt { () throws(FileError) in
@@ -130,7 +132,8 @@ struct Start {
       epoch: epoch, originHash: origin.hash, segmentByteCount: site.log.segmentByteCount,
       frameByteCountMax: Limits.commitByteCount)
     do throws(RecorderError) {
-      return try RecoveredLog(storage: storage, configuration: configuration)
+      return try RecoveredLog(
+        storage: storage, configuration: configuration, history: &history)
     } catch {
       throw failure(.storage(path: directory, problem: error.description(language)))
     }
@@ -139,13 +142,12 @@ struct Start {
   /// Puts the halves together, runs the sampling loop on this thread, and ends the recorder after it.
   private func operate(
     _ composition: Composition, log: consuming RecoveredLog<FileBlockStorage>,
-    key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
+    history: LogHistory, key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
   ) throws(StartError) {
     let site = composition.site
     let clock = HostClock()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let history = log.history
     let torn = log.recoveryCase == .tornTail || log.recoveryCase == .oneSuperblockAndTornTail
     let isDirect = log.evidence.journal.storage.isDirect
     let boot: UInt32

@@ -47,8 +47,10 @@ enum Rig {
   }
 
   static func log(on disk: MemoryDisk) throws -> RecoveredLog<MemoryBlockStorage> {
-    try RecoveredLog(
-      storage: MemoryBlockStorage(disk: disk), configuration: try configuration())
+    var history = LogHistory()
+    return try RecoveredLog(
+      storage: MemoryBlockStorage(disk: disk), configuration: try configuration(),
+      history: &history)
   }
 
   static func recorder(

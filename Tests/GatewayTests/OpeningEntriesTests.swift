@@ -1,0 +1,89 @@
+import Gateway
+import HAL
+import Metering
+import Sampling
+import Testing
+import TransparencyLog
+
+@Suite struct OpeningEntriesTests {
+  private let channel = ChannelDocument(
+    device: 7, label: Array("Meter".utf8), serial: nil, port: Array("line-a".utf8), address: [1],
+    profile: 0, requests: [[1, 4, 0, 0], [1, 4, 0, 52]], periodMilliseconds: 1000,
+    offsetMilliseconds: 0, ratios: [])
+
+  /// The history of a log in which the channel stands at index 0 and readings (request, slot) follow.
+  private func history(_ readings: [(request: UInt64, slot: UInt64)]) throws -> LogHistory {
+    var history = LogHistory()
+    var opening = OpeningEntries(
+      nextIndex: 0, boot: 1, at: Rig.instant(1), history: history, queue: EntryQueue())
+    #expect(opening.index(of: channel, profileIndex: 3, drain: {}).lastSlot == nil)
+    let queue = EntryQueue()
+    opening = OpeningEntries(
+      nextIndex: 0, boot: 1, at: Rig.instant(1), history: history, queue: queue)
+    _ = opening.index(of: channel, profileIndex: 3, drain: {})
+    take(from: queue, index: 0, into: &history)
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    for (number, reading) in readings.enumerated() {
+      var writer = ByteWriter(memory)
+      let index = UInt64(number + 1)
+      ReadingEntry.write(
+        head: EntryHead(index: index, boot: 1, time: Rig.instant(index)), channel: 0,
+        request: reading.request, status: .timeout, slot: reading.slot, roundTrip: nil, raw: nil,
+        to: &writer)
+      history.take(index: index, writer.written.span)
+    }
+    return history
+  }
+
+  private func take(from queue: EntryQueue, index: UInt64, into history: inout LogHistory) {
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    let count = queue.ring.peek(into: memory)
+    history.take(index: index, UnsafeBufferPointer(rebasing: memory[..<count]).span)
+  }
+
+  /// What the next boot logs of the channel: the slot that polling goes on after, and the slots shed.
+  private func open(
+    _ history: LogHistory
+  ) throws -> (lastSlot: UInt64?, shed: ClosedRange<UInt64>?) {
+    let queue = EntryQueue()
+    var opening = OpeningEntries(
+      nextIndex: 100, boot: 2, at: Rig.instant(9), history: history, queue: queue)
+    let result = opening.index(of: channel, profileIndex: 3, drain: {})
+    #expect(result.index == 0)
+    guard opening.nextIndex > 100 else { return (result.lastSlot, nil) }
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    let bytes = UnsafeBufferPointer(rebasing: memory[..<queue.ring.peek(into: memory)])
+    guard case .event(let event) = try Entry.decode(bytes.span) else { return (nil, nil) }
+    guard let shed = event.shed(in: bytes.span) else { return (nil, nil) }
+    #expect(shed.channel == 0)
+    #expect(shed.reasonCode == 4)
+    return (result.lastSlot, shed.firstSlot...shed.lastSlot)
+  }
+
+  @Test func `after a whole slot polling goes on behind it and nothing is explained`() throws {
+    let opened = try open(try history([(0, 10), (1, 10), (0, 11), (1, 11)]))
+    #expect(opened.lastSlot == 11)
+    #expect(opened.shed == nil)
+  }
+
+  @Test func `a slot in which the agent ended is explained and not asked again`() throws {
+    let opened = try open(try history([(0, 10), (1, 10), (0, 11)]))
+    #expect(opened.lastSlot == 11)
+    #expect(opened.shed == 11...11)
+  }
+
+  @Test func `slots between the last whole one and the broken one are explained with it`() throws {
+    let opened = try open(try history([(0, 10), (1, 10), (0, 14)]))
+    #expect(opened.lastSlot == 14)
+    #expect(opened.shed == 11...14)
+  }
+
+  @Test func `a broken first slot is explained alone`() throws {
+    let opened = try open(try history([(1, 10)]))
+    #expect(opened.lastSlot == 10)
+    #expect(opened.shed == 10...10)
+  }
+}
