@@ -24,12 +24,20 @@ final class DemoChild {
       // All three are in one process group, which is not the terminal's: Ctrl-C reaches this process
       // alone, and it ends them in order. If this process is killed, they die with it.
       process = try ChildProcess(
-        running: paths.program(role.program), arguments: arguments, environment: environment,
+        running: paths.program(role.program), arguments: arguments,
+        environment: environment + DemoChild.shortBacktrace,
         directory: paths.root, output: .file(path: log), errors: .file(path: log),
         ownGroup: group == nil, joining: group, diesWithParent: true)
     } catch {
       throw .spawn(error)
     }
+  }
+
+  /// A crash of Swift code prints where it was; without registers and images that is 20 lines.
+  private static var shortBacktrace: [(name: String, value: String)] {
+    guard ProcessEnvironment.value(of: "SWIFT_BACKTRACE") == nil else { return [] }
+    let options = "enable=yes,interactive=no,color=no,registers=none,images=none,limit=12"
+    return [(name: "SWIFT_BACKTRACE", value: options)]
   }
 
   /// The last lines that it printed, at most 20.

@@ -20,7 +20,7 @@ extension Demo {
     let hasReadings = isTimed ? findReadings() : true
     stop(.collector)
     stop(.simulator)
-    let acknowledged = status?.log.acknowledged ?? 0
+    let acknowledged = mirroredSize() ?? status?.log.acknowledged ?? 0
     let isAcknowledged = acknowledged > acknowledgedBefore
     view.say(
       isAcknowledged
@@ -46,6 +46,16 @@ extension Demo {
     view.say(.stopping(role))
     if !children[place].stop(now: clock.microseconds()) { view.say(.killed(role)) }
     children.remove(at: place)
+  }
+
+  /// What the collector has countersigned at the end: the second line of its checkpoint.
+  private func mirroredSize() -> Int? {
+    let logs = paths.collector + "/logs"
+    guard let name = try? Files.names(in: logs).first,
+      let note = try? Files.read("\(logs)/\(name)/checkpoint", limit: 65_536)
+    else { return nil }
+    let lines = String(decoding: note, as: UTF8.self).split(separator: "\n")
+    return lines.count > 1 ? Int(lines[1]) : nil
   }
 
   /// Asks the collector for values that were read since everything was ready.
@@ -88,9 +98,10 @@ extension Demo {
 
   /// `tally verify` on the collector's log of this gateway.
   private func verifyCommand() -> [String]? {
-    guard let log = try? keys.verifierKeys().log,
-      let name = try? Files.names(in: paths.collector + "/logs").first
-    else { return nil }
-    return [paths.program("tally"), "verify", "\(paths.collector)/logs/\(name)", "--vkey", log]
+    guard let keys = try? keys.verifierKeys() else { return nil }
+    return [
+      paths.program("tally"), "verify", paths.collector, "--vkey", keys.log, "--cosigner",
+      keys.mirror,
+    ]
   }
 }

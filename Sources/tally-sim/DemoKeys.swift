@@ -21,7 +21,9 @@ struct DemoKeys {
   /// Makes the collector's keys and gives the gateway the public one; the site file needs that.
   func makeCollectorKeys() throws(DemoFailure) {
     if !Files.exists(mirrorKey) {
-      _ = try run("tally-collector", ["init", "--data", paths.collector])
+      _ = try run(
+        "tally-collector",
+        ["init", "--data", paths.collector, "--name", "sim.tallystick.invalid/m1"])
     }
     let source = mirrorKey
     let target = gatewayMirrorKey

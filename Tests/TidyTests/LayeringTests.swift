@@ -15,6 +15,8 @@ private struct Layer {
 
 private let core: Set<String> = ["Metering", "HAL"]
 private let libc: Set<String> = ["Glibc", "Musl"]
+/// The standard library's atomics, which Embedded Swift has too: the rings between threads need them.
+private let atomics: Set<String> = ["Synchronization"]
 
 private let layers: [Layer] = [
   Layer(name: "Metering", ring: 0, inner: []),
@@ -23,14 +25,14 @@ private let layers: [Layer] = [
   Layer(name: "TransparencyLog", ring: 0, inner: core),
   Layer(
     name: "Sampling", ring: 0, inner: core.union(["MeterProtocols", "TransparencyLog"]),
-    outer: ["Synchronization"]),
+    outer: atomics),
   Layer(name: "Journal", ring: 0, inner: core.union(["TransparencyLog"])),
 
   Layer(name: "Uplink", ring: 1, inner: core.union(["TransparencyLog"])),
   Layer(
     name: "Gateway", ring: 1,
     inner: core.union(["MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink"]),
-    outer: ["Synchronization"]),
+    outer: atomics),
   Layer(
     name: "Simulator", ring: 1,
     inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway"])),
@@ -42,7 +44,7 @@ private let layers: [Layer] = [
   Layer(name: "CLinux", ring: 2, inner: []),
   Layer(
     name: "HostHAL", ring: 2, inner: core.union(["CLinux", "CSerialPort"]),
-    outer: libc.union(["Synchronization"])),
+    outer: libc.union(atomics)),
   Layer(
     name: "HostCrypto", ring: 2, inner: core.union(["TransparencyLog", "CSodium", "CLinux"]),
     outer: libc),
@@ -51,7 +53,7 @@ private let layers: [Layer] = [
     inner: core.union(["MeterProtocols", "TransparencyLog", "CYAML"]), outer: libc),
   Layer(
     name: "MirrorUplink", ring: 2, inner: core.union(["Uplink", "CLinux", "CCurl"]),
-    outer: libc.union(["Synchronization"])),
+    outer: libc.union(atomics)),
   Layer(
     name: "Verification", ring: 2,
     inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
@@ -62,7 +64,7 @@ private let layers: [Layer] = [
     inner: core.union([
       "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
       "HostCrypto", "Catalog", "MirrorUplink", "CLinux",
-    ]), outer: libc.union(["Synchronization"])),
+    ]), outer: libc.union(atomics)),
   Layer(
     name: "tally", ring: 2,
     inner: core.union([
@@ -76,6 +78,7 @@ private let layers: [Layer] = [
       "AgentClient", "CLinux",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
+  Layer(name: "CZlib", ring: 3, inner: []),
   Layer(name: "CZlib", ring: 3, inner: []),
   Layer(name: "ReadingStore", ring: 3, inner: ["Metering"]),
   Layer(

@@ -11,7 +11,8 @@ import Testing
   private let bannedWords = ["data" + " point", "ta" + "g", "ma" + "ster", "sla" + "ve"]
   /// Names that others gave.
   private let foreign = [
-    "FileManager", "ProcessInfo", "CodingUserInfoKey", "userInfo", "fileInfo",
+    "FileManager", "ProcessInfo", "processInfo", "StreamLogHandler", "CodingUserInfoKey",
+    "userInfo", "fileInfo",
     // Mathematics, and a word of CBOR (RFC 8949 3.4).
     "greatestCommonDivisor", "CBOR tag",
     // Fields of libyaml's events.
