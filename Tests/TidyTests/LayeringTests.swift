@@ -79,7 +79,6 @@ private let layers: [Layer] = [
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
   Layer(name: "CZlib", ring: 3, inner: []),
-  Layer(name: "CZlib", ring: 3, inner: []),
   Layer(name: "ReadingStore", ring: 3, inner: ["Metering"]),
   Layer(
     name: "Collector", ring: 3,
