@@ -64,6 +64,8 @@ public struct CollectorServer: Sendable {
     let host = address
     let application = Application(
       router: collector.router(),
+      // A connection on which nothing moves is closed; gateways speak at least each minute.
+      server: .http1(configuration: .init(idleTimeout: .seconds(120))),
       configuration: ApplicationConfiguration(
         address: .hostname(address.host, port: address.port), serverName: nil),
       services: [DecodingService(growth: growth, decoding: Decoding(collector))],

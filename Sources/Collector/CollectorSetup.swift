@@ -60,11 +60,10 @@ extension CollectorDirectory {
       throw CollectorFailure.badVKey(vkey)
     }
     let database = try MirrorDatabase(path: database)
-    let log = try database.enroll(
+    defer { try? database.close() }
+    return try database.enroll(
       origin: key.name.description, verifierKey: "\(key)",
       newToken: SecureRandom.hexText(byteCount: 32))
-    try database.close()
-    return log
   }
 
   /// Opens what a serving or rebuilding collector needs. The caller holds the lock.

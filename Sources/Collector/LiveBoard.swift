@@ -17,6 +17,18 @@ public struct LiveValue: Codable, Equatable, Sendable {
   public var utc: UInt64
   /// Outcome of the poll (`ReadingStatus`).
   public var status: UInt64
+
+  /// Writes a missing value as `null`, as it came.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(device, forKey: .device)
+    try container.encode(label, forKey: .label)
+    try container.encode(quantity, forKey: .quantity)
+    try container.encode(value, forKey: .value)
+    try container.encode(unit, forKey: .unit)
+    try container.encode(utc, forKey: .utc)
+    try container.encode(status, forKey: .status)
+  }
 }
 
 /// The body of `POST /api/live`: newest values of one gateway. Preliminary, unsigned, never reported.

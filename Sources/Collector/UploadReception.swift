@@ -1,4 +1,5 @@
 import Hummingbird
+import ServiceLifecycle
 import TransparencyLog
 
 /// Receives the body of one `add-entries` request and carries it through the mirror.
@@ -9,10 +10,10 @@ struct UploadReception {
   /// Reads, stores and answers; after the time limit it answers with what was stored.
   ///
   /// The limit ends the reading, never a write: a client that dribbles would otherwise hold a
-  /// connection and a package of memory for ever.
+  /// connection and a package of memory for ever. So does SIGTERM, and the client goes on later.
   func answer(_ body: RequestBody) async -> MirrorAnswer {
     await withTaskGroup(of: MirrorAnswer?.self) { group in
-      group.addTask { await receive(body) }
+      group.addTask { await cancelWhenGracefulShutdown { await receive(body) } }
       group.addTask {
         try? await Task.sleep(for: collector.uploadTimeLimit)
         return nil

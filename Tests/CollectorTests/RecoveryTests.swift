@@ -91,6 +91,7 @@ import TransparencyLog
           return (done, known)
         }
         try dying.close()
+        try Self.checkNothingLeftEarly(dying.directory)
 
         let reborn = try Bench(at: path)
         let before = acknowledged
@@ -111,6 +112,19 @@ import TransparencyLog
     }
     // Each of the four uploads has about a dozen steps: the loop did go through them.
     #expect(steps > 50, "\(steps)")
+  }
+
+  /// What was published when the process died is what the database holds, or older: a signature that
+  /// a reader saw must not be forgotten.
+  private static func checkNothingLeftEarly(_ directory: CollectorDirectory) throws {
+    let database = try MirrorDatabase(path: directory.database)
+    let kept = try database.state(of: TestLog.origin).mirror?.size ?? 0
+    try database.close()
+    let path = "\(directory.logs)/\(originHash(TestLog.origin))/checkpoint"
+    guard let data = FileManager.default.contents(atPath: path) else { return }
+    let note = [UInt8](data)
+    let parts = try Note.parse(note.span)
+    #expect(try Checkpoint.parse(text: note.span.extracting(parts.text)).size <= kept)
   }
 
   /// Hash of every full tile and bundle by path. Narrow ones may stay behind after a death, and are
