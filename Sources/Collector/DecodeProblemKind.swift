@@ -18,6 +18,8 @@ public enum DecodeProblemKind: Int, CaseIterable, Sendable {
   case unknownProfile = 8
   /// A request of a channel is not one of its profile.
   case unknownRequest = 9
+  /// Frames of an answer in several frames are missing.
+  case missingFrames = 10
 
   /// What was found.
   public var english: String {
@@ -31,6 +33,7 @@ public enum DecodeProblemKind: Int, CaseIterable, Sendable {
     case .unknownChannel: "the reading names a channel that the log does not have"
     case .unknownProfile: "the channel names a device profile that the log does not have"
     case .unknownRequest: "the request is not one of the device profile"
+    case .missingFrames: "frames of an answer are missing"
     }
   }
 
@@ -46,6 +49,7 @@ public enum DecodeProblemKind: Int, CaseIterable, Sendable {
     case .unknownChannel: "读数所指的通道不在日志中"
     case .unknownProfile: "通道所指的设备模板不在日志中"
     case .unknownRequest: "该请求不属于设备模板"
+    case .missingFrames: "应答缺少部分帧"
     }
   }
 }

@@ -30,9 +30,7 @@ public actor Decoding {
       let size = try await mirror.currentState().state.mirror?.size ?? 0
       var decoder =
         try decoders[origin]
-        ?? LogDecoder(
-          origin: origin, store: collector.readings,
-          cursor: collector.readings.cursor(of: origin))
+        ?? LogDecoder(origin: origin, store: collector.readings)
       decoders[origin] = nil
       while decoder.cursor < size {
         try decodeBlock(of: mirror, to: size, with: &decoder)

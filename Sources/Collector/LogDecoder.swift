@@ -12,13 +12,15 @@ import TransparencyLog
 /// never an error: the log is evidence, whether we understand it or not.
 struct LogDecoder {
   /// Version of the rules by which rows are made; it stands in every row.
-  static let version = 1
+  static let version = 2
 
   let origin: String
   let store: ReadingStore
   private(set) var batch: DecodedBatch
   private var channels: [UInt64: Result<ChannelRules, DecodeFault>] = [:]
   private var profiles: [UInt64: Result<DeviceProfile, DecodeFault>] = [:]
+  /// The answers whose last frame has not come yet.
+  private var openAnswers: [OpenAnswer.Key: OpenAnswer]
 
   /// Why a channel or profile gives no rules.
   struct DecodeFault: Error {
@@ -26,18 +28,22 @@ struct LogDecoder {
     var detail: String
   }
 
-  init(origin: String, store: ReadingStore, cursor: UInt64) {
+  /// Goes on where the store stands.
+  init(origin: String, store: ReadingStore) throws {
     self.origin = origin
     self.store = store
+    let cursor = try store.cursor(of: origin)
+    openAnswers = try OpenAnswer.all(store.openFrames(of: origin))
     batch = DecodedBatch(origin: origin, range: cursor..<cursor)
   }
 
   /// Index of the entry that is due next.
   var cursor: UInt64 { batch.range.upperBound }
 
-  /// Writes what was decoded, with the cursor, and begins a new batch.
+  /// Writes what was decoded, with the cursor and the open answers, and begins a new batch.
   mutating func commit() throws {
     guard !batch.range.isEmpty else { return }
+    batch.openFrames = openAnswers.values.flatMap(\.frames).sorted { $0.index < $1.index }
     try store.apply(batch)
     batch = DecodedBatch(origin: origin, range: cursor..<cursor)
   }
@@ -53,7 +59,10 @@ struct LogDecoder {
         switch entry {
         case .config(let config): try take(config, bytes, at: index)
         case .reading(let reading): try take(reading, bytes)
-        case .boot, .event, .other: break
+        case .boot:
+          // The gateway that began anew does not go on with what it had asked before.
+          for key in openAnswers.keys { try interruptAnswer(key) }
+        case .event, .other: break
         }
       }
     } catch let error as CBORError {
@@ -172,8 +181,17 @@ struct LogDecoder {
 
   private mutating func take(_ reading: ReadingEntry, _ bytes: Span<UInt8>) throws {
     let index = reading.head.index
-    // A further frame of one answer carries no values of its own in the profile language so far.
-    if reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) ?? 0 > 0 { return }
+    let key = OpenAnswer.Key(reading)
+    let part = reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) ?? 0
+    if part > 0, openAnswers[key]?.isContinued(by: reading, part: part) == true {
+      return try goOn(with: key, reading, bytes, part: part)
+    }
+    try interruptAnswer(key)
+    guard part == 0 else {
+      return report(
+        .missingFrames, at: index,
+        "before part \(part) of request \(reading.request) of channel \(reading.channel)")
+    }
     switch try channel(at: reading.channel) {
     case .failure(let fault): report(fault.kind, at: index, fault.detail)
     case .success(let rules):
@@ -181,16 +199,76 @@ struct LogDecoder {
         return report(
           .unknownRequest, at: index, "request \(reading.request) of channel \(reading.channel)")
       }
-      for point in points {
-        batch.readings.append(
-          StoredReading(
-            origin: origin, index: index, quantity: point.quantity.rawValue,
-            value: rules.value(of: point, in: reading, bytes), unit: "\(point.unit.ucum)",
-            utc: reading.head.time.utc, mono: reading.head.time.mono, boot: reading.head.boot,
-            clockQuality: reading.head.time.quality, status: UInt8(clamping: reading.statusCode),
-            slot: reading.slot, channel: reading.channel, device: rules.device,
-            label: rules.label, decodeVersion: Self.version))
+      if rules.hasMore(reading, bytes) {
+        openAnswers[key] = OpenAnswer(reading, bytes)
+        return
       }
+      for point in points {
+        let value = rules.value(of: point, in: reading, bytes)
+        append(point, value, status: reading.statusCode, reading, rules)
+      }
+    }
+  }
+
+  /// Takes the frame that was due in an open answer.
+  private mutating func goOn(
+    with key: OpenAnswer.Key, _ reading: ReadingEntry, _ bytes: Span<UInt8>, part: UInt64
+  ) throws {
+    if let reason = reading.status?.noData {
+      return try endAnswer(key, OpenAnswer.End(reason: reason, status: reading.statusCode))
+    }
+    openAnswers[key]?.append(reading, bytes)
+    if part < OpenAnswer.lastPart, case .success(let rules) = try channel(at: reading.channel),
+      rules.hasMore(reading, bytes)
+    {
+      return
+    }
+    try endAnswer(key, OpenAnswer.End(reason: .malformed))
+  }
+
+  /// Ends an answer, if one is open, to which no more frames can come.
+  private mutating func interruptAnswer(_ key: OpenAnswer.Key) throws {
+    guard let answer = openAnswers[key], let first = answer.frames.first else { return }
+    report(.missingFrames, at: first.index, "after the first \(answer.frames.count)")
+    try endAnswer(key, OpenAnswer.End(reason: .malformed))
+  }
+
+  /// Makes the rows of an answer, at the index of its first frame.
+  private mutating func endAnswer(_ key: OpenAnswer.Key, _ end: OpenAnswer.End) throws {
+    guard let answer = openAnswers.removeValue(forKey: key),
+      case .success(let rules) = try channel(at: key.channel),
+      let points = rules.points(ofRequest: key.request),
+      let (reading, values) = try answer.values(of: points, end)
+    else { return }
+    for (point, (value, status)) in zip(points, values) {
+      append(point, value, status: status, reading, rules)
+    }
+  }
+
+  private mutating func append(
+    _ point: ChannelRules.RatedPoint, _ value: Result<Decimal, NoData>, status: UInt64,
+    _ reading: ReadingEntry, _ rules: ChannelRules
+  ) {
+    batch.readings.append(
+      StoredReading(
+        origin: origin, index: reading.head.index, quantity: point.quantity.rawValue,
+        value: value, unit: "\(point.unit.ucum)", utc: reading.head.time.utc,
+        mono: reading.head.time.mono, boot: reading.head.boot,
+        clockQuality: reading.head.time.quality, status: UInt8(clamping: status),
+        slot: reading.slot, channel: reading.channel, device: rules.device, label: rules.label,
+        decodeVersion: Self.version))
+  }
+}
+
+extension ReadingStatus {
+  /// Why a poll that ended like this has no value; `nil` where a frame is read.
+  var noData: NoData? {
+    switch self {
+    case .timeout: .timeout
+    case .badChecksum: .badChecksum
+    case .exception: .exception
+    case .noDevice: .noPort
+    case .good, .outOfRange, .exchanged, .maintenance, .substitute, .other: nil
     }
   }
 }
@@ -249,17 +327,19 @@ struct ChannelRules: Sendable {
     number < UInt64(requests.count) ? requests[Int(number)] : nil
   }
 
+  /// The reading carries a frame of an answer of which more follows.
+  func hasMore(_ reading: ReadingEntry, _ bytes: Span<UInt8>) -> Bool {
+    guard meterProtocol == .dlt645, reading.status?.noData == nil, let raw = reading.raw else {
+      return false
+    }
+    return DLT645Answer.hasMore(bytes.extracting(raw))
+  }
+
   /// The value of a point in a reading, or why there is none.
   func value(
     of point: RatedPoint, in reading: ReadingEntry, _ bytes: Span<UInt8>
   ) -> Result<Decimal, NoData> {
-    switch reading.status {
-    case .timeout: return .failure(.timeout)
-    case .badChecksum: return .failure(.badChecksum)
-    case .exception: return .failure(.exception)
-    case .noDevice: return .failure(.noPort)
-    case .good, .outOfRange, .exchanged, .maintenance, .substitute, .other, nil: break
-    }
+    if let reason = reading.status?.noData { return .failure(reason) }
     guard let raw = reading.raw else { return .failure(.malformed) }
     guard let rule = point.rule else { return .failure(.overflow) }
     return rule.decode(frame: bytes.extracting(raw), protocol: meterProtocol)

@@ -14,6 +14,11 @@ extension ValueRule {
       case .modbusRTU: decodeModbus(frame)
       case .dlt645: decodeDLT645(frame)
       }
+    return scaled(raw)
+  }
+
+  /// The value of a raw number.
+  func scaled(_ raw: Result<Decimal, NoData>) -> Result<Decimal, NoData> {
     guard case .success(let number) = raw else { return raw }
     guard let scaled = number.scaled(by: scale.numerator, over: scale.denominator),
       let value = scaled.timesPowerOfTen(exponent)
@@ -88,16 +93,21 @@ extension ValueRule {
     else { return .failure(.malformed) }
     let control = frame[8]
     if control & DLT645.abnormal != 0 { return .failure(.exception) }
-    guard case .bcd(let offset, let byteCount, let signed) = layout,
-      control & DLT645.fromMeter != 0, byteCount >= 1, byteCount <= 9
-    else { return .failure(.malformed) }
-    let count = Int(truncatingIfNeeded: byteCount)
-    let start = 14 &+ Int(truncatingIfNeeded: offset)
     // A follow-up frame ends with its part number.
     let isFollowUp = control & 0x1F == DLT645.Function.readFollowUp.rawValue
     let end = frame.count &- 2 &- (isFollowUp ? 1 : 0)
-    guard start &+ count <= end else { return .failure(.malformed) }
-    return bcd(frame, start..<start &+ count, signed: signed)
+    guard control & DLT645.fromMeter != 0 else { return .failure(.malformed) }
+    return decodeBCD(frame.extracting(0..<end), dataStart: 14)
+  }
+
+  /// Reads the raw number from bytes as they stand on the wire, whose data begin at `dataStart`.
+  func decodeBCD(_ bytes: Span<UInt8>, dataStart: Int) -> Result<Decimal, NoData> {
+    guard case .bcd(let offset, let byteCount, let signed) = layout, byteCount >= 1, byteCount <= 9
+    else { return .failure(.malformed) }
+    let start = dataStart &+ Int(truncatingIfNeeded: offset)
+    let end = start &+ Int(truncatingIfNeeded: byteCount)
+    guard end <= bytes.count else { return .failure(.malformed) }
+    return bcd(bytes, start..<end, signed: signed)
   }
 
   /// At most 18 digits, so that the sum cannot overflow; what is not decimal is thrown away below.

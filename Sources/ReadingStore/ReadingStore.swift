@@ -19,7 +19,7 @@ public final class ReadingStore: Sendable {
   let queue: DatabaseQueue
 
   /// Version of the tables below; a database of another version is made anew by `rebuild`.
-  static let schemaVersion = 1
+  static let schemaVersion = 2
 
   /// Opens or creates the database at `path`; `nil` keeps it in memory, for tests.
   public init(path: String?) throws {
@@ -42,7 +42,18 @@ public final class ReadingStore: Sendable {
   private static func createTables(in database: Database) throws {
     let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
     guard found <= schemaVersion else { throw ReadingStoreError.newerSchema(found) }
-    guard found == 0 else { return }
+    if found < 1 { try createFirstTables(in: database) }
+    guard found < 2 else { return }
+    try database.execute(
+      sql: """
+        CREATE TABLE open_frame (
+          log INTEGER NOT NULL REFERENCES log(id), idx INTEGER NOT NULL, entry BLOB NOT NULL,
+          PRIMARY KEY (log, idx)) WITHOUT ROWID;
+        PRAGMA user_version = \(schemaVersion);
+        """)
+  }
+
+  private static func createFirstTables(in database: Database) throws {
     try database.execute(
       sql: """
         CREATE TABLE log (
@@ -69,7 +80,6 @@ public final class ReadingStore: Sendable {
         CREATE TABLE problem (
           log INTEGER NOT NULL REFERENCES log(id), idx INTEGER NOT NULL, kind INTEGER NOT NULL,
           detail TEXT NOT NULL, PRIMARY KEY (log, idx, kind)) WITHOUT ROWID;
-        PRAGMA user_version = \(schemaVersion);
         """)
   }
 
@@ -95,6 +105,7 @@ public final class ReadingStore: Sendable {
       }
       try Self.insert(readings: batch.readings, log: log, in: database)
       try Self.insert(configurationOf: batch, log: log, in: database)
+      try Self.replace(openFramesOf: batch, log: log, in: database)
       for problem in batch.problems {
         try database.execute(
           sql: "INSERT OR REPLACE INTO problem VALUES (?, ?, ?, ?)",
@@ -160,6 +171,33 @@ public final class ReadingStore: Sendable {
         arguments: [
           log, part.wholeHash.databaseBlob, Int64(clamping: part.number), part.body.databaseBlob,
         ])
+    }
+  }
+
+  private static func replace(
+    openFramesOf batch: DecodedBatch, log: Int64, in database: Database
+  ) throws {
+    try database.execute(sql: "DELETE FROM open_frame WHERE log = ?", arguments: [log])
+    for frame in batch.openFrames {
+      try database.execute(
+        sql: "INSERT INTO open_frame VALUES (?, ?, ?)",
+        arguments: [log, Int64(clamping: frame.index), frame.entry.databaseBlob])
+    }
+  }
+
+  /// The entries before the cursor whose answers go on beyond it, by index.
+  public func openFrames(of origin: String) throws -> [StoredFrame] {
+    try queue.read { database in
+      let rows = try Row.fetchAll(
+        database,
+        sql: """
+          SELECT f.idx, f.entry FROM open_frame f JOIN log ON log.id = f.log
+          WHERE log.origin = ? ORDER BY f.idx
+          """, arguments: [origin])
+      return rows.map { row in
+        StoredFrame(
+          index: UInt64(clamping: row["idx"] as Int64), entry: [UInt8](blob: row, column: "entry"))
+      }
     }
   }
 

@@ -114,6 +114,20 @@ public struct DecodeProblem: Equatable, Sendable {
   }
 }
 
+/// A reading entry with one of several frames of an answer whose last frame has not come yet.
+public struct StoredFrame: Equatable, Sendable {
+  /// Index of the entry.
+  public var index: UInt64
+  /// The entry.
+  public var entry: [UInt8]
+
+  /// Takes all fields.
+  public init(index: UInt64, entry: [UInt8]) {
+    self.index = index
+    self.entry = entry
+  }
+}
+
 /// What decoding a run of entries gave. It is written whole, with the cursor, or not at all.
 public struct DecodedBatch: Sendable {
   /// Origin of the log.
@@ -126,6 +140,8 @@ public struct DecodedBatch: Sendable {
   public var configurations: [StoredConfiguration] = []
   /// Parts of bodies that are not whole yet.
   public var parts: [StoredPart] = []
+  /// All entries up to the range's end whose answers go on beyond it, by index.
+  public var openFrames: [StoredFrame] = []
   /// What could not be used.
   public var problems: [DecodeProblem] = []
 

@@ -74,10 +74,10 @@ struct EntryList {
 
   mutating func reading(
     channel: UInt64, request: UInt64, status: ReadingStatus = .good, raw: [UInt8]?,
-    detail: ReadingDetail = ReadingDetail(), index: UInt64? = nil
+    detail: ReadingDetail = ReadingDetail(), index: UInt64? = nil, slot: UInt64? = nil
   ) {
     let head = head(index)
-    let slot = next
+    let slot = slot ?? next
     let roundTrip: UInt64? = raw == nil ? nil : 12_345
     let frame = raw ?? []
     let entry = frame.withUnsafeBufferPointer { frame in
