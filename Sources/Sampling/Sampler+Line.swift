@@ -84,7 +84,7 @@ extension Sampler {
     let heard = state.receivedCount > 0
     let instant = status == .good || status == .exception ? state.lastByte : now
     let outcome = PollOutcome(
-      channel: state.channel, request: state.request, slot: channels[state.channel].slot,
+      channel: state.channel, request: state.request, slot: state.slot,
       status: status, part: state.part, attempts: state.attempt, errorCode: state.errorCode,
       roundTrip: heard && state.lastByte.mono >= state.sentAt
         ? state.lastByte.mono &- state.sentAt : (heard ? 0 : nil), instant: instant)
@@ -102,8 +102,15 @@ extension Sampler {
     lines[line].drainUntil = now.mono &+ Sampler.drainMax
   }
 
+  /// What is under way on the line belongs to the slot that its channel is at.
+  func isCurrent(_ line: Int) -> Bool {
+    let channel = channels[lines[line].channel]
+    return channel.hasJob && channel.slot == lines[line].slot
+  }
+
   /// Moves on to the channel's next request.
   mutating func advance(_ line: Int) {
+    guard isCurrent(line) else { return }
     let channel = lines[line].channel
     channels[channel].request = lines[line].request &+ 1
     if channels[channel].request == plan.channels[channel].requestCount {

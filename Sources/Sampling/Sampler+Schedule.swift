@@ -69,7 +69,7 @@ extension Sampler {
   private func isStarted(_ channel: Int) -> Bool {
     if channels[channel].request > 0 { return true }
     let line = plan.devices[plan.channels[channel].device].line
-    return lines[line].activity != .idle && lines[line].channel == channel
+    return lines[line].activity != .idle && isCurrent(line) && lines[line].channel == channel
   }
 
   /// Why a channel's slot passes unattempted at this moment.
@@ -157,6 +157,7 @@ extension Sampler {
     closeRun(chosen, at: now, into: &sink)
     channels[chosen].servedAt = now.mono
     lines[line].channel = chosen
+    lines[line].slot = channels[chosen].slot
     lines[line].request = channels[chosen].request
     lines[line].part = 0
     lines[line].attempt = 1

@@ -18,8 +18,10 @@ public struct LineState: BitwiseCopyable {
   var isOpen = false
   var activity = Activity.idle
   var protocolSpoken = MeterProtocol.modbusRTU
-  /// The channel and request under way.
+  /// The channel, its slot and the request under way. A clock that is set while the request is out
+  /// moves the channel to another slot; the answer still belongs to this one.
   var channel = 0
+  var slot: UInt64 = 0
   var request = 0
   var part: UInt8 = 0
   var attempt: UInt8 = 0

@@ -161,6 +161,18 @@ struct Bench: ~Copyable {
     mono = max(mono + 1_000, sampler.nextStep(after: now))
   }
 
+  /// Sends a request, sets the wall clock by `step` µs, and only then receives the answer.
+  mutating func exchange(answer: [UInt8], settingClockBy step: UInt64) {
+    sampler.step(at: now, into: &notes)
+    sampler.sent(line: 0, count: sampler.output(line: 0).count, at: now)
+    mono += 20_000
+    offset &+= step
+    sampler.step(at: now, into: &notes)
+    answer.withUnsafeBufferPointer {
+      sampler.received(line: 0, $0, at: now, into: &notes)
+    }
+  }
+
   mutating func finish() { sampler.flush(at: now, into: &notes) }
 
   mutating func open() { sampler.opened(line: 0, at: now, into: &notes) }

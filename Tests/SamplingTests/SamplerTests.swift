@@ -220,6 +220,20 @@ import TransparencyLog
     }
   }
 
+  @Test func `an answer belongs to the slot it was asked in, also when the clock is set meanwhile`()
+  {
+    var bench = Bench(units: [1], requestsPerChannel: 2)
+    bench.open()
+    bench.mono += 10_000
+    let slot = bench.now.utc / 1_000_000
+    bench.exchange(answer: answer(unit: 1), settingClockBy: 3_600_000_000)
+    #expect(bench.notes.outcomes.first?.slot == slot)
+    bench.run(for: 5_000_000) { [after(5_000, answer(unit: $0[0]))] }
+    bench.finish()
+    Self.checkAccount(bench.notes, channel: 0, requests: 2)
+    #expect(bench.notes.outcomes.count >= 10)
+  }
+
   @Test func `a clock set back does not stop sampling`() {
     var bench = Bench(units: [1])
     bench.open()
