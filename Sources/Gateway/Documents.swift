@@ -137,9 +137,11 @@ public struct OpeningEntries: ~Copyable {
     if let known = history.index(kind: document.kind, name: document.name, sha256: sha256) {
       return known
     }
-    let parts = ConfigEntry.partCount(byteCount: document.body.count)
+    let parts = ConfigEntry.partCount(
+      byteCount: document.body.count, nameByteCount: document.name.count)
     for number in 0..<parts {
-      let range = ConfigEntry.partRange(number, byteCount: document.body.count)
+      let range = ConfigEntry.partRange(
+        number, byteCount: document.body.count, nameByteCount: document.name.count)
       append(drain) { head, writer in
         document.body.withUnsafeBufferPointer { body in
           ConfigEntry.writePart(

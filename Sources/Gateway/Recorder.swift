@@ -94,7 +94,10 @@ public struct Recorder<
     note.deallocate()
   }
 
-  /// Takes what the sampler queued, commits and signs what is due. After it throws, recording is over.
+  /// Takes what the sampler queued, commits and signs what is due.
+  ///
+  /// After it throws, entries that were not committed are still staged or queued: a later call tries
+  /// again, in a fresh segment. Nothing is signed meanwhile.
   public mutating func step(at now: Instant) throws(RecorderError) {
     try absorb(at: now)
     if now.mono &- committedAt >= timing.commit {
@@ -143,6 +146,7 @@ public struct Recorder<
       report.hasFailed = true
       throw .journal(error)
     }
+    report.hasFailed = false
     for i in 0..<count {
       evidence.tiles.append(leaves[i])
       keepFilledTiles()
@@ -207,7 +211,8 @@ public struct Recorder<
     }
   }
 
-  /// Takes the mirror's answer. After it throws, recording is over.
+  /// Takes the mirror's answer. Throws when an acknowledgement could not be made durable; the mirror
+  /// gives it again.
   public mutating func receive<Entropy: EntropySource & ~Copyable>(
     _ response: UplinkResponse, at now: Instant, entropy: inout Entropy
   ) throws(RecorderError) {

@@ -27,7 +27,7 @@ public enum KeyFileError: Error, Equatable, Sendable {
       "\(path): belongs to another user. Run as that user, or: chown $(id -u) \(path)"
     case .malformed(let path):
       "\(path): not a key file (64 lowercase hexadecimal digits and a line feed). "
-        + "Restore it from a backup, or remove it and enrol the new key"
+        + "Restore it from a backup"
     case .system(let path, let code): "\(path): \(systemText(code))"
     case .noEntropy: "the system gives no random numbers or no locked memory"
     }
@@ -43,7 +43,7 @@ public enum KeyFileError: Error, Equatable, Sendable {
     case .foreignOwner(let path):
       "\(path):属于其他用户。请以该用户运行,或执行:chown $(id -u) \(path)"
     case .malformed(let path):
-      "\(path):不是密钥文件(应为 64 位小写十六进制数字加换行)。请从备份恢复,或删除后重新登记新密钥"
+      "\(path):不是密钥文件(应为 64 位小写十六进制数字加换行)。请从备份恢复"
     case .system(let path, let code): "\(path):\(systemText(code))"
     case .noEntropy: "系统无法提供随机数或锁定内存"
     }

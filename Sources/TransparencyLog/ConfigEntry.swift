@@ -87,16 +87,29 @@ public struct ConfigEntry: Equatable, Sendable {
     writer.cbor(wide(number))
   }
 
+  /// The most bytes of a body under a name of `nameByteCount` bytes: 3,900, less where the name needs
+  /// the room. Head, hash, ext and the heads of name and body take at most 90 bytes.
+  public static func bodyLimit(nameByteCount: Int) -> Int {
+    precondition(nameByteCount <= nameByteCountMax, "a document's name is longer than allowed")
+    let room = EntryType.byteLimit &- 90 &- nameByteCount
+    return room < EntryType.bodyLimit ? room : EntryType.bodyLimit
+  }
+
+  /// The longest name, bytes.
+  public static var nameByteCountMax: Int { 2_000 }
+
   /// How many part entries a document of `byteCount` bytes needs: 0 if it fits one entry.
-  public static func partCount(byteCount: Int) -> Int {
-    guard byteCount > EntryType.bodyLimit else { return 0 }
-    return (byteCount &+ EntryType.bodyLimit &- 1) / EntryType.bodyLimit
+  public static func partCount(byteCount: Int, nameByteCount: Int) -> Int {
+    let limit = bodyLimit(nameByteCount: nameByteCount)
+    guard byteCount > limit else { return 0 }
+    return (byteCount &+ limit &- 1) / limit
   }
 
   /// The bytes of the document that part `number` carries.
-  public static func partRange(_ number: Int, byteCount: Int) -> Range<Int> {
-    let start = number &* EntryType.bodyLimit
-    let end = start &+ EntryType.bodyLimit
+  public static func partRange(_ number: Int, byteCount: Int, nameByteCount: Int) -> Range<Int> {
+    let limit = bodyLimit(nameByteCount: nameByteCount)
+    let start = number &* limit
+    let end = start &+ limit
     return start..<(end < byteCount ? end : byteCount)
   }
 

@@ -18,6 +18,7 @@ struct Agent: ~Copyable {
   private var control: ControlServer
   private let clock: HostClock
   private let wake: WakeHandle
+  private let recorder: RecorderWake
   private let live: LiveUplink?
   private var said = LinkState.unknown
   private let say: (Text) -> Void
@@ -25,13 +26,15 @@ struct Agent: ~Copyable {
   /// An agent over a recovered log, with all ports closed.
   init(
     acquisition: consuming Acquisition, ports: Ports, control: consuming ControlServer,
-    clock: HostClock, wake: WakeHandle, live: LiveUplink?, say: @escaping (Text) -> Void
+    clock: HostClock, wake: WakeHandle, recorder: RecorderWake, live: LiveUplink?,
+    say: @escaping (Text) -> Void
   ) {
     self.acquisition = acquisition
     self.ports = ports
     self.control = control
     self.clock = clock
     self.wake = wake
+    self.recorder = recorder
     self.live = live
     self.say = say
     loop = PollLoop(capacity: Limits.linesMax + ControlServer.watchedCount + 1)
@@ -64,6 +67,7 @@ struct Agent: ~Copyable {
 
     if loop.readiness(wakePlace).isReadable { wake.clear() }
     receiveInput()
+    recorder.wakeIfFilling()
     let later = clock.now()
     serveControl(at: later)
   }
@@ -113,6 +117,16 @@ struct Agent: ~Copyable {
     case .refused: say(.linkRefused)
     case .unknown: break
     }
+  }
+}
+
+/// Wakes the recorder when the queue fills faster than its commit interval empties it.
+struct RecorderWake {
+  let queue: EntryQueue
+  let handle: WakeHandle
+
+  func wakeIfFilling() {
+    if queue.ring.byteCount >= Limits.ringWakeByteCount { handle.wake() }
   }
 }
 

@@ -19,10 +19,12 @@ final class RecorderThread: @unchecked Sendable {
   private let wake: WakeHandle
   private let transport: Transport
   private let isStopping = Atomic<Bool>(false)
-  private let hasEnded = Atomic<Bool>(false)
   private let failed: @Sendable (RecorderError) -> Void
 
-  /// A thread over `recorder`; `failed` is called at most once, when recording is over.
+  /// µs after which a medium that refused is tried again.
+  private static let retryPeriod: Int64 = 5_000_000
+
+  /// A thread over `recorder`; `failed` is called when the medium begins to refuse.
   init(
     recorder: consuming FileRecorder, clock: HostClock, wake: WakeHandle, transport: Transport,
     failed: @escaping @Sendable (RecorderError) -> Void
@@ -35,12 +37,28 @@ final class RecorderThread: @unchecked Sendable {
   }
 
   /// Runs until `stop`; on a thread of its own.
+  ///
+  /// A medium that refuses (full, or broken) does not end the thread: what is signed goes on to the
+  /// mirror, entries wait in the ring, and writing is tried again, each time in a fresh segment.
   func run() {
-    do throws(RecorderError) {
-      while !isStopping.load(ordering: .acquiring) { try turn() }
-      try recorder.settle(at: clock.now())
-    } catch { failed(error) }
-    hasEnded.store(true, ordering: .releasing)
+    var isFailing = false
+    while !isStopping.load(ordering: .acquiring) {
+      do throws(RecorderError) {
+        try recorder.step(at: clock.now())
+        try exchange()
+        isFailing = false
+        sleepUntilDue()
+      } catch {
+        if !isFailing { failed(error) }
+        isFailing = true
+        // What cannot be kept now the mirror gives again.
+        try? exchange()
+        _ = wake.wait(microseconds: RecorderThread.retryPeriod)
+      }
+    }
+    do throws(RecorderError) { try recorder.settle(at: clock.now()) } catch {
+      if !isFailing { failed(error) }
+    }
   }
 
   /// Tells the thread to commit, sign and end.
@@ -49,20 +67,18 @@ final class RecorderThread: @unchecked Sendable {
     wake.wake()
   }
 
-  /// The thread has ended.
-  var isOver: Bool { hasEnded.load(ordering: .acquiring) }
-
-  private func turn() throws(RecorderError) {
+  private func exchange() throws(RecorderError) {
     var entropy = SecureRandom()
-    let now = clock.now()
-    try recorder.step(at: now)
     if let response = transport.takeResponse() {
       try recorder.receive(response, at: clock.now(), entropy: &entropy)
     }
     if transport.isFree, let request = recorder.nextRequest(at: clock.now()) {
       transport.submit(request)
     }
-    let next = recorder.nextStep(after: now)
+  }
+
+  private func sleepUntilDue() {
+    let next = recorder.nextStep(after: clock.now())
     let later = clock.microseconds()
     if next > later { _ = wake.wait(microseconds: Int64(next - later)) }
   }

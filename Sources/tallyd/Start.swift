@@ -35,10 +35,11 @@ struct Start {
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
     let origin = try originName(site)
-    let key = try loadKey(origin)
     let mirrorKey = try loadMirrorKey(site)
     var history = LogHistory()
     let log = try recover(site, origin, &history)
+    let key = try loadKey(origin, signed: log.evidence.journal.superblock.signedSize)
+    try checkKey(key, origin, log)
     try operate(
       composition, log: log, history: history, key: key, origin: origin, mirrorKey: mirrorKey)
     // The lock is held to here.
@@ -80,9 +81,14 @@ struct Start {
     return name
   }
 
-  private func loadKey(_ origin: KeyName) throws(StartError) -> FileKeySigner {
+  /// Loads the key, or makes the first one. Beside a log that was signed no key is ever made: another
+  /// key under the same origin would be a second history.
+  private func loadKey(
+    _ origin: KeyName, signed: UInt64
+  ) throws(StartError) -> FileKeySigner {
     let directory = arguments.data + "/keys"
     let path = directory + "/log.key"
+    if signed > 0, !Files.exists(path) { throw failure(.keyLost(path: path, signed: signed)) }
     try attempt { () throws(FileError) in try Files.makeDirectory(directory, mode: 0o700) }
     let isNew = !Files.exists(path)
     do throws(KeyFileError) {
@@ -95,6 +101,41 @@ struct Start {
         .noKey(path: path, problem: language == .english ? error.english : error.chinese))
     }
   }
+
+  /// The key is the one that signed this log, and the log is the one that this key signed.
+  private func checkKey(
+    _ key: borrowing FileKeySigner, _ origin: KeyName,
+    _ log: borrowing RecoveredLog<FileBlockStorage>
+  ) throws(StartError) {
+    let directory = arguments.data + "/keys"
+    let mark = directory + "/log.signed"
+    let signed = log.evidence.journal.superblock.signedSize
+    guard signed > 0 else {
+      // The boot counter is durable before the mark: a kill in between leaves no mark without it.
+      let isNew = log.evidence.journal.superblock.bootCounter == 0
+      if isNew, Files.exists(mark) { throw failure(.logLost(mark: mark, log: logDirectory)) }
+      return
+    }
+    let verifierKey = key.verifierKey(name: origin, type: .log)
+    do throws(NoteError) {
+      _ = try Checkpoint.open(
+        log.evidence.journal.signedNote.span, key: verifierKey, with: SodiumVerifier())
+    } catch {
+      throw failure(.otherKey(path: directory + "/log.key", signed: signed))
+    }
+  }
+
+  /// Remembers beside the key that it has signed a log, before it signs the first checkpoint: a log
+  /// that is gone later is then a loss and not a beginning.
+  private func markSigned(_ origin: KeyName) throws(StartError) {
+    let mark = arguments.data + "/keys/log.signed"
+    guard !Files.exists(mark) else { return }
+    try attempt { () throws(FileError) in
+      try Files.replace(mark, with: Array("\(origin)\n".utf8), mode: 0o644)
+    }
+  }
+
+  private var logDirectory: String { arguments.data + "/log/\(epoch)" }
 
   private func loadMirrorKey(_ site: Site) throws(StartError) -> VerifierKey {
     let path: String
@@ -124,7 +165,7 @@ struct Start {
   private func recover(
     _ site: Site, _ origin: KeyName, _ history: inout LogHistory
   ) throws(StartError) -> RecoveredLog<FileBlockStorage> {
-    let directory = arguments.data + "/log/\(epoch)"
+    let directory = logDirectory
     let storage = try attempt { () throws(FileError) in
       try FileBlockStorage(directory: directory)
     }
@@ -179,6 +220,7 @@ struct Start {
         acknowledged: report.acknowledgedSize, tornTail: torn))
     if !isDirect { report.post(.storageIndirect) }
 
+    try markSigned(origin)
     let opening = try open(
       composition, recorder: &recorder, history: history, boot: boot, previous: previous,
       origin: origin, clock: clock, queue: queue)
@@ -190,7 +232,8 @@ struct Start {
       sampler: Sampler(plan: plan, memory: composition.samplerMemory), writer: writer,
       report: report, names: composition.names(origin: origin, epoch: epoch))
     try work(
-      composition, acquisition: acquisition, recorder: recorder, clock: clock, report: report)
+      composition, acquisition: acquisition, recorder: recorder, clock: clock, queue: queue,
+      report: report)
   }
 
   /// Writes the first entries of this boot and makes them durable.
@@ -239,7 +282,7 @@ struct Start {
 
   private func work(
     _ composition: Composition, acquisition: consuming Acquisition,
-    recorder: consuming FileRecorder, clock: HostClock, report: RecorderReport
+    recorder: consuming FileRecorder, clock: HostClock, queue: EntryQueue, report: RecorderReport
   ) throws(StartError) {
     let site = composition.site
     let wake = try attempt { () throws(FileError) in try WakeHandle() }
@@ -264,7 +307,7 @@ struct Start {
     let thread = try startRecorder(recorderThread)
     var agent = Agent(
       acquisition: acquisition, ports: ports, control: control, clock: clock, wake: wake,
-      live: live, say: say)
+      recorder: RecorderWake(queue: queue, handle: recorderWake), live: live, say: say)
     agent.run()
     recorderThread.stop()
     thread.join()

@@ -13,6 +13,9 @@ enum Text {
   case alreadyRunning(String)
   case noKey(path: String, problem: String)
   case keyMade(vkey: String)
+  case keyLost(path: String, signed: UInt64)
+  case otherKey(path: String, signed: UInt64)
+  case logLost(mark: String, log: String)
   case noMirrorKey(path: String, problem: String)
   case badMirrorKey(path: String, found: String)
   case noLiveToken(path: String)
@@ -57,6 +60,17 @@ enum Text {
       "the log key \(path) cannot be used: \(problem)"
     case .keyMade(let vkey):
       "made the log key; enrol this gateway at the collector: tally-collector enroll \(vkey)"
+    case .keyLost(let path, let signed):
+      "\(path) is gone, and the log beside it has \(signed) signed entries: put the key back from its "
+        + "backup. A new key may not continue this log; for a new log use another --data directory and "
+        + "serial, and keep this one for the auditor"
+    case .otherKey(let path, let signed):
+      "\(path) is not the key that signed this log (\(signed) entries): put the right key back. "
+        + "For a new log use another --data directory and serial"
+    case .logLost(let mark, let log):
+      "\(mark) says that this key has signed a log, and \(log) holds none: the log was lost or moved. "
+        + "Put it back; beginning anew under the same name would be a second history. For a new log use "
+        + "another --data directory and serial"
     case .noMirrorKey(let path, let problem):
       "the mirror's key \(path) cannot be read: \(problem); copy the collector's mirror.vkey there"
     case .badMirrorKey(let path, let found):
@@ -74,8 +88,8 @@ enum Text {
     case .portMissing(let line, let problem): "line \(line): \(problem); trying again"
     case .portLost(let line): "line \(line): port lost; trying again"
     case .recordingStopped(let problem):
-      "recording has stopped: \(problem). Sampling goes on; nothing more is signed. "
-        + "Check the storage medium, then restart tallyd."
+      "nothing can be recorded now: \(problem). Sampling goes on into memory, nothing more is signed, "
+        + "and writing is tried again every 5 s."
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
     case .linkDown: "the collector cannot be reached; entries are kept and sent later"
@@ -110,6 +124,14 @@ enum Text {
     case .noKey(let path, let problem): "无法使用日志密钥 \(path)：\(problem)"
     case .keyMade(let vkey):
       "已生成日志密钥；请在汇集端登记本网关：tally-collector enroll \(vkey)"
+    case .keyLost(let path, let signed):
+      "\(path) 丢失，而旁边的日志已签名 \(signed) 条：请从备份恢复密钥。新密钥不得续写本日志；"
+        + "如需新日志，请另用 --data 目录和序列号，并保留本目录供核查"
+    case .otherKey(let path, let signed):
+      "\(path) 不是签署本日志（\(signed) 条）的密钥：请恢复正确的密钥。如需新日志，请另用 --data 目录和序列号"
+    case .logLost(let mark, let log):
+      "\(mark) 表明该密钥已签署过日志，而 \(log) 中没有日志：日志丢失或被移走。请恢复日志；"
+        + "以同名重新开始会形成第二份历史。如需新日志，请另用 --data 目录和序列号"
     case .noMirrorKey(let path, let problem):
       "无法读取镜像公钥 \(path)：\(problem)；请将汇集端的 mirror.vkey 复制到此处"
     case .badMirrorKey(let path, let found):
@@ -126,7 +148,7 @@ enum Text {
     case .portMissing(let line, let problem): "线路 \(line)：\(problem)；继续重试"
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
     case .recordingStopped(let problem):
-      "记录已停止：\(problem)。采样继续，但不再签名。请检查存储介质后重启 tallyd。"
+      "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
     case .linkDown: "无法连接汇集端；数据保留，稍后上传"

@@ -53,10 +53,17 @@ final class Transport: Sendable {
     self.responses = responses
     // Never joined: the process ends when the recorder has settled, whatever a peer is doing.
     _ = try PosixThread(name: name) {
-      guard var transport = try? HTTPTransport(configuration) else { return }
       while true {
-        _ = wake.wait(microseconds: -1)
-        while let request = requests.take() { responses.put(transport.perform(request)) }
+        guard var transport = try? HTTPTransport(configuration) else {
+          // A request is answered all the same, or the uplink would wait for ever.
+          _ = wake.wait(microseconds: -1)
+          if requests.take() != nil { responses.put(.networkFailure) }
+          continue
+        }
+        while true {
+          while let request = requests.take() { responses.put(transport.perform(request)) }
+          _ = wake.wait(microseconds: -1)
+        }
       }
     }
   }

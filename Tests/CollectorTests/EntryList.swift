@@ -29,16 +29,17 @@ struct EntryList {
     var sha256 = SHA256.hash(body.span)
     if let hash { sha256 = hash }
     let nameBytes = Array(name.utf8)
-    let parts = ConfigEntry.partCount(byteCount: body.count)
+    let parts = ConfigEntry.partCount(byteCount: body.count, nameByteCount: name.utf8.count)
     for number in 0..<parts where number != missing {
       let head = head()
       append(
         ByteWriter.bytes { writer in
-          body[ConfigEntry.partRange(number, byteCount: body.count)].withUnsafeBufferPointer {
-            ConfigEntry.writePart(
-              head: head, name: nameBytes.span, sha256: sha256, body: $0,
-              number: UInt32(number), to: &writer)
-          }
+          body[ConfigEntry.partRange(number, byteCount: body.count, nameByteCount: name.utf8.count)]
+            .withUnsafeBufferPointer {
+              ConfigEntry.writePart(
+                head: head, name: nameBytes.span, sha256: sha256, body: $0,
+                number: UInt32(number), to: &writer)
+            }
         })
     }
     let index = next

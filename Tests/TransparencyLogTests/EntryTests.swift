@@ -248,25 +248,33 @@ import TransparencyLog
 
   @Test func `a document of any length goes into one entry or into parts that cover it`() {
     for count in [0, 1, 3_900, 3_901, 7_800, 7_801, 30_000] {
-      let parts = ConfigEntry.partCount(byteCount: count)
+      let parts = ConfigEntry.partCount(byteCount: count, nameByteCount: 10)
       #expect(parts == (count <= 3_900 ? 0 : (count + 3_899) / 3_900))
       var covered = 0
       for number in 0..<parts {
-        let range = ConfigEntry.partRange(number, byteCount: count)
+        let range = ConfigEntry.partRange(number, byteCount: count, nameByteCount: 10)
         #expect(range.lowerBound == covered && range.count <= EntryType.bodyLimit)
         covered = range.upperBound
       }
       if parts > 0 { #expect(covered == count) }
     }
-    // The fullest part entry keeps within the limit of an entry.
+  }
+
+  @Test(arguments: [1, 23, 24, 255, 256, 800, ConfigEntry.nameByteCountMax])
+  func `the fullest part entry keeps within the limit, whatever its name and its head`(
+    nameByteCount: Int
+  ) {
+    let limit = ConfigEntry.bodyLimit(nameByteCount: nameByteCount)
+    let name = [UInt8](repeating: 0x61, count: nameByteCount)
+    let time = Instant(mono: .max, utc: .max, quality: ClockQuality(rawValue: .max))
     let largest = ByteWriter.bytes { writer in
-      [UInt8](repeating: 0, count: EntryType.bodyLimit).withUnsafeBufferPointer { body in
+      [UInt8](repeating: 0, count: limit).withUnsafeBufferPointer { body in
         ConfigEntry.writePart(
-          head: EntryTests.head, name: Array("modbus/vendor-model.yaml".utf8).span, sha256: .zero,
-          body: body, number: 7, to: &writer)
+          head: EntryHead(index: .max, boot: .max, time: time), name: name.span, sha256: .zero,
+          body: body, number: .max, to: &writer)
       }
     }
-    #expect(largest.count <= EntryType.byteLimit)
+    #expect(largest.count <= EntryType.byteLimit && largest.count > limit)
   }
 }
 
