@@ -67,7 +67,9 @@ struct Start {
     switch Site.load(path: arguments.site, share: share, deviceDirectory: devices) {
     case .success(let site): return site
     case .failure(let findings):
-      throw StartError(message: findings.text(language), code: 1)
+      // A file that is not there is usage, one that is wrong a finding.
+      throw StartError(
+        message: findings.text(language), code: Files.exists(arguments.site) ? 1 : 2)
     }
   }
 
