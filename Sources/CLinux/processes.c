@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <malloc.h>
 #include "include/clinux.h"
 
 #include <errno.h>
@@ -195,3 +196,10 @@ int32_t clinux_thread_start(size_t stack_byte_count, const char *name, void *(*b
 
 int32_t clinux_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
 int32_t clinux_thread_detach(uint64_t thread) { return -pthread_detach((pthread_t)thread); }
+
+void clinux_bound_heap(void) {
+  // Setting the threshold also stops glibc from raising it whenever a large buffer is freed.
+  mallopt(M_MMAP_THRESHOLD, 64 << 10);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  mallopt(M_ARENA_MAX, 2);
+}

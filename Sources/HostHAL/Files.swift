@@ -299,6 +299,10 @@ public enum ProcessEnvironment {
   /// This process.
   public static var processID: Int32 { clinux_pid() }
 
+  /// Keeps the heap from growing with what was once needed; for a process that runs for years. Call it
+  /// before any thread starts.
+  public static func boundHeap() { clinux_bound_heap() }
+
   /// The descriptor is a terminal (0 input, 1 output, 2 errors).
   public static func isTerminal(_ descriptor: Int32) -> Bool {
     clinux_is_terminal(descriptor) == 1

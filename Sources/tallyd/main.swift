@@ -14,6 +14,8 @@ func end(_ text: String, code: Int32) -> Never {
   exit(code)
 }
 
+ProcessEnvironment.boundHeap()
+
 let arguments: Arguments
 do {
   arguments = try Arguments.parse(CommandLine.arguments)

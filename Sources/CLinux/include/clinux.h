@@ -166,6 +166,9 @@ int32_t clinux_spawn(const char *executable, char *const *arguments, char *const
 int32_t clinux_wait(int32_t pid, int32_t block, int32_t *exit_code, int32_t *signal_number);
 /// A pipe; the reading end is non-blocking.
 int32_t clinux_pipe(int32_t *reading, int32_t *writing);
+/// Keeps the heap from growing with what was once needed: buffers of 64 KiB and more are mappings of
+/// their own, given back when freed, and two arenas serve all threads. Call it before any thread starts.
+void clinux_bound_heap(void);
 int32_t clinux_pid(void);
 int32_t clinux_parent_pid(void);
 uint32_t clinux_user_id(void);
