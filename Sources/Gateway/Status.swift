@@ -19,9 +19,6 @@ import TransparencyLog
 // the number of a NoData, 0 with a value.
 
 extension Acquisition {
-  /// Most bytes of a status answer: 64 KiB, the limit of the control socket.
-  public static var statusByteCountMax: Int { 65_536 }
-
   /// Writes the status answer. When it does not fit, `writer.overflowed` is set.
   public borrowing func writeStatus(at now: Instant, to writer: inout ByteWriter) {
     writer.cbor(mapOf: 7)

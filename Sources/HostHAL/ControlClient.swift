@@ -22,7 +22,7 @@ public enum ControlError: Error, Equatable, Sendable {
     case .notPermitted(let path): "this user may not use \(path): join the group that owns it"
     case .timeout(let path): "tallyd at \(path) did not answer in time: look at its log"
     case .closed(let path): "tallyd at \(path) refused the request: the versions may differ"
-    case .tooLarge(let path): "the message for \(path) is empty or larger than 64 KiB"
+    case .tooLarge(let path): "the message for \(path) is empty or larger than 1 MiB"
     case .system(let path, let errno): "cannot use \(path): \(systemErrorText(errno))"
     }
   }
@@ -34,7 +34,7 @@ public enum ControlError: Error, Equatable, Sendable {
     case .notPermitted(let path): "当前用户无权使用 \(path)：请加入其所属的组"
     case .timeout(let path): "\(path) 的 tallyd 未及时应答：请查看其日志"
     case .closed(let path): "\(path) 的 tallyd 拒绝了请求：版本可能不一致"
-    case .tooLarge(let path): "发往 \(path) 的消息为空或超过 64 KiB"
+    case .tooLarge(let path): "发往 \(path) 的消息为空或超过 1 MiB"
     case .system(let path, let errno): "无法使用 \(path)：\(systemErrorText(errno))"
     }
   }

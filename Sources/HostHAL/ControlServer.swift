@@ -11,8 +11,8 @@ import HAL
 
 /// The limits of the control socket.
 public enum ControlLimits {
-  /// Bytes of a payload, at most.
-  public static let payloadByteCount = 65_536
+  /// Bytes of a payload, at most: the status of 512 devices with eight values each fits.
+  public static let payloadByteCount = 1 << 20
   /// Clients at once, at most. A technician's tool, the console and a monitor are three.
   public static let clientCount = 8
   /// A client that has not finished its message or taken its answer for this long, in µs, is dropped.

@@ -204,21 +204,48 @@ struct SlotSet: Equatable {
     return isNew
   }
 
-  func contains(_ slot: UInt64) -> Bool { ranges.contains { $0.contains(slot) } }
+  /// The position of the first range that ends at or after `slot`.
+  private func index(endingFrom slot: UInt64) -> Int {
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound < slot { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The ranges that overlap `range`, found without looking at the others: a meter that is dead for a
+  /// year leaves half a million.
+  private func overlapping(_ range: ClosedRange<UInt64>) -> ArraySlice<ClosedRange<UInt64>> {
+    let start = index(endingFrom: range.lowerBound)
+    var end = start
+    while end < ranges.count, ranges[end].lowerBound <= range.upperBound { end += 1 }
+    return ranges[start..<end]
+  }
+
+  func contains(_ slot: UInt64) -> Bool { !overlapping(slot...slot).isEmpty }
 
   /// How many slots of `range` are in the set.
   func count(in range: ClosedRange<UInt64>) -> UInt64 {
-    var total: UInt64 = 0
-    for part in ranges where part.overlaps(range) {
-      total &+= slotCount(part.clamped(to: range))
-    }
-    return total
+    overlapping(range).reduce(0) { $0 &+ slotCount($1.clamped(to: range)) }
   }
 
+  /// The slots of both, in one pass over both.
   func union(_ other: SlotSet) -> SlotSet {
-    var result = self
-    for range in other.ranges { result.insert(range) }
+    var result = SlotSet()
+    var left = ranges[...]
+    var right = other.ranges[...]
+    while let next = [left.first, right.first].compactMap(\.self).min(by: precedes) {
+      if next == left.first { left.removeFirst() } else { right.removeFirst() }
+      // In order, so each lands at the end.
+      result.insert(next)
+    }
     return result
+  }
+
+  private func precedes(_ one: ClosedRange<UInt64>, _ other: ClosedRange<UInt64>) -> Bool {
+    one.lowerBound < other.lowerBound
   }
 
   /// The slots that are not in `other`.
@@ -234,7 +261,7 @@ struct SlotSet: Equatable {
   func gaps(in range: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
     var gaps: [ClosedRange<UInt64>] = []
     var next = range.lowerBound
-    for part in ranges where part.overlaps(range) {
+    for part in overlapping(range) {
       if part.lowerBound > next { gaps.append(next...(part.lowerBound - 1)) }
       if part.upperBound >= range.upperBound { return gaps }
       next = part.upperBound + 1

@@ -103,7 +103,7 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     expect(bench.requests.count == 4)
   }
 
-  @Test(arguments: [[0, 0, 0, 0], [0, 1, 0, 1], [0xFF, 0xFF, 0xFF, 0xFF]] as [[UInt8]])
+  @Test(arguments: [[0, 0, 0, 0], [0, 0x10, 0, 1], [0xFF, 0xFF, 0xFF, 0xFF]] as [[UInt8]])
   func `a length out of range ends the connection`(header: [UInt8]) throws {
     var bench = try Bench()
     let client = bench.connect()

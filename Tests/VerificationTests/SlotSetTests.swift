@@ -38,4 +38,20 @@ import Testing
     ends.insert(0...0)
     #expect(ends.gaps(in: 0...UInt64.max) == [1...(UInt64.max - 1)])
   }
+
+  @Test func `the ranges of a meter that was dead for months are worked through in one pass`() {
+    // A probe and a run of shed slots take turns: read slots 0, 3, 6 …, explained 1–2, 4–5 …
+    var read = SlotSet()
+    var explained = SlotSet()
+    let turns: UInt64 = 100_000
+    for turn in 0..<turns {
+      read.insert(turn * 3...turn * 3)
+      explained.insert(turn * 3 + 1...turn * 3 + 2)
+    }
+    let all = read.union(explained)
+    #expect(all.ranges == [0...turns * 3 - 1])
+    #expect(all.subtracting(read) == explained)
+    #expect(explained.gaps(in: 0...turns * 3 - 1).count == Int(turns))
+    #expect(read.count(in: 3...8) == 2 && read.contains(299_997) && !read.contains(299_998))
+  }
 }
