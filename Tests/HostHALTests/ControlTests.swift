@@ -68,7 +68,7 @@ extension Descriptor {
   fileprivate var isClosed: Bool {
     var byte: UInt8 = 0
     let n = clinux_read(number, &byte, 1)
-    return n != -Int(clinux_error_again())
+    return n <= 0 && n != -Int(clinux_error_again())
   }
 }
 
@@ -115,23 +115,24 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
   }
 
   @Test func `the largest message is taken whole`() throws {
-    var bench = try Bench(answer: [UInt8](repeating: 5, count: 65_536))
+    let largest = ControlLimits.payloadByteCount
+    var bench = try Bench(answer: [UInt8](repeating: 5, count: largest))
     let client = bench.connect()
-    let payload = [UInt8](repeating: 9, count: 65_536)
-    let message = [0, 1, 0, 0] + payload
+    let payload = [UInt8](repeating: 9, count: largest)
+    let message = [0, 0x10, 0, 0] + payload
     var sent = 0
     var received: [UInt8] = []
-    for _ in 0..<1000 where received.count < 65_540 {
+    for _ in 0..<1000 where received.count < largest + 4 {
       if sent < message.count { sent += max(client.send(Array(message[sent...])), 0) }
       bench.turn()
       received += client.readNow()
     }
     expect(bench.requests == [payload])
-    expect(received == [0, 1, 0, 0] + [UInt8](repeating: 5, count: 65_536))
+    expect(received == [0, 0x10, 0, 0] + [UInt8](repeating: 5, count: largest))
   }
 
   @Test func `an answer that does not fit ends the connection`() throws {
-    var bench = try Bench(answer: [UInt8](repeating: 5, count: 65_537))
+    var bench = try Bench(answer: [UInt8](repeating: 5, count: ControlLimits.payloadByteCount + 1))
     let client = bench.connect()
     expect(client.send(status) == status.count)
     for _ in 0..<3 { bench.turn() }
@@ -139,7 +140,7 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
   }
 
   @Test func `a client that takes no answers stops itself and nobody else`() throws {
-    var bench = try Bench(answer: [UInt8](repeating: 5, count: 65_536))
+    var bench = try Bench(answer: [UInt8](repeating: 5, count: ControlLimits.payloadByteCount))
     let hostile = bench.connect()
     for _ in 0..<100 {
       _ = hostile.send(status)
