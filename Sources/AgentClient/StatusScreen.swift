@@ -74,7 +74,9 @@ public struct StatusScreen {
   }
 
   private func wording(of line: GatewayStatus.Line) -> String {
-    var parts = ["\(word(.line)) \(line.name)"]
+    // A line that is called "line-a" is a line by its name already.
+    let isNamedSo = line.name.hasPrefix(word(.line))
+    var parts = [isNamedSo ? line.name : "\(word(.line)) \(line.name)"]
     parts.append(word(line.isOpen ? .open : .portLost))
     if let permille = line.utilisationPermille {
       parts.append("\(TextLayout.tenths(permille)) % \(word(.use))")
