@@ -11,8 +11,14 @@ func say(_ text: Text) { writeStandardOutput(text.text(language) + "\n") }
 /// Says why on standard error and ends with exit code 2: usage or I/O; 1: findings in the configuration.
 func end(_ text: String, code: Int32) -> Never {
   writeStandardError(text + "\n")
-  exit(code)
+  leave(code: code)
 }
+
+/// Ends the process without the exit handlers of C libraries.
+///
+/// The transport threads are never joined. OpenSSL's handlers free what a transfer that is under way, or
+/// just beginning, works on: a crash after all was done. Nothing here is buffered, so nothing is lost.
+func leave(code: Int32) -> Never { _exit(code) }
 
 ProcessEnvironment.boundHeap()
 
@@ -32,3 +38,4 @@ do {
 } catch {
   end(error.message, code: error.code)
 }
+leave(code: 0)
