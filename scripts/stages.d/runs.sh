@@ -1,0 +1,60 @@
+# Stages in which the programs run together, and what checks them then. scripts/stages reads this file.
+
+# A whole run of half a minute on a directory of its own, then both sides verified.
+test_run=.build/test/run
+whole_run() {
+  .build/release/tally-sim demo --directory "$test_run" --fresh --for 30 --port 8570
+  verify_both "$test_run"
+}
+
+# `tally verify` on the gateway's half and on the collector's half of a run.
+verify_both() {
+  local half
+  for half in "$1/gateway" "$1/collector"; do
+    .build/release/tally verify "$half" --vkey "$(cat "$1/gateway/keys/log.vkey")" \
+      --cosigner "$(cat "$1/collector/keys/mirror.vkey")"
+  done
+}
+
+# An independent verifier: on the published vectors, on the log of the run, and on copies of it with
+# one byte changed, which it must refuse.
+go_verifier() {
+  local log copy file name
+  build_go_verifier
+  MIRROR_VECTORS=$PWD/Tests/CollectorTests/Vectors/mirror.json go test ./Tests/verify_go
+  log=$(echo "$test_run"/collector/logs/*)
+  verify_by_go "$test_run" "$log"
+  copy=.build/test/tampered
+  for name in checkpoint tile/entries/000* tile/0/000*; do
+    rm -rf "$copy"
+    cp -r "$log" "$copy"
+    file=$(find "$copy" -path "$copy/$name" -type f -o -path "$copy/$name/*" -type f | head -n 1)
+    flip_byte "$file" 100
+    if verify_by_go "$test_run" "$copy"; then
+      echo "a changed byte in $file was not found"
+      return 1
+    fi
+  done
+}
+
+build_go_verifier() {
+  # Debian's Go packages without modules: nothing is downloaded.
+  export GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$PWD/.build/go" GOFLAGS=
+  go build -o .build/verify_go ./Tests/verify_go
+}
+
+# verify_by_go RUN LOG: with the keys of a run.
+verify_by_go() {
+  .build/verify_go "$(cat "$1/gateway/keys/log.vkey")" "$(cat "$1/collector/keys/mirror.vkey")" "$2"
+}
+
+# Changes the lowest bit of one byte of a file.
+flip_byte() {
+  local value
+  value=$(od -An -tu1 -j "$2" -N 1 "$1")
+  # shellcheck disable=SC2059 # the format is an octal escape
+  printf "$(printf '\\%03o' $((value ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+crash_test() { scripts/crash-test --built; }
+measure() { scripts/measure --built; }
