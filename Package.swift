@@ -100,8 +100,9 @@ let package = Package(
       swiftSettings: ring2),
     .target(
       name: "AgentClient",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "HostHAL", "Catalog"],
-      swiftSettings: ring2),
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog",
+      ], swiftSettings: ring2),
 
     // MARK: executables: parse, compose, run
     .executableTarget(
@@ -179,7 +180,10 @@ let package = Package(
         "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "Verification",
       ], swiftSettings: strict),
     .testTarget(
-      name: "AgentClientTests", dependencies: ["TransparencyLog", "Catalog", "AgentClient"],
+      name: "AgentClientTests",
+      dependencies: [
+        "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "Catalog", "AgentClient",
+      ],
       swiftSettings: strict),
     .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),

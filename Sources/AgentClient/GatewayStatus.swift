@@ -1,4 +1,3 @@
-import HostHAL
 import TransparencyLog
 
 /// What a running agent says about itself over its control socket.
@@ -115,48 +114,16 @@ public struct GatewayStatus: Equatable, Sendable {
       && (dropped ?? 0) == 0
   }
 
-  /// The request for it: the CBOR array `["status"]`.
-  public static let request: [UInt8] = [0x81, 0x66] + Array("status".utf8)
-
   /// Asks the agent whose data directory is `directory`.
   public static func read(
     fromDataDirectory directory: String, timeoutMilliseconds: UInt64 = 2000
-  ) throws(StatusError) -> GatewayStatus {
-    let bytes: [UInt8]
-    do {
-      var client = try ControlClient(path: directory + "/control")
-      bytes = try client.ask(request, timeoutMilliseconds: timeoutMilliseconds)
-    } catch {
-      throw .control(error)
-    }
+  ) throws(AgentError) -> GatewayStatus {
+    let bytes = try Agent(dataDirectory: directory).ask(
+      .status, timeoutMilliseconds: timeoutMilliseconds)
     do {
       return try GatewayStatus(decoding: bytes)
     } catch {
       throw .answer(error)
-    }
-  }
-}
-
-/// Why there is no status.
-public enum StatusError: Error, Equatable, Sendable {
-  /// The agent could not be asked.
-  case control(ControlError)
-  /// Its answer is not understood.
-  case answer(CBORError)
-
-  /// What happened and what to do.
-  public var english: String {
-    switch self {
-    case .control(let error): error.english
-    case .answer: "the agent's answer is not understood: the versions differ"
-    }
-  }
-
-  /// 发生了什么，应当怎么办。
-  public var chinese: String {
-    switch self {
-    case .control(let error): error.chinese
-    case .answer: "无法理解网关的应答：版本不一致"
     }
   }
 }

@@ -180,7 +180,7 @@ struct Demo {
   }
 
   mutating func readStatus() -> GatewayStatus? {
-    do throws(StatusError) {
+    do throws(AgentError) {
       return try GatewayStatus.read(fromDataDirectory: paths.gateway, timeoutMilliseconds: 900)
     } catch {
       // A gateway that is busy for a second is no failure; one that has died is noticed as a child.

@@ -19,7 +19,7 @@ struct Status: ParsableCommand {
   func run() throws {
     let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
     let status: GatewayStatus
-    do throws(StatusError) {
+    do throws(AgentError) {
       status = try GatewayStatus.read(fromDataDirectory: data)
     } catch {
       writeStandardError("tally: \(language == .chinese ? error.chinese : error.english)\n")

@@ -74,7 +74,23 @@ struct Agent: ~Copyable {
 
   private mutating func serveControl(at now: Instant) {
     control.serve(loop, now: now.mono) { request, reply in
-      if Self.isStatusRequest(request) { acquisition.writeStatus(at: now, to: &reply) }
+      do throws(ControlRefusal) {
+        try Self.answer(
+          ControlRequest(decoding: request), of: &acquisition, at: now, to: &reply)
+      } catch {
+        error.write(to: &reply)
+      }
+    }
+  }
+
+  private static func answer(
+    _ request: ControlRequest, of acquisition: inout Acquisition, at now: Instant,
+    to reply: inout ByteWriter
+  ) throws(ControlRefusal) {
+    switch request {
+    case .status: acquisition.writeStatus(at: now, to: &reply)
+    case .lease: throw .notAvailable
+    case .reload: throw .notAvailable
     }
   }
 
@@ -97,13 +113,6 @@ struct Agent: ~Copyable {
       }
       if !isThere { acquisition.lost(line: line, at: clock.now()) }
     }
-  }
-
-  /// The request is `["status"]`. Anything else gets no answer, and its connection ends.
-  private static func isStatusRequest(_ request: Span<UInt8>) -> Bool {
-    let wanted: [UInt8] = [0x81, 0x66] + Array("status".utf8)
-    guard request.count == wanted.count else { return false }
-    return wanted.indices.allSatisfy { request[$0] == wanted[$0] }
   }
 
   /// Says once when the way to the mirror changes.

@@ -78,7 +78,7 @@ import TransparencyLog
   }
 
   @Test func `the request is the CBOR array that the agent expects`() throws {
-    #expect(try CBORValue(decoding: GatewayStatus.request) == .array([.text("status")]))
+    #expect(try CBORValue(decoding: Agent.Request.status.encoded) == .array([.text("status")]))
   }
 
   @Test func `JSON carries the keys of the socket and values as strings`() throws {

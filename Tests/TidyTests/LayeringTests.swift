@@ -58,7 +58,8 @@ private let layers: [Layer] = [
     name: "Verification", ring: 2,
     inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
   Layer(
-    name: "AgentClient", ring: 2, inner: core.union(["TransparencyLog", "HostHAL", "Catalog"])),
+    name: "AgentClient", ring: 2,
+    inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog"])),
   Layer(
     name: "tallyd", ring: 2,
     inner: core.union([
