@@ -91,6 +91,7 @@ extension MirrorClient {
   private mutating func finish() {
     backOff.reset()
     answersWithoutGrowth = 0
+    stepsBack = 0
     prefixRefusals = 0
     target = nil
     if hasNewer { begin() }

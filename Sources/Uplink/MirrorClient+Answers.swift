@@ -139,7 +139,9 @@ extension MirrorClient {
     }
   }
 
-  /// Continues at `next`; waits when three answers brought nothing new.
+  /// Continues at `next`; waits when three answers brought nothing new, and at each step back from the
+  /// third on, with growing waits: a mirror that alternates between two places would otherwise be sent
+  /// the same entries again and again without a pause.
   private mutating func moveTo<Random: EntropySource & ~Copyable>(
     _ next: UInt64, _ target: SignedNote, _ now: UInt64, _ randomness: inout Random,
     _ events: inout [MirrorEvent]
@@ -150,7 +152,12 @@ extension MirrorClient {
     if start > before {
       answersWithoutGrowth = 0
       prefixRefusals = 0
-      backOff.reset()
+      if stepsBack < MirrorClient.stepsBackMax { backOff.reset() }
+      return
+    }
+    if start < before { stepsBack += 1 }
+    if stepsBack >= MirrorClient.stepsBackMax {
+      pause(now, &randomness)
     } else {
       pauseIfRepeated(now, &randomness)
     }

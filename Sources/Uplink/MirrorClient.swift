@@ -82,6 +82,10 @@ public struct MirrorClient: Sendable {
   var sentWasWhole = false
   var staleAnswers = 0
   var answersWithoutGrowth = 0
+  /// How often the mirror named a place before the last one, since it last signed or stored.
+  var stepsBack = 0
+  /// So many are taken at once: a crash of the mirror loses what it had not synced, once.
+  static var stepsBackMax: Int { 3 }
   var prefixRefusals = 0
   var offeredAgain = false
 

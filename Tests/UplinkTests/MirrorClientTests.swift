@@ -413,6 +413,32 @@ import TransparencyLog
     }
   }
 
+  /// Answers take no time here, so what is not paced by the client has no end.
+  @Test(arguments: [[0, 256], [300, 0, 299], [512, 1, 256, 2]])
+  func `a mirror that goes back and forth gets at most one request a second`(places: [Int]) throws {
+    var scene = try atEntries(600)
+    scene.now = 0
+    var count = 0
+    while scene.now < 600_000_000, count < 10_000 {
+      _ = try next(&scene)
+      _ = scene.take(place(count % 3 == 0 ? 202 : 409, 600, places[count % places.count]))
+      count += 1
+    }
+    #expect(count <= 40, "waits double to four minutes: a few for each step back")
+    #expect(scene.acknowledged == [])
+  }
+
+  @Test func `a mirror that lost its last entries twice gets them again at once`() throws {
+    var scene = try atEntries(600)
+    for place in [256, 0, 256, 512, 256, 512] {
+      _ = try next(&scene)
+      _ = scene.take(self.place(202, 600, place))
+      #expect(scene.client.wakeAt == 0)
+    }
+    try scene.drain()
+    #expect(scene.acknowledged == [600])
+  }
+
   @Test func `a proxy's limit halves the packages down to one`() throws {
     var scene = try atEntries(256 * 20)
     var counts: [Int] = []
