@@ -104,6 +104,10 @@ let package = Package(
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog",
       ], swiftSettings: ring2),
 
+    .target(
+      name: "CommandLineFrame", dependencies: ["HostHAL", "Catalog", argumentParser],
+      swiftSettings: ring2),
+
     // MARK: executables: parse, compose, run
     .executableTarget(
       name: "tallyd",
@@ -117,13 +121,13 @@ let package = Package(
       name: "tally",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto",
-        "Verification", "AgentClient", "MirrorUplink", "CLinux", argumentParser,
+        "Verification", "AgentClient", "MirrorUplink", "CLinux", "CommandLineFrame", argumentParser,
       ], swiftSettings: ring2),
     .executableTarget(
       name: "tally-sim",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL",
-        "HostCrypto", "AgentClient", "CLinux", argumentParser,
+        "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame", argumentParser,
       ], exclude: ["PlantData"], swiftSettings: ring2),
 
     // MARK: tests
@@ -186,6 +190,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),
+    .testTarget(
+      // tallyd is built beside them; as a dependency its static standard library would be linked here.
+      name: "ProgramTests", dependencies: ["HostHAL", "tally", "tally-sim"],
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
@@ -214,7 +222,8 @@ if withHeadEnd {
     .executableTarget(
       name: "tally-collector",
       dependencies: [
-        "Metering", "HAL", "Collector", "ReadingStore", "HostCrypto", "HostHAL", argumentParser,
+        "Metering", "HAL", "Collector", "ReadingStore", "HostCrypto", "HostHAL", "Catalog",
+        "CommandLineFrame", argumentParser,
       ],
       swiftSettings: ring3),
     .testTarget(

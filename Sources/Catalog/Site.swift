@@ -208,6 +208,15 @@ public struct Findings: Error, Sendable, Equatable {
   /// The findings in the order of files and lines.
   public var list: [Finding]
 
+  /// Takes the findings.
+  public init(list: [Finding]) { self.list = list }
+
+  /// The file itself, or the installed data, could not be read: that is no finding in a configuration
+  /// (exit code 1) but a matter of the command line and the disk (2).
+  public var isUnreadable: Bool {
+    list.contains { if case .file = $0.kind { $0.place == .start } else { false } }
+  }
+
   /// All texts, one paragraph each.
   public func text(_ language: Language) -> String {
     list.map { $0.text(language) + "\n" }.joined()

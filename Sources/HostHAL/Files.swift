@@ -317,13 +317,4 @@ public enum ProcessEnvironment {
     }
     return (Int(columns), Int(rows))
   }
-
-  /// Nothing listens on this port of 127.0.0.1 now.
-  public static func isLoopbackPortFree(_ port: UInt16) -> Bool {
-    var bound: UInt16 = 0
-    let descriptor = clinux_loopback_listen(port, 1, &bound)
-    guard descriptor >= 0 else { return false }
-    _ = clinux_close(descriptor)
-    return true
-  }
 }

@@ -82,13 +82,12 @@ struct Demo {
   // MARK: start
 
   private mutating func start() throws(DemoFailure) {
-    port = try freePort(from: options.port)
-    if port != options.port { view.say(.portBusy(options.port, taken: port)) }
     let isNew = !keys.isComplete
     try keys.makeCollectorKeys()
     let board = options.share + "/boards/native/sim"
+    // Where the collector listens is known once it does; until then only the gateway would ask.
     try DemoSite.write(
-      from: board + "/site.yaml", to: paths.site, url: "http://127.0.0.1:\(port)")
+      from: board + "/site.yaml", to: paths.site, url: "http://127.0.0.1:\(options.port)")
     try keys.enrolGateway(share: options.share)
     if isNew { view.say(.keysMade) }
 
@@ -97,10 +96,9 @@ struct Demo {
       ["site", "--board", board, "--site", paths.site, "--dev", paths.devices]
         + ["--speed", String(options.speed)])
     try waitUntilReady { $0.hasPrinted("ready") }
-    try startChild(
-      .collector, ["serve", "--listen", "127.0.0.1:\(port)", "--data", paths.collector])
-    let port = port
-    try waitUntilReady { _ in LoopbackHTTP.isListening(port: port) }
+    try startCollector()
+    try DemoSite.write(
+      from: board + "/site.yaml", to: paths.site, url: "http://127.0.0.1:\(port)")
     try startChild(.gateway, ["--site", paths.site, "--data", paths.gateway])
     let directory = paths.gateway
     try waitUntilReady { _ in
@@ -112,15 +110,40 @@ struct Demo {
     view.say(.ready(url: "http://127.0.0.1:\(port)"))
   }
 
-  /// The port, or the next of the twenty after it that nobody listens on.
-  private func freePort(from first: UInt16) throws(DemoFailure) -> UInt16 {
-    let last = first + 20
-    for port in first...last where ProcessEnvironment.isLoopbackPortFree(port) { return port }
+  /// Starts the collector on the port asked for, or on one of the twenty after it.
+  ///
+  /// The collector itself takes the port and says which: whoever looked first whether it is free could
+  /// find it taken a moment later.
+  private mutating func startCollector() throws(DemoFailure) {
+    let first = options.port
+    let last = first == 0 ? 0 : UInt16(clamping: Int(first) + 20)
+    view.say(.starting(.collector))
+    for candidate in first...last {
+      try launch(
+        .collector, ["serve", "--listen", "127.0.0.1:\(candidate)", "--data", paths.collector])
+      do throws(DemoFailure) {
+        try waitUntilReady { $0.readyPort != nil }
+      } catch {
+        // Usage or I/O, and the port is taken: the collector could not have it.
+        guard case .ended(.collector, .exited(code: 2), _, _) = error, candidate != 0,
+          LoopbackHTTP.isListening(port: candidate)
+        else { throw error }
+        children.removeLast()
+        continue
+      }
+      port = children.last?.readyPort ?? candidate
+      if port != first { view.say(.otherPort(asked: first, taken: port)) }
+      return
+    }
     throw .noPort(first: first, last: last)
   }
 
   private mutating func startChild(_ role: DemoRole, _ arguments: [String]) throws(DemoFailure) {
     view.say(.starting(role))
+    try launch(role, arguments)
+  }
+
+  private mutating func launch(_ role: DemoRole, _ arguments: [String]) throws(DemoFailure) {
     let environment = [
       (name: "TALLYSTICK_SHARE", value: options.share),
       (name: "TALLYSTICK_DEV", value: paths.devices),

@@ -47,9 +47,18 @@ final class DemoChild {
   }
 
   /// It printed this line.
-  func hasPrinted(_ line: String) -> Bool {
-    guard let bytes = try? Files.read(log, limit: 64 << 20) else { return false }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { $0 == line }
+  func hasPrinted(_ line: String) -> Bool { linePrinted { $0 == line } != nil }
+
+  /// The port of the URL with which the collector said that it listens; `nil` before that.
+  var readyPort: UInt16? {
+    linePrinted { $0.hasPrefix("ready http://") }?.split(separator: ":").last
+      .flatMap { UInt16($0) }
+  }
+
+  /// The first line that it printed of this kind.
+  private func linePrinted(_ isMeant: (Substring) -> Bool) -> Substring? {
+    guard let bytes = try? Files.read(log, limit: 64 << 20) else { return nil }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").first(where: isMeant)
   }
 
   /// Throws if it has ended.

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HostHAL
+import Simulator
 
 /// `tally-sim demo`: all of Tallystick on one machine.
 struct DemoCommand: ParsableCommand {
@@ -14,23 +16,29 @@ struct DemoCommand: ParsableCommand {
   var seconds: UInt64?
   @Flag(help: "Discard the data of earlier runs first.") var fresh = false
   @Option(help: "Plant time runs so many times as fast.") var speed: UInt64 = 1
-  @Option(help: "Port of the collector; the next free one if it is busy.") var port: UInt16 = 8470
+  @Option(help: "Port of the collector, or one of the twenty after it if it is busy; 0: any.")
+  var port: UInt16 = 8470
   @Option(help: "Directory with profiles, boards and plant.") var share: String?
-  @Option(help: "Language: en or zh.") var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   func run() throws {
-    let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    let language = texts.language
     var tried: [String] = []
     guard let share = Share.locate(option: share, tried: &tried) else {
-      writeStandardError("tally-sim demo: \(tried.joined(separator: ", "))\n")
+      writeStandardError("tally-sim demo: \(SiteProblem.noShare(tried).text(language))\n")
       throw ExitCode(2)
     }
     var code: Int32
     do throws(DemoFailure) {
+      if seconds == 0 { throw .badOption(name: "for", value: "0", expected: "1 …") }
+      guard (1...PlantClock.speedMax).contains(speed) else {
+        throw .badOption(
+          name: "speed", value: String(speed), expected: "1 … \(PlantClock.speedMax)")
+      }
       var demo = try Demo(
         Demo.Options(
           directory: directory, share: share.path, seconds: seconds, fresh: fresh, speed: speed,
-          language: language, port: min(port, 65_500)))
+          language: language, port: port))
       code = demo.run()
     } catch {
       writeStandardError(

@@ -6,11 +6,13 @@ enum DemoFailure: Error {
   case running(pid: Int32, directory: String)
   case file(FileError)
   case spawn(SpawnError)
+  /// An option has a value that it cannot have.
+  case badOption(name: String, value: String, expected: String)
   /// A program that is run once, for keys, said no.
-  case step(command: String, output: String)
+  case step(command: String, how: ChildExit, output: String)
   /// The site file is not as a run needs it.
   case site(path: String)
-  /// No port from the first to the last is free.
+  /// The collector found no port from the first to the last free.
   case noPort(first: UInt16, last: UInt16)
   /// A child ended though nobody asked it to.
   case ended(role: DemoRole, how: ChildExit, log: String, lastLines: [String])
@@ -19,11 +21,13 @@ enum DemoFailure: Error {
   /// SIGINT or SIGTERM came before everything was ready.
   case interrupted
 
-  /// The exit code: 1 for a finding, 2 for usage and I/O.
+  /// The exit code: 1 for a finding, 2 for usage and I/O. What a program of the run refuses with 2 is
+  /// usage or I/O of the run.
   var code: Int32 {
     switch self {
-    case .running, .file, .spawn, .site, .noPort: 2
-    case .step, .ended, .notReady, .interrupted: 1
+    case .running, .file, .spawn, .badOption, .site, .noPort: 2
+    case .step(_, let how, _), .ended(_, let how, _, _): how == .exited(code: 2) ? 2 : 1
+    case .notReady, .interrupted: 1
     }
   }
 
@@ -34,7 +38,9 @@ enum DemoFailure: Error {
       "process \(pid) runs in \(directory) already: stop it, or give another --directory"
     case .file(let error): error.english
     case .spawn(let error): error.english
-    case .step(let command, let output): "\(command) failed:\n\(output)"
+    case .badOption(let name, let value, let expected):
+      "--\(name) \(value): expected \(expected)"
+    case .step(let command, let how, let output): "\(command) \(how.english):\n\(output)"
     case .site(let path): "\(path) has no 'mirror:' with a 'url:'"
     case .noPort(let first, let last): "no port from \(first) to \(last) is free on 127.0.0.1"
     case .ended(let role, let how, let log, let lastLines):
@@ -53,7 +59,8 @@ enum DemoFailure: Error {
       "进程 \(pid) 已在 \(directory) 中运行：请先停止它，或另给 --directory"
     case .file(let error): error.chinese
     case .spawn(let error): error.chinese
-    case .step(let command, let output): "\(command) 执行失败：\n\(output)"
+    case .badOption(let name, let value, let expected): "--\(name) \(value)：应为 \(expected)"
+    case .step(let command, let how, let output): "\(command) \(how.chinese)：\n\(output)"
     case .site(let path): "\(path) 中没有带“url:”的“mirror:”"
     case .noPort(let first, let last): "127.0.0.1 上 \(first) 至 \(last) 没有空闲端口"
     case .ended(let role, let how, let log, let lastLines):

@@ -45,7 +45,8 @@ struct DemoKeys {
     let output = try run(
       "tally-collector", ["enroll", try text(of: gatewayKey), "--data", paths.collector])
     guard let token = DemoKeys.token(in: output) else {
-      throw .step(command: "tally-collector enroll", output: output)
+      throw .step(
+        command: "tally-collector enroll", how: .exited(code: 0), output: output)
     }
     let target = liveToken
     try DemoFailure.file { () throws(FileError) in
@@ -77,7 +78,8 @@ struct DemoKeys {
     let outcome = try DemoKeys.outcome(paths.program(program), arguments)
     guard outcome.exit.isSuccess else {
       throw .step(
-        command: ([program] + arguments).joined(separator: " "), output: outcome.output)
+        command: ([program] + arguments).joined(separator: " "), how: outcome.exit,
+        output: outcome.output)
     }
     return outcome.output
   }

@@ -2,7 +2,7 @@ import Catalog
 
 /// What a run says about itself.
 enum DemoText {
-  case portBusy(UInt16, taken: UInt16)
+  case otherPort(asked: UInt16, taken: UInt16)
   case keysMade
   case starting(DemoRole)
   case ready(url: String)
@@ -18,13 +18,13 @@ enum DemoText {
   case notVerified(code: Int32)
   case dataLies(String)
   case verifyWith(String)
-  case noStatus(String)
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
   var english: String {
     switch self {
-    case .portBusy(let port, let taken): "port \(port) is busy: the collector listens on \(taken)"
+    case .otherPort(0, let taken): "the collector listens on port \(taken)"
+    case .otherPort(let port, let taken): "port \(port) is busy: the collector listens on \(taken)"
     case .keysMade: "keys and tokens made, gateway enrolled"
     case .starting(let role): "starting the \(role.english)"
     case .ready(let url): "everything is ready; the collector is at \(url)"
@@ -41,13 +41,13 @@ enum DemoText {
     case .notVerified(let code): "the collector's log is NOT verified (exit code \(code))"
     case .dataLies(let path): "data: \(path)"
     case .verifyWith(let command): "verify it: \(command)"
-    case .noStatus(let why): "no status: \(why)"
     }
   }
 
   var chinese: String {
     switch self {
-    case .portBusy(let port, let taken): "端口 \(port) 被占用：采集端改用 \(taken)"
+    case .otherPort(0, let taken): "采集端监听端口 \(taken)"
+    case .otherPort(let port, let taken): "端口 \(port) 被占用：采集端改用 \(taken)"
     case .keysMade: "已生成密钥与令牌，网关已登记"
     case .starting(let role): "启动\(role.chinese)"
     case .ready(let url): "全部就绪；采集端地址 \(url)"
@@ -63,7 +63,6 @@ enum DemoText {
     case .notVerified(let code): "采集端日志核查未通过（退出码 \(code)）"
     case .dataLies(let path): "数据位于：\(path)"
     case .verifyWith(let command): "核查命令：\(command)"
-    case .noStatus(let why): "无状态：\(why)"
     }
   }
 }

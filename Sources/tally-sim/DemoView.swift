@@ -10,7 +10,6 @@ struct DemoView {
   private var isDrawn = false
   private var states: [Int: DeviceState] = [:]
   private var hasValue: Set<Int> = []
-  private var linesPrinted = 0
   /// Seconds between two summary lines without a terminal.
   private let summarySeconds: UInt64 = 5
   private var nextSummary: UInt64 = 0

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HAL
 import HostHAL
 import Simulator
@@ -21,16 +22,14 @@ struct SiteCommand: ParsableCommand {
   var start = "2014-01-01"
   @Option(help: "Pull a line out and put it back: PORT@SECOND+SECONDS. May be repeated.")
   var unplug: [String] = []
-  @Option(help: "Language: en or zh.") var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   mutating func run() throws {
-    let language = Language(
-      option: lang, environment: ProcessEnvironment.value(of: "LANG"))
     do {
       try simulate()
     } catch {
-      writeStandardError(error.text(language) + "\n")
-      throw ExitCode(2)
+      writeStandardError(error.text(texts.language) + "\n")
+      throw ExitCode(error.code)
     }
   }
 

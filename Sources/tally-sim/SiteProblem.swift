@@ -28,6 +28,15 @@ enum SiteProblem: Error {
     do { return try body() } catch { throw .file(error) }
   }
 
+  /// The exit code: 1 for what stands wrong in a file, 2 for usage and I/O.
+  var code: Int32 {
+    switch self {
+    case .findings(let findings): Findings(list: findings).isUnreadable ? 2 : 1
+    case .badPlantStart, .badData, .badPlant, .noDeviceName: 1
+    case .file, .noShare, .badOption: 2
+    }
+  }
+
   /// The wording in a language.
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandLineFrame
 
 /// `tally-sim`: what developers and trainers need in place of a plant.
 @main struct TallySim: ParsableCommand {
@@ -6,4 +7,6 @@ import ArgumentParser
     commandName: "tally-sim",
     abstract: "Simulates what a gateway is connected to. 模拟网关所接的现场设备。",
     subcommands: [SiteCommand.self, DemoCommand.self])
+
+  static func main() { CommandLineFrame.run(TallySim.self) }
 }

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Catalog
-
-#if canImport(Glibc)
-  import Glibc
-#endif
+import CommandLineFrame
+import HostHAL
 
 /// Reads a site with everything that it names and tells all that is wrong with it.
 struct CheckCommand: ParsableCommand {
@@ -21,35 +19,29 @@ struct CheckCommand: ParsableCommand {
   @Option(help: "The directory that holds profiles/ and boards/.")
   var share: String?
 
-  @Option(help: "en or zh; else as LANG says.")
-  var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   func run() throws {
-    let language = Language(
-      option: lang, environment: getenv("LANG").map { String(cString: $0) })
+    let language = texts.language
     var tried: [String] = []
     guard let share = Share.locate(option: share, tried: &tried) else {
       let kind = FindingKind.file(.shareNotFound(tried))
       report([Finding(file: site, place: .start, kind: kind)], language)
       throw ExitCode(2)
     }
-    let devices = getenv("TALLYSTICK_DEV").map { String(cString: $0) } ?? "/dev"
+    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
     let (loaded, findings) = Site.check(path: path, share: share, deviceDirectory: devices)
     report(findings, language)
     if let loaded {
       print(SiteSummary(loaded).text(language), terminator: "")
       return
     }
-    let isUnreadable = findings.contains {
-      if case .file = $0.kind { $0.file == path && $0.place == .start } else { false }
-    }
-    throw ExitCode(isUnreadable ? 2 : 1)
+    throw ExitCode(Findings(list: findings).isUnreadable ? 2 : 1)
   }
 
   private var path: String {
-    var status = stat()
-    guard stat(site, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return site }
-    return site + "/site.yaml"
+    let isDirectory = (try? Files.status(of: site))?.kind == .directory
+    return isDirectory ? site + "/site.yaml" : site
   }
 
   private func report(_ findings: [Finding], _ language: Language) {

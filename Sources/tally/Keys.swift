@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HostCrypto
 import HostHAL
 import TransparencyLog
@@ -16,10 +17,10 @@ struct Keys: ParsableCommand {
       abstract: "Print the gateway's verifier key; changes nothing. 显示网关验证公钥。")
 
     @Option(help: "The gateway's data directory.") var data = "/var/lib/tallystick"
-    @Option(help: "en or zh; else as LANG says.") var lang: String?
+    @OptionGroup var texts: LanguageOption
 
     func run() throws {
-      try KeysFailure.report(lang) { () throws(KeysFailure) in
+      try KeysFailure.report(texts.language) { () throws(KeysFailure) in
         let path = data + "/keys/log.vkey"
         let bytes: [UInt8]
         do throws(FileError) { bytes = try Files.read(path, limit: 4096) } catch {
@@ -43,10 +44,10 @@ struct Keys: ParsableCommand {
     @Option(help: "The gateway's data directory.") var data = "/var/lib/tallystick"
     @Option(help: "The site file, which names the gateway.") var site: String
     @Option(help: "The directory that holds profiles/ and boards/.") var share: String?
-    @Option(help: "en or zh; else as LANG says.") var lang: String?
+    @OptionGroup var texts: LanguageOption
 
     func run() throws {
-      try KeysFailure.report(lang) { () throws(KeysFailure) in
+      try KeysFailure.report(texts.language) { () throws(KeysFailure) in
         var tried: [String] = []
         guard let share = Share.locate(option: share, tried: &tried) else { throw .noShare(tried) }
         let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
@@ -85,14 +86,15 @@ enum KeysFailure: Error {
   case noShare([String])
   case site(Findings)
 
-  /// Says what `body` fails with and ends with 2, or with 1 for findings in the site.
-  static func report(_ lang: String?, _ body: () throws(KeysFailure) -> Void) throws {
+  /// Says what `body` fails with and ends with 2, or with 1 for findings in a site that can be read.
+  static func report(
+    _ language: Language, _ body: () throws(KeysFailure) -> Void
+  ) throws {
     do throws(KeysFailure) {
       try body()
     } catch {
-      let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
       writeStandardError("tally: \(language == .chinese ? error.chinese : error.english)\n")
-      if case .site = error { throw ExitCode(1) }
+      if case .site(let findings) = error, !findings.isUnreadable { throw ExitCode(1) }
       throw ExitCode(2)
     }
   }

@@ -1,6 +1,7 @@
 import AgentClient
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HostHAL
 
 /// `tally status`: what the agent on this machine says about itself.
@@ -14,10 +15,10 @@ struct Status: ParsableCommand {
 
   @Option(help: "The agent's data directory.") var data = "/var/lib/tallystick"
   @Flag(help: "One line of JSON instead of text.") var json = false
-  @Option(help: "en or zh; else as LANG says.") var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   func run() throws {
-    let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    let language = texts.language
     let status: GatewayStatus
     do throws(AgentError) {
       status = try GatewayStatus.read(fromDataDirectory: data)

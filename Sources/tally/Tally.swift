@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandLineFrame
 
 /// The field tool. Each command stands in a file of its own.
 @main
@@ -12,4 +13,6 @@ struct Tally: ParsableCommand {
       Status.self,
       VerifyCommand.self,
     ])
+
+  static func main() { CommandLineFrame.run(Tally.self) }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HAL
 import HostHAL
 import MirrorUplink
@@ -35,10 +36,10 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: "Largest share of entries from a clock that was never synchronised, percent.")
   var maxUnsynchronised: Double?
 
-  @Option(help: "en or zh; else as LANG says.") var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   func run() throws {
-    let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    let language = texts.language
     let report: Report
     let now = HostClock().utcMicroseconds()
     do throws(ReadFailure) {

@@ -3,7 +3,7 @@ import Catalog
 import Glibc
 import HostHAL
 
-let language = Language(option: nil, environment: ProcessEnvironment.value(of: "LANG"))
+let language = Language(environment: ProcessEnvironment.value(of: "LANG"))
 
 /// One line on standard output; the service's log.
 func say(_ text: Text) { writeStandardOutput(text.text(language) + "\n") }

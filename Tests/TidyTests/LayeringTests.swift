@@ -61,6 +61,9 @@ private let layers: [Layer] = [
     name: "AgentClient", ring: 2,
     inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog"])),
   Layer(
+    name: "CommandLineFrame", ring: 2, inner: ["HostHAL", "Catalog"],
+    outer: libc.union(["ArgumentParser"])),
+  Layer(
     name: "tallyd", ring: 2,
     inner: core.union([
       "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
@@ -70,13 +73,13 @@ private let layers: [Layer] = [
     name: "tally", ring: 2,
     inner: core.union([
       "MeterProtocols", "TransparencyLog", "Catalog", "HostHAL", "HostCrypto", "Verification",
-      "AgentClient", "MirrorUplink", "CLinux",
+      "AgentClient", "MirrorUplink", "CLinux", "CommandLineFrame",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
   Layer(
     name: "tally-sim", ring: 2,
     inner: core.union([
       "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL", "HostCrypto",
-      "AgentClient", "CLinux",
+      "AgentClient", "CLinux", "CommandLineFrame",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
   Layer(name: "CZlib", ring: 3, inner: []),
@@ -91,6 +94,7 @@ private let layers: [Layer] = [
     name: "tally-collector", ring: 3,
     inner: core.union([
       "TransparencyLog", "Collector", "ReadingStore", "HostCrypto", "HostHAL", "Catalog",
+      "CommandLineFrame",
     ])),
 ]
 

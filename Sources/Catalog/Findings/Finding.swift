@@ -1,9 +1,28 @@
 /// The language of a text for people.
-public enum Language: Sendable, Equatable {
+public enum Language: Sendable, Equatable, CaseIterable {
   /// English.
   case english
   /// Chinese, simplified.
   case chinese
+
+  /// The name that `--lang` takes (ISO 639-1).
+  public var name: String {
+    switch self {
+    case .english: "en"
+    case .chinese: "zh"
+    }
+  }
+
+  /// The language of this name; `nil` for any other text.
+  public init?(name: String) {
+    guard let found = Language.allCases.first(where: { $0.name == name }) else { return nil }
+    self = found
+  }
+
+  /// Chooses by the value of `LANG`, such as `zh_CN.UTF-8`; English unless it begins with `zh`.
+  public init(environment: String?) {
+    self = environment?.hasPrefix("zh") == true ? .chinese : .english
+  }
 
   /// Chooses by `--lang`, else by the value of `LANG`; English when neither says Chinese.
   public init(option: String?, environment: String?) {

@@ -1,0 +1,126 @@
+import HostHAL
+import Testing
+
+/// Exit codes everywhere: 0 good, 1 a finding, 2 usage or I/O.
+@Suite struct ExitCodeTests {
+  @Test(arguments: Program.built)
+  func `help ends with 0 and goes to standard output`(program: Program) throws {
+    let (exit, output, errors) = try program.run(["--help"])
+    #expect(exit == .exited(code: 0))
+    #expect(!output.isEmpty && errors.isEmpty)
+  }
+
+  @Test(arguments: Program.built)
+  func `wrong usage ends with 2 and goes to standard error`(program: Program) throws {
+    for arguments in [["--nonsense"], ["nonsense"], ["--lang"]] {
+      let (exit, output, errors) = try program.run(arguments)
+      #expect(exit == .exited(code: 2), "\(program.rawValue) \(arguments)")
+      #expect(output.isEmpty && !errors.isEmpty)
+    }
+  }
+
+  private static let commands: [(Program, [String])] = [
+    (.tally, ["check", "/nonexistent"]), (.tally, ["status"]), (.tally, ["keys", "show"]),
+    (.tally, ["keys", "create", "--site", "/nonexistent"]),
+    (.tally, ["verify", "/nonexistent", "--vkey", "x"]), (.simulator, ["demo"]),
+    (.simulator, ["site", "--board", "/b", "--site", "/s", "--dev", "/d"]),
+    (.collector, ["status", "--data", "/nonexistent"]),
+    (.collector, ["serve", "--data", "/nonexistent"]),
+  ]
+
+  @Test func `a language that is not known is wrong usage, and the known ones are named`() throws {
+    for (program, arguments) in Self.commands where Program.built.contains(program) {
+      for language in ["fr", "", "english", "ZH"] {
+        let (exit, _, errors) = try program.run(arguments + ["--lang", language])
+        #expect(exit == .exited(code: 2), "\(program.rawValue) \(arguments)")
+        #expect(errors.contains("en") && errors.contains("zh") && errors.contains("--lang"))
+      }
+    }
+  }
+
+  @Test(arguments: [("en", "there is no file"), ("zh", "找不到文件")])
+  func `both languages are taken`(language: String, text: String) throws {
+    let place = try Place()
+    let (exit, output, _) = try Program.tally.run(
+      ["check", "/nonexistent.yaml", "--share", place.share, "--lang", language])
+    #expect(exit == .exited(code: 2))
+    #expect(output.contains(text))
+  }
+
+  // MARK: tally check
+
+  @Test func `a good site ends with 0`() throws {
+    let place = try Place()
+    let (exit, output, _) = try Program.tally.run(
+      ["check", place.sampleSite, "--share", place.share])
+    #expect(exit == .exited(code: 0), "\(output)")
+  }
+
+  @Test func `a wrong site ends with 1, and the finding names file and line`() throws {
+    let place = try Place()
+    let text = String(decoding: try Files.read(place.sampleSite), as: UTF8.self)
+    let wrong = place.path + "/site.yaml"
+    try Files.replace(wrong, with: Array(text.replacing("baud: 9600", with: "baud: 9601").utf8))
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let line = try #require(lines.firstIndex { $0.contains("baud: 9600") }) + 1
+    let (exit, output, _) = try Program.tally.run(["check", wrong, "--share", place.share])
+    #expect(exit == .exited(code: 1))
+    #expect(output.contains("\(wrong):\(line):"), "\(output)")
+    // A directory stands for the site.yaml in it.
+    let folder = try Program.tally.run(["check", place.path, "--share", place.share])
+    #expect(folder.exit == .exited(code: 1))
+  }
+
+  @Test func `a site or a share that is not there ends with 2`() throws {
+    let place = try Place()
+    let missing = try Program.tally.run(
+      ["check", place.path + "/none.yaml", "--share", place.share])
+    #expect(missing.exit == .exited(code: 2))
+    let noShare = try Program.tally.run(["check", place.sampleSite, "--share", "/nonexistent"])
+    #expect(noShare.exit == .exited(code: 2))
+  }
+
+  @Test func `a key for a site ends with 1 where the site is wrong and 2 where it is missing`()
+    throws
+  {
+    let place = try Place()
+    let wrong = place.path + "/site.yaml"
+    try Files.replace(wrong, with: Array("tallystick: 1\n".utf8))
+    for (site, code) in [(wrong, Int32(1)), (place.path + "/none", 2)] {
+      let (exit, _, errors) = try Program.tally.run([
+        "keys", "create", "--data", place.path, "--site", site, "--share", place.share,
+      ])
+      #expect(exit == .exited(code: code), "\(errors)")
+    }
+  }
+
+  // MARK: the simulator and the run
+
+  @Test func `a substation ends with 1 where its files are wrong and 2 where they are missing`()
+    throws
+  {
+    let place = try Place()
+    let wrong = place.path + "/site.yaml"
+    try Files.replace(wrong, with: Array("tallystick: 1\n".utf8))
+    for (site, code) in [(wrong, Int32(1)), (place.path + "/none", 2)] {
+      let (exit, _, errors) = try Program.simulator.run([
+        "site", "--board", place.path, "--site", site, "--dev", place.path, "--share", place.share,
+      ])
+      #expect(exit == .exited(code: code), "\(errors)")
+    }
+  }
+
+  @Test(arguments: [
+    ["--for", "0"], ["--speed", "0"], ["--speed", "100001"], ["--port", "65536"],
+    ["--port", "x"], ["--share", "/nonexistent"], ["--directory", "/proc/none"],
+  ])
+  func `a run refuses what it cannot do, and says what is taken`(arguments: [String]) throws {
+    let place = try Place()
+    var all = ["demo"] + arguments
+    if arguments[0] != "--share" { all += ["--share", place.share] }
+    if arguments[0] != "--directory" { all += ["--directory", place.path + "/run"] }
+    let (exit, _, errors) = try Program.simulator.run(all)
+    #expect(exit == .exited(code: 2))
+    #expect(errors.contains(arguments[1]) || errors.contains(arguments[0]), "\(errors)")
+  }
+}
