@@ -65,7 +65,15 @@ public struct Acquisition: ~Copyable {
   /// What the recorder says.
   public let report: RecorderReport
   /// What people call things.
-  public let names: SiteNames
+  public internal(set) var names: SiteNames
+  /// Memory of the plan; `nil` when the caller keeps it.
+  var memory: PlanMemory?
+  /// The site in force; `nil` when the caller made the plan.
+  var site: PollSite?
+  /// What the log holds.
+  var history = LogHistory()
+  /// The site that is to replace it.
+  var change: SiteChange?
   /// Busy time of each line at the last look, for the utilisation.
   var busyBefore: [UInt64]
   var utilisation: [UInt16]
@@ -84,11 +92,40 @@ public struct Acquisition: ~Copyable {
     self.names = names
   }
 
+  /// Begins to poll a site whose documents stand in the log: `starts` says where its channels do,
+  /// `history` what else is there, and the next entry gets `nextIndex`.
+  public init(
+    site: PollSite, starts: [ChannelStart], history: LogHistory, nextIndex: UInt64, boot: UInt64,
+    queue: EntryQueue, report: RecorderReport
+  ) {
+    let memory = PlanMemory()
+    let plan = site.plan(in: memory, starts: starts)
+    let writer = LogWriter(
+      nextIndex: nextIndex, boot: boot, plan: plan,
+      live: LiveTable(pointsOfRequests: site.livePoints), queue: queue)
+    self.init(
+      sampler: Sampler(plan: plan, memory: memory.sampler(for: site)), writer: writer,
+      report: report, names: site.names)
+    self.memory = memory
+    self.site = site
+    self.history = history
+  }
+
   /// Does what is due. Call it when `nextStep` says, and after bytes arrived.
   public mutating func step(at now: Instant) {
     while let notice = report.takeNotice() { writer.notice(notice, at: now) }
     sampler.step(at: now, into: &writer)
+    advanceChange(at: now)
     measure(at: now)
+  }
+
+  /// When `step` must be called next, µs since boot.
+  public func nextStep(after now: Instant) -> UInt64 {
+    let next = sampler.nextStep(after: now)
+    guard change != nil else { return next }
+    // The recorder makes room within milliseconds once it is woken.
+    let soon = now.mono &+ 10_000
+    return next < soon ? next : soon
   }
 
   /// The port of a line was opened.
@@ -108,8 +145,12 @@ public struct Acquisition: ~Copyable {
     sampler.received(line: line, bytes, at: now, into: &writer)
   }
 
-  /// Logs what is not logged yet; the last call before the agent ends.
+  /// Sheds what is not done yet; before the agent ends.
   public mutating func flush(at now: Instant) { sampler.flush(at: now, into: &writer) }
+
+  /// After `flush`: logs what did not fit the queue before. Returns whether all is logged; else call it
+  /// again when the recorder has made room.
+  public mutating func finish(at now: Instant) -> Bool { writer.finish(at: now) }
 
   /// Every ten seconds: the share of time in which each line was busy.
   private mutating func measure(at now: Instant) {

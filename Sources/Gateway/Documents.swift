@@ -4,7 +4,7 @@ import Sampling
 import TransparencyLog
 
 /// A document that readings depend on, with its bytes.
-public struct Document: Sendable {
+public struct Document: Sendable, Equatable {
   /// What it is.
   public var kind: ConfigEntry.Kind
   /// Name or path, UTF-8.
@@ -17,6 +17,33 @@ public struct Document: Sendable {
     self.kind = kind
     self.name = name
     self.body = body
+  }
+}
+
+extension Document {
+  /// How many entries it takes: its parts, if it is long, and its own.
+  func entryCount() -> Int {
+    ConfigEntry.partCount(byteCount: body.count, nameByteCount: name.count) + 1
+  }
+
+  /// Writes one of its entries: a part, or with the last number its own. `sha256` is that of `body`.
+  func writeEntry(
+    _ number: Int, sha256: Digest, head: EntryHead, to writer: inout ByteWriter
+  ) {
+    let last = entryCount() - 1
+    body.withUnsafeBufferPointer { bytes in
+      if number == last {
+        ConfigEntry.write(
+          head: head, kind: kind, name: name.span, sha256: sha256, body: last == 0 ? bytes : nil,
+          to: &writer)
+      } else {
+        let range = ConfigEntry.partRange(
+          number, byteCount: bytes.count, nameByteCount: name.count)
+        ConfigEntry.writePart(
+          head: head, name: name.span, sha256: sha256,
+          body: UnsafeBufferPointer(rebasing: bytes[range]), number: UInt32(number), to: &writer)
+      }
+    }
   }
 }
 
@@ -92,7 +119,8 @@ public struct ChannelDocument: Sendable {
 /// The boot entry comes first; then every document that the log of this epoch does not hold yet, so
 /// that readings can be decoded from the log alone, and an unchanged configuration costs nothing.
 public struct OpeningEntries: ~Copyable {
-  private let history: LogHistory
+  /// What the log says, with what was added here.
+  public private(set) var history: LogHistory
   private let queue: EntryQueue
   private let boot: UInt64
   private let instant: Instant
@@ -137,28 +165,13 @@ public struct OpeningEntries: ~Copyable {
     if let known = history.index(kind: document.kind, name: document.name, sha256: sha256) {
       return known
     }
-    let parts = ConfigEntry.partCount(
-      byteCount: document.body.count, nameByteCount: document.name.count)
-    for number in 0..<parts {
-      let range = ConfigEntry.partRange(
-        number, byteCount: document.body.count, nameByteCount: document.name.count)
+    for number in 0..<document.entryCount() {
       append(drain) { head, writer in
-        document.body.withUnsafeBufferPointer { body in
-          ConfigEntry.writePart(
-            head: head, name: document.name.span, sha256: sha256,
-            body: UnsafeBufferPointer(rebasing: body[range]), number: UInt32(number),
-            to: &writer)
-        }
+        document.writeEntry(number, sha256: sha256, head: head, to: &writer)
       }
     }
-    let index = nextIndex
-    append(drain) { head, writer in
-      document.body.withUnsafeBufferPointer { body in
-        ConfigEntry.write(
-          head: head, kind: document.kind, name: document.name.span, sha256: sha256,
-          body: parts == 0 ? body : nil, to: &writer)
-      }
-    }
+    let index = nextIndex &- 1
+    history.note(kind: document.kind, name: document.name, sha256: sha256, index: index)
     return index
   }
 
@@ -169,17 +182,18 @@ public struct OpeningEntries: ~Copyable {
     let body = channel.body(profileIndex: profileIndex)
     let index = index(
       of: Document(kind: .channel, name: channel.label, body: body), drain: drain)
-    let complete = history.completeSlot(ofChannel: index)
-    guard let partial = history.partialSlot(ofChannel: index) else { return (index, complete) }
-    // The agent ended inside this slot, and it may not be over: asked again, it would have two answers.
-    append(drain) { head, writer in
-      EventEntry.write(
-        head: head,
-        EventEntry.Shed(
-          channel: index, firstSlot: complete.map { $0 &+ 1 } ?? partial, lastSlot: partial,
-          reason: .agentStopped), to: &writer)
+    let (lastSlot, broken) = history.resumption(ofChannel: index)
+    if let broken {
+      append(drain) { head, writer in
+        EventEntry.write(
+          head: head,
+          EventEntry.Shed(
+            channel: index, firstSlot: broken.lowerBound, lastSlot: broken.upperBound,
+            reason: .agentStopped), to: &writer)
+      }
+      history.settle(channel: index, lastSlot: lastSlot)
     }
-    return (index, partial)
+    return (index, lastSlot)
   }
 
   /// Queues one entry; `drain` empties the queue into the recorder when it is full.

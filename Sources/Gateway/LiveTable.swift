@@ -98,6 +98,14 @@ public struct LiveTable: ~Copyable {
     answerBytes.deallocate()
   }
 
+  /// Takes over the newest values of a request that the table before had as well.
+  mutating func adopt(_ old: borrowing LiveTable, request: Int, from before: Int) {
+    let range = starts[request]..<starts[request &+ 1]
+    let source = old.starts[before]..<old.starts[before &+ 1]
+    guard range.count == source.count else { return }
+    for i in 0..<range.count { values[range.lowerBound + i] = old.values[source.lowerBound + i] }
+  }
+
   /// Takes what a poll brought. Allocates nothing.
   ///
   /// While an answer in several frames is coming, the values before it stay. When it ends, with its

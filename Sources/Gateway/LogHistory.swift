@@ -2,8 +2,9 @@ import HAL
 import Metering
 import TransparencyLog
 
-/// What the agent learns from its own log when it starts: which documents stand in it already, how far
-/// each channel got, and which boot came last.
+/// What the agent knows of its own log: which documents stand in it, how far each channel got, and which
+/// boot came last. It reads it when it starts and keeps it while it runs, for a site that is loaded
+/// anew may go back to what was in force before.
 public struct LogHistory {
   /// A document by what identifies it.
   struct Document {
@@ -50,10 +51,41 @@ public struct LogHistory {
   }
 
   /// Index of a document's entry, if it stands in the log.
+  ///
+  /// Channels and profiles are referred to by index, so any entry of theirs is as good as another. The
+  /// site in force is the newest one: an earlier one with the same hash does not count.
   public func index(kind: ConfigEntry.Kind, name: [UInt8], sha256: Digest) -> UInt64? {
-    documents.last {
-      $0.kind == UInt64(kind.rawValue) && $0.sha256 == sha256 && $0.name == name
-    }?.index
+    let code = UInt64(kind.rawValue)
+    if kind == .site {
+      guard let newest = documents.last(where: { $0.kind == code }) else { return nil }
+      return newest.sha256 == sha256 && newest.name == name ? newest.index : nil
+    }
+    return documents.last { $0.sha256 == sha256 && $0.kind == code && $0.name == name }?.index
+  }
+
+  /// Remembers a document's entry. One that stood in the log before stands at the newer index then.
+  mutating func note(kind: ConfigEntry.Kind, name: [UInt8], sha256: Digest, index: UInt64) {
+    let code = UInt64(kind.rawValue)
+    documents.removeAll { $0.sha256 == sha256 && $0.kind == code && $0.name == name }
+    documents.append(Document(kind: code, name: name, sha256: sha256, index: index))
+  }
+
+  /// Where polling of a channel goes on: behind `lastSlot`, once the slots of `broken` are shed.
+  ///
+  /// The agent ended inside the last slot of those, and it may not be over: asked again, it would have
+  /// two answers.
+  func resumption(
+    ofChannel index: UInt64
+  ) -> (lastSlot: UInt64?, broken: ClosedRange<UInt64>?) {
+    let complete = completeSlot(ofChannel: index)
+    guard let partial = partialSlot(ofChannel: index) else { return (complete, nil) }
+    return (partial, (complete.map { $0 &+ 1 } ?? partial)...partial)
+  }
+
+  /// The log explains every slot of a channel up to `lastSlot` now.
+  mutating func settle(channel index: UInt64, lastSlot: UInt64?) {
+    let settled = Progress(channel: index, allRequests: 0, completeSlot: lastSlot)
+    if let at = position(of: index) { progress[at] = settled } else { progress.append(settled) }
   }
 
   /// The last slot of a channel for which every request has an entry or an event explains its absence.
@@ -74,10 +106,7 @@ public struct LogHistory {
 
   private mutating func take(_ config: ConfigEntry, index: UInt64, _ bytes: Span<UInt8>) {
     guard let kind = config.kind, kind != .part else { return }
-    documents.append(
-      Document(
-        kind: config.kindCode, name: LogHistory.copy(bytes, config.name), sha256: config.sha256,
-        index: index))
+    note(kind: kind, name: LogHistory.copy(bytes, config.name), sha256: config.sha256, index: index)
     guard kind == .channel, let body = config.body else { return }
     guard let channel = try? Channel.decode(bytes.extracting(body)) else { return }
     let count = channel.requestCount

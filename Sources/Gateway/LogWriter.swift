@@ -7,8 +7,9 @@ import TransparencyLog
 /// Turns what the sampler reports into entries and queues them for the recorder.
 ///
 /// The only producer of entries: it alone hands out indices. Between a received byte and the entry in
-/// the queue nothing allocates. When the queue is full an entry is not made at all, its slot is noted,
-/// and a shed event says so as soon as there is room: readings are shed before they are logged.
+/// the queue nothing allocates. When the queue is full an entry is not made at all, and no other either
+/// until a quarter of the queue is free again: then shed events say which slots are without entries.
+/// Readings are shed before they are logged, and what was shed is one run of slots.
 public struct LogWriter: ~Copyable, PollSink {
   /// Index that the next entry gets.
   public private(set) var nextIndex: UInt64
@@ -20,8 +21,8 @@ public struct LogWriter: ~Copyable, PollSink {
   private let boot: UInt64
   private let queue: EntryQueue
   private let buffer: UnsafeMutableBufferPointer<UInt8>
-  private let channels: UnsafeMutableBufferPointer<Channel>
-  private var hasOverflow = false
+  private var channels: UnsafeMutableBufferPointer<Channel>
+  private var unlogged: UnloggedSlots
   private var lostEvents: UInt64 = 0
 
   /// What the writer knows of a channel of the plan.
@@ -30,10 +31,6 @@ public struct LogWriter: ~Copyable, PollSink {
     var device: Int
     var firstRequest: Int
     var meterProtocol: MeterProtocol
-    /// A run of slots whose entries did not fit the queue.
-    var hasOverflow = false
-    var overflowFirst: UInt64 = 0
-    var overflowLast: UInt64 = 0
   }
 
   /// A writer that goes on at `nextIndex` in boot number `boot`.
@@ -47,13 +44,29 @@ public struct LogWriter: ~Copyable, PollSink {
     self.queue = queue
     buffer = .allocate(capacity: Limits.entryByteCountMax)
     buffer.initialize(repeating: 0)
-    channels = .allocate(capacity: plan.channels.count)
+    channels = LogWriter.channels(of: plan)
+    unlogged = UnloggedSlots(channelCount: plan.channels.count)
+  }
+
+  private static func channels(
+    of plan: borrowing PollPlan
+  ) -> UnsafeMutableBufferPointer<Channel> {
+    let channels = UnsafeMutableBufferPointer<Channel>.allocate(capacity: plan.channels.count)
     for i in 0..<plan.channels.count {
       let channel = plan.channels[i]
       channels[i] = Channel(
         index: channel.channelIndex, device: channel.device, firstRequest: channel.firstRequest,
         meterProtocol: plan.devices[channel.device].meterProtocol)
     }
+    return channels
+  }
+
+  /// Goes on with another plan. What is not logged yet stays to be logged.
+  mutating func follow(_ plan: borrowing PollPlan, live: consuming LiveTable) {
+    channels.deallocate()
+    channels = LogWriter.channels(of: plan)
+    unlogged.grow(channelCount: plan.channels.count)
+    self.live = live
   }
 
   deinit {
@@ -84,7 +97,8 @@ public struct LogWriter: ~Copyable, PollSink {
       request: UInt64(outcome.request), status: outcome.status, slot: outcome.slot,
       roundTrip: outcome.roundTrip, raw: raw.isEmpty ? nil : raw, detail: detail, to: &writer)
     if !push(writer) {
-      noteOverflow(channel: outcome.channel, first: outcome.slot, last: outcome.slot)
+      unlogged.note(
+        channel: channel.index, first: outcome.slot, last: outcome.slot, reason: .ringFull)
     }
   }
 
@@ -93,8 +107,19 @@ public struct LogWriter: ~Copyable, PollSink {
     channel: Int, first: UInt64, last: UInt64, reason: EventEntry.ShedReason,
     at instant: Instant
   ) {
-    if !pushShed(channel: channel, first: first, last: last, reason: reason, at: instant) {
-      noteOverflow(channel: channel, first: first, last: last)
+    shed(
+      channelIndex: channels[channel].index, first: first, last: last, reason: reason, at: instant)
+  }
+
+  /// Logs the same of a channel that is in no plan, by the index of its entry.
+  mutating func shed(
+    channelIndex: UInt64, first: UInt64, last: UInt64, reason: EventEntry.ShedReason,
+    at instant: Instant
+  ) {
+    recoverFromOverflow(at: instant)
+    if !pushShed(channelIndex: channelIndex, first: first, last: last, reason: reason, at: instant)
+    {
+      unlogged.note(channel: channelIndex, first: first, last: last, reason: reason)
     }
   }
 
@@ -142,7 +167,34 @@ public struct LogWriter: ~Copyable, PollSink {
     }
   }
 
+  // MARK: documents
+
+  /// Queues one entry of a document if it leaves `reserve` bytes of the queue free; `sha256` is that of
+  /// its body. Returns whether it is queued.
+  mutating func document(
+    _ document: Document, entry number: Int, sha256: Digest, reserve: Int, at instant: Instant
+  ) -> Bool {
+    recoverFromOverflow(at: instant)
+    guard !isOverflowing, room >= reserve &+ Limits.entryByteCountMax &+ 2 else { return false }
+    var writer = ByteWriter(buffer)
+    document.writeEntry(number, sha256: sha256, head: head(at: instant), to: &writer)
+    return push(writer)
+  }
+
   // MARK: details
+
+  /// Bytes that are free in the queue.
+  var room: Int { queue.ring.capacity &- queue.ring.byteCount }
+
+  /// Something did not fit the queue and is not logged yet.
+  var isOverflowing: Bool { !unlogged.isEmpty || lostEvents > 0 }
+
+  /// Logs what did not fit the queue, as far as it fits now; for the end of the agent, when nothing else
+  /// is to come. Returns whether all is logged.
+  mutating func finish(at instant: Instant) -> Bool {
+    logUnlogged(at: instant)
+    return !isOverflowing
+  }
 
   private func head(at instant: Instant) -> EntryHead {
     EntryHead(index: nextIndex, boot: boot, time: instant)
@@ -151,7 +203,7 @@ public struct LogWriter: ~Copyable, PollSink {
   private mutating func push(_ writer: borrowing ByteWriter) -> Bool {
     // The sampler's buffers bound every entry: 1,000 B of frame, 1,000 B rejected, 100 B of fields.
     precondition(!writer.overflowed, "an entry has at most 4,000 bytes")
-    guard queue.ring.push(writer.written) else {
+    guard !isOverflowing, queue.ring.push(writer.written) else {
       droppedCount &+= 1
       return false
     }
@@ -172,57 +224,46 @@ public struct LogWriter: ~Copyable, PollSink {
   }
 
   private mutating func pushEvent(_ writer: borrowing ByteWriter) {
-    guard !push(writer) else { return }
-    lostEvents &+= 1
-    hasOverflow = true
+    if !push(writer) { lostEvents &+= 1 }
   }
 
   private mutating func pushShed(
-    channel: Int, first: UInt64, last: UInt64, reason: EventEntry.ShedReason,
+    channelIndex: UInt64, first: UInt64, last: UInt64, reason: EventEntry.ShedReason,
     at instant: Instant
   ) -> Bool {
     var writer = ByteWriter(buffer)
     EventEntry.write(
       head: head(at: instant),
-      EventEntry.Shed(
-        channel: channels[channel].index, firstSlot: first, lastSlot: last, reason: reason),
+      EventEntry.Shed(channel: channelIndex, firstSlot: first, lastSlot: last, reason: reason),
       to: &writer)
     return push(writer)
   }
 
-  private mutating func noteOverflow(channel: Int, first: UInt64, last: UInt64) {
-    hasOverflow = true
-    let known = channels[channel]
-    channels[channel].overflowFirst =
-      known.hasOverflow && known.overflowFirst < first ? known.overflowFirst : first
-    channels[channel].overflowLast =
-      known.hasOverflow && known.overflowLast > last ? known.overflowLast : last
-    channels[channel].hasOverflow = true
-  }
-
   /// Says what was lost, as soon as a quarter of the queue is free again.
   private mutating func recoverFromOverflow(at instant: Instant) {
-    guard hasOverflow, queue.ring.byteCount &* 4 <= queue.ring.capacity &* 3 else { return }
-    hasOverflow = false
-    var channel = 0
-    while channel < channels.count {
-      let known = channels[channel]
-      if known.hasOverflow {
-        channels[channel].hasOverflow = false
-        if !pushShed(
-          channel: channel, first: known.overflowFirst, last: known.overflowLast,
-          reason: .ringFull, at: instant)
-        {
-          channels[channel].hasOverflow = true
-          hasOverflow = true
-        }
-      }
-      channel &+= 1
+    guard isOverflowing, queue.ring.byteCount &* 4 <= queue.ring.capacity &* 3 else { return }
+    logUnlogged(at: instant)
+  }
+
+  private mutating func logUnlogged(at instant: Instant) {
+    while let slots = unlogged.first {
+      var writer = ByteWriter(buffer)
+      EventEntry.write(
+        head: head(at: instant),
+        EventEntry.Shed(
+          channel: slots.channel, firstSlot: slots.first, lastSlot: slots.last,
+          reason: slots.reason), to: &writer)
+      guard queue.ring.push(writer.written) else { return }
+      nextIndex &+= 1
+      unlogged.removeFirst()
     }
-    if lostEvents > 0 {
-      let lost = lostEvents
-      lostEvents = 0
-      event(.backlogOverflow, lost, at: instant)
-    }
+    guard lostEvents > 0 else { return }
+    var writer = ByteWriter(buffer)
+    EventEntry.begin(
+      head: head(at: instant), code: .backlogOverflow, argumentCount: 1, to: &writer)
+    writer.cbor(lostEvents)
+    guard queue.ring.push(writer.written) else { return }
+    nextIndex &+= 1
+    lostEvents = 0
   }
 }

@@ -1,6 +1,7 @@
 import HAL
 import MeterProtocols
 import Metering
+import TransparencyLog
 
 /// One serial port of the plan.
 public struct LinePlan: Sendable, BitwiseCopyable {
@@ -47,11 +48,13 @@ public struct ChannelPlan: Sendable, BitwiseCopyable {
   public var offset: UInt64
   /// The last slot that the log already explains, or `nil` if it explains none.
   public var lastSlot: UInt64?
+  /// Why the slots between that one and now were not attempted.
+  public var absence: EventEntry.ShedReason
 
   /// A channel with its requests and its schedule, both times in µs.
   public init(
     device: Int, channelIndex: UInt64, firstRequest: Int, requestCount: Int, period: UInt64,
-    offset: UInt64, lastSlot: UInt64? = nil
+    offset: UInt64, lastSlot: UInt64? = nil, absence: EventEntry.ShedReason = .agentStopped
   ) {
     self.device = device
     self.channelIndex = channelIndex
@@ -60,6 +63,7 @@ public struct ChannelPlan: Sendable, BitwiseCopyable {
     self.period = period
     self.offset = offset
     self.lastSlot = lastSlot
+    self.absence = absence
   }
 
   /// The slot that `utc` lies in: scheduled time divided by period.

@@ -142,7 +142,7 @@ extension Sampler {
       && lines[line].protocolSpoken.hasDamagedFrame(
         request: request(line).span, received: received(line).span)
     // A device that is known to be silent gets one probe, not several.
-    if lines[line].attempt < plan.devices[device].attempts, !devices[device].isSilent {
+    if lines[line].attempt < plan.devices[device].attempts, !devices[device].isSilent, !isHeld {
       keepRejected(line)
       lines[line].attempt &+= 1
       let busy = now.mono &- lines[line].begunAt

@@ -59,8 +59,10 @@ extension Sampler {
     }
     let known = channels[channel].slot
     if current > known &+ 1 {
-      let reason = first ? EventEntry.ShedReason.agentStopped : reasonNow(channel)
+      let reason = first ? plan.channels[channel].absence : reasonNow(channel)
       shed(channel, known &+ 1, current &- 1, reason, at: now, into: &sink)
+      // What lies behind us is logged at once.
+      if first { closeRun(channel, at: now, into: &sink) }
     }
     begin(slot: current, of: channel)
   }
@@ -75,7 +77,8 @@ extension Sampler {
   /// Why a channel's slot passes unattempted at this moment.
   private func reasonNow(_ channel: Int) -> EventEntry.ShedReason {
     let line = plan.devices[plan.channels[channel].device].line
-    return lines[line].isOpen ? .lineBusy : .portLost
+    guard lines[line].isOpen else { return .portLost }
+    return isHeld ? .siteReloaded : .lineBusy
   }
 
   private mutating func begin(slot: UInt64, of channel: Int) {
@@ -115,9 +118,7 @@ extension Sampler {
     channels[channel].runReason = reason
     channels[channel].runSince = now.mono
     // What lies behind us is logged at once; a run that goes on is logged when it ends.
-    if reason == .agentStopped || reason == .clockStepped {
-      closeRun(channel, at: now, into: &sink)
-    }
+    if reason == .clockStepped { closeRun(channel, at: now, into: &sink) }
   }
 
   /// Logs the channel's run of shed slots, if there is one.

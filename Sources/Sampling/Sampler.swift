@@ -67,6 +67,9 @@ public struct Sampler: ~Copyable {
   let devices: UnsafeMutableBufferPointer<DeviceState>
   let channels: UnsafeMutableBufferPointer<ChannelState>
   let bytes: UnsafeMutableBufferPointer<UInt8>
+  /// While held, no request begins and none is repeated: what is out is waited for. Slots that pass
+  /// meanwhile are shed as `siteReloaded`.
+  public var isHeld = false
   /// Time of the last step; `mono` 0 before the first.
   var last = Instant(mono: 0, utc: 0, quality: .unknown)
 
@@ -232,7 +235,9 @@ public struct Sampler: ~Copyable {
       if lines[line].activity != .idle, now.mono >= lines[line].deadline {
         failed(line, at: now, into: &sink)
       }
-      if lines[line].isOpen, lines[line].activity == .idle, now.mono >= lines[line].quietUntil {
+      if !isHeld, lines[line].isOpen, lines[line].activity == .idle,
+        now.mono >= lines[line].quietUntil
+      {
         beginNext(line, at: now, into: &sink)
       }
       line &+= 1

@@ -61,6 +61,8 @@ public struct EventEntry: Equatable, Sendable {
     case stopping = 6
     /// The wall clock was set forward over them.
     case clockStepped = 7
+    /// The site was loaded anew: the channel had no part in it for a while, or the change came between.
+    case siteReloaded = 9
   }
 
   /// Slots that were not attempted.
