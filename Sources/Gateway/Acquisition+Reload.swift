@@ -15,6 +15,9 @@ public struct SiteChangeReport: Equatable, Sendable {
   public var keptLines = 0
   /// Config entries that were written, parts not counted.
   public var entries = 0
+
+  /// Nothing was done.
+  public init() {}
 }
 
 /// How far a change of the site is.
@@ -209,7 +212,9 @@ extension Acquisition {
   private mutating func follow(_ change: SiteChange, at now: Instant) -> Int {
     let site = change.site
     let before = positions(of: change.channels)
-    for old in 0..<sampler.plan.channels.count where !before.contains(old) {
+    var goesOn = [Bool](repeating: false, count: sampler.plan.channels.count)
+    for old in before where old >= 0 { goesOn[old] = true }
+    for old in goesOn.indices where !goesOn[old] {
       let index = sampler.plan.channels[old].channelIndex
       let lastSlot = sampler.retire(channel: old, at: now, into: &writer)
       history.settle(channel: index, lastSlot: lastSlot)

@@ -196,6 +196,20 @@ public struct OpeningEntries: ~Copyable {
     return (index, lastSlot)
   }
 
+  /// All documents of a site; says where the entries of its channels stand.
+  public mutating func index(of site: PollSite, drain: () -> Void) -> [ChannelStart] {
+    _ = index(of: site.document, drain: drain)
+    var profiles: [UInt64] = []
+    for document in site.profiles { profiles.append(index(of: document, drain: drain)) }
+    var starts: [ChannelStart] = []
+    for channel in site.channels {
+      let (index, lastSlot) = index(
+        of: channel, profileIndex: profiles[channel.profile], drain: drain)
+      starts.append(ChannelStart(index: index, lastSlot: lastSlot))
+    }
+    return starts
+  }
+
   /// Queues one entry; `drain` empties the queue into the recorder when it is full.
   private mutating func append(
     _ drain: () -> Void, _ write: (EntryHead, inout ByteWriter) -> Void

@@ -23,6 +23,9 @@ public enum Limits {
   public static var devicesMax: Int { 512 }
   /// Most requests of one channel: the recovery keeps them as the bits of a word.
   public static var requestsPerChannelMax: Int { 64 }
+  /// µs that the end of the agent may take to log what did not fit the queue: as long as two group
+  /// commits of a slow medium.
+  public static var endMax: UInt64 { 10_000_000 }
   /// µs between two posts of live values.
   public static var livePeriod: UInt64 { 2_000_000 }
 }

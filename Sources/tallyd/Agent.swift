@@ -12,8 +12,9 @@ import Uplink
 /// Nothing in its turn waits for the medium or the network: entries go into a queue, live values into
 /// a mailbox of a thread of their own.
 struct Agent: ~Copyable {
-  private var acquisition: Acquisition
-  private let ports: Ports
+  var acquisition: Acquisition
+  let ports: Ports
+  var reload: Reload
   private var loop: PollLoop
   private var control: ControlServer
   private let clock: HostClock
@@ -21,16 +22,18 @@ struct Agent: ~Copyable {
   private let recorder: RecorderWake
   private let live: LiveUplink?
   private var said = LinkState.unknown
-  private let say: (Text) -> Void
+  let say: (Text) -> Void
 
   /// An agent over a recovered log, with all ports closed.
   init(
-    acquisition: consuming Acquisition, ports: Ports, control: consuming ControlServer,
-    clock: HostClock, wake: WakeHandle, recorder: RecorderWake, live: LiveUplink?,
+    acquisition: consuming Acquisition, ports: Ports, loader: SiteLoader,
+    control: consuming ControlServer, clock: HostClock, wake: WakeHandle, recorder: RecorderWake,
+    live: LiveUplink?,
     say: @escaping (Text) -> Void
   ) {
     self.acquisition = acquisition
     self.ports = ports
+    reload = Reload(loader: loader)
     self.control = control
     self.clock = clock
     self.wake = wake
@@ -43,16 +46,29 @@ struct Agent: ~Copyable {
   /// Polls until SIGTERM or SIGINT, then logs what is still unlogged.
   mutating func run() {
     while true {
-      if Signals.take().wantsEnd { break }
+      let signals = Signals.take()
+      if signals.wantsEnd { break }
+      if signals.wantsReload { reload.isAsked = true }
       turn()
     }
+    end()
+  }
+
+  /// Logs what is still unlogged. When the queue is full the recorder gets time to make room.
+  private mutating func end() {
     acquisition.flush(at: clock.now())
+    let deadline = clock.microseconds() + Limits.endMax
+    while !acquisition.finish(at: clock.now()), clock.microseconds() < deadline {
+      recorder.handle.wake()
+      _ = wake.wait(microseconds: 20_000)
+    }
   }
 
   private mutating func turn() {
     let now = clock.now()
     ports.openMissing(now: now.mono) { acquisition.opened(line: $0, at: now) }
     acquisition.step(at: now)
+    advanceReload(at: now)
     sendOutput()
     live?.postIfDue(at: now) { acquisition.liveReport() }
     sayLink()
@@ -61,7 +77,7 @@ struct Agent: ~Copyable {
     let wakePlace = loop.watch(wake.descriptor, .read)
     control.watch(in: &loop)
     ports.watch(in: &loop) { !acquisition.sampler.output(line: $0).isEmpty }
-    var deadline = acquisition.sampler.nextStep(after: now)
+    var deadline = acquisition.nextStep(after: now)
     if let retry = ports.nextRetry, retry < deadline { deadline = retry }
     _ = loop.wait(until: deadline)
 

@@ -7,7 +7,7 @@ import Sampling
 import TransparencyLog
 
 /// Turns a site into what the agent works on: documents for the log, a poll plan, names for people.
-struct Composition {
+struct Composition: Sendable {
   let site: Site
   /// Lines, devices and their streams in the order of the plan.
   let devices: [(line: Int, device: Device)]
@@ -37,17 +37,17 @@ struct Composition {
   // MARK: documents
 
   /// The site file, then the profiles: what the channels refer to.
-  var siteDocument: Document {
+  private var siteDocument: Document {
     Document(kind: .site, name: Array("site.yaml".utf8), body: site.yaml)
   }
 
   /// The profile files as documents.
-  var profileDocuments: [Document] {
+  private var profileDocuments: [Document] {
     profiles.map { Document(kind: .profile, name: Array($0.name.utf8), body: $0.yaml) }
   }
 
   /// One document for each poll stream.
-  var channelDocuments: [ChannelDocument] {
+  private var channelDocuments: [ChannelDocument] {
     devices.flatMap { line, device in
       device.streams.enumerated().map { number, stream in
         ChannelDocument(
@@ -75,49 +75,25 @@ struct Composition {
 
   // MARK: plan
 
-  /// Makes the poll plan; `channels` says for each stream its entry and the last slot explained.
-  func plan(channels: [(index: UInt64, lastSlot: UInt64?)]) -> PollPlan {
-    let streams = devices.flatMap { $0.device.streams }
-    let requests = devices.flatMap { entry in
-      entry.device.streams.flatMap { entry.device.requestBytes(of: $0) }
-    }
-    var lines = FixedTable(Self.memory(LinePlan.self, site.lines.count))
-    for line in site.lines { lines.append(LinePlan(configuration: line.uart)) }
-    var devicePlans = FixedTable(Self.memory(DevicePlan.self, devices.count))
-    var channelPlans = FixedTable(Self.memory(ChannelPlan.self, streams.count))
-    var requestPlans = FixedTable(Self.memory(RequestPlan.self, requests.count))
-    let bytes = Self.memory(UInt8.self, requests.reduce(0) { $0 + $1.count })
-    var offset = 0
-    for request in requests {
-      for (i, byte) in request.enumerated() { bytes[offset + i] = byte }
-      requestPlans.append(RequestPlan(offset: offset, count: request.count))
-      offset += request.count
-    }
-    var firstRequest = 0
-    for (number, entry) in devices.enumerated() {
-      devicePlans.append(
+  /// The site as the agent takes it. Documents and plan follow from it alone.
+  func pollSite(origin: KeyName, epoch: UInt32) -> PollSite {
+    PollSite(
+      document: siteDocument, profiles: profileDocuments,
+      lines: site.lines.map { LinePlan(configuration: $0.uart) },
+      devices: devices.map { line, device in
         DevicePlan(
-          line: entry.line, meterProtocol: entry.device.profile.meterProtocol,
-          timeout: UInt32(entry.device.timeoutMilliseconds) * 1_000,
-          attempts: UInt8(entry.device.attempts)))
-      for stream in entry.device.streams {
-        let channel = channels[channelPlans.count]
-        channelPlans.append(
-          ChannelPlan(
-            device: number, channelIndex: channel.index, firstRequest: firstRequest,
-            requestCount: stream.requests.count,
-            period: UInt64(stream.periodMilliseconds) * 1_000,
-            offset: UInt64(stream.offsetMilliseconds) * 1_000, lastSlot: channel.lastSlot))
-        firstRequest += stream.requests.count
-      }
-    }
-    return PollPlan(
-      lines: lines, devices: devicePlans, channels: channelPlans, requests: requestPlans,
-      bytes: UnsafeBufferPointer(bytes))
+          line: line, meterProtocol: device.profile.meterProtocol,
+          timeout: UInt32(device.timeoutMilliseconds) * 1_000, attempts: UInt8(device.attempts))
+      },
+      channels: channelDocuments,
+      deviceOfChannel: devices.enumerated().flatMap { number, entry in
+        entry.device.streams.map { _ in number }
+      },
+      livePoints: livePoints, names: names(origin: origin, epoch: epoch))
   }
 
   /// The points of each request of the plan.
-  var livePoints: [[LivePoint]] {
+  private var livePoints: [[LivePoint]] {
     devices.enumerated().flatMap { number, entry in
       entry.device.streams.flatMap { stream in
         stream.requests.map { request in
@@ -134,7 +110,7 @@ struct Composition {
   }
 
   /// What people call things.
-  func names(origin: KeyName, epoch: UInt32) -> SiteNames {
+  private func names(origin: KeyName, epoch: UInt32) -> SiteNames {
     SiteNames(
       devices: devices.map { _, device in
         SiteNames.Device(
@@ -146,21 +122,5 @@ struct Composition {
         SiteNames.Line(name: Array($0.name.utf8), device: Array(($0.devicePath ?? "").utf8))
       },
       origin: Array(origin.description.utf8), epoch: epoch)
-  }
-
-  /// Memory for the life of the process.
-  static func memory<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
-    UnsafeMutableBufferPointer(
-      rebasing: UnsafeMutableBufferPointer<T>.allocate(capacity: max(count, 1))[0..<count])
-  }
-
-  /// Memory of the sampler.
-  var samplerMemory: Sampler.Memory {
-    Sampler.Memory(
-      lines: Self.memory(LineState.self, site.lines.count),
-      devices: Self.memory(DeviceState.self, devices.count),
-      channels: Self.memory(
-        ChannelState.self, devices.reduce(0) { $0 + $1.device.streams.count }),
-      bytes: Self.memory(UInt8.self, site.lines.count * Sampler.bytesPerLine))
   }
 }

@@ -6,7 +6,7 @@ import HostHAL
 final class Ports {
   /// One line's port.
   struct Slot {
-    let line: Line
+    var line: Line
     let deviceDirectory: String
     /// Not before this time, µs since boot.
     var retryAt: UInt64 = 0
@@ -23,7 +23,8 @@ final class Ports {
   private final class Holder { var port: SerialPort? }
 
   private(set) var slots: [Slot]
-  private let holders: [Holder]
+  private var holders: [Holder]
+  private let deviceDirectory: String
   private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 1_024)
   private let language: Language
   private let say: (Text) -> Void
@@ -33,12 +34,45 @@ final class Ports {
     lines: [Line], deviceDirectory: String, language: Language, say: @escaping (Text) -> Void
   ) {
     self.language = language
+    self.deviceDirectory = deviceDirectory
     slots = lines.map { Slot(line: $0, deviceDirectory: deviceDirectory) }
     holders = lines.map { _ in Holder() }
     self.say = say
   }
 
   deinit { buffer.deallocate() }
+
+  // MARK: another site
+
+  /// For each line of another site the one here whose port it keeps: the same port with the same
+  /// settings, whatever the line is called; -1 for none.
+  func kept(by lines: [Line]) -> [Int] {
+    lines.map { line in
+      slots.firstIndex {
+        $0.line.identity == line.identity && $0.line.devicePath == line.devicePath
+          && $0.line.uart == line.uart
+      } ?? -1
+    }
+  }
+
+  /// Goes over to the lines of another site: `kept` is what `kept(by:)` said. What is not kept is
+  /// closed, and what is not open is opened with the next `openMissing`.
+  func replace(with lines: [Line], kept: [Int]) {
+    let oldSlots = slots
+    let oldHolders = holders
+    for line in oldSlots.indices where !kept.contains(line) {
+      guard oldHolders[line].port != nil else { continue }
+      oldHolders[line].port = nil
+      say(.portClosed(line: oldSlots[line].line.name))
+    }
+    slots = lines.enumerated().map { number, line in
+      guard kept[number] >= 0 else { return Slot(line: line, deviceDirectory: deviceDirectory) }
+      var slot = oldSlots[kept[number]]
+      slot.line = line
+      return slot
+    }
+    holders = kept.map { $0 >= 0 ? oldHolders[$0] : Holder() }
+  }
 
   /// When a closed port is tried next; `nil` if all are open.
   var nextRetry: UInt64? {

@@ -35,7 +35,10 @@ struct Start {
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
     let origin = try originName(site)
-    let mirrorKey = try loadMirrorKey(site)
+    let mirrorKey: VerifierKey
+    do throws(Text) { mirrorKey = try MirrorKey.load(site, data: arguments.data) } catch {
+      throw failure(error)
+    }
     var history = LogHistory()
     let log = try recover(site, origin, &history)
     let key = try loadKey(origin, signed: log.evidence.journal.superblock.signedSize)
@@ -139,31 +142,6 @@ struct Start {
 
   private var logDirectory: String { arguments.data + "/log/\(epoch)" }
 
-  private func loadMirrorKey(_ site: Site) throws(StartError) -> VerifierKey {
-    let path: String
-    let text: String
-    switch site.mirror.verifierKey {
-    case .inline(let vkey):
-      path = arguments.site
-      text = vkey
-    case .file(let name):
-      path = name.hasPrefix("/") ? name : arguments.data + "/" + name
-      do throws(FileError) {
-        var bytes = try Files.read(path, limit: 4_096)
-        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
-        text = String(decoding: bytes, as: UTF8.self)
-      } catch {
-        throw failure(
-          .noMirrorKey(
-            path: path, problem: language == .english ? error.english : error.chinese))
-      }
-    }
-    guard let key = VerifierKey(text), key.type == .cosigner else {
-      throw failure(.badMirrorKey(path: path, found: text))
-    }
-    return key
-  }
-
   private func recover(
     _ site: Site, _ origin: KeyName, _ history: inout LogHistory
   ) throws(StartError) -> RecoveredLog<FileBlockStorage> {
@@ -223,27 +201,26 @@ struct Start {
     if !isDirect { report.post(.storageIndirect) }
 
     try markSigned(origin)
+    let pollSite = composition.pollSite(origin: origin, epoch: epoch)
     let opening = try open(
-      composition, recorder: &recorder, history: history, boot: boot, previous: previous,
+      pollSite, recorder: &recorder, history: history, boot: boot, previous: previous,
       origin: origin, clock: clock, queue: queue)
-    let plan = composition.plan(channels: opening.channels)
-    let live = LiveTable(pointsOfRequests: composition.livePoints)
-    let writer = LogWriter(
-      nextIndex: opening.nextIndex, boot: UInt64(boot), plan: plan, live: live, queue: queue)
     let acquisition = Acquisition(
-      sampler: Sampler(plan: plan, memory: composition.samplerMemory), writer: writer,
-      report: report, names: composition.names(origin: origin, epoch: epoch))
+      site: pollSite, starts: opening.starts, history: opening.history,
+      nextIndex: opening.nextIndex, boot: UInt64(boot), queue: queue, report: report)
+    let loading = SiteLoading(
+      arguments: arguments, origin: origin, epoch: epoch, fixed: FixedSettings(site, mirrorKey))
     try work(
-      composition, acquisition: acquisition, recorder: recorder, clock: clock, queue: queue,
-      report: report)
+      composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
+      queue: queue, report: report)
   }
 
   /// Writes the first entries of this boot and makes them durable.
   private func open(
-    _ composition: Composition, recorder: inout FileRecorder, history: LogHistory, boot: UInt32,
+    _ site: PollSite, recorder: inout FileRecorder, history: LogHistory, boot: UInt32,
     previous: (size: UInt64, root: Digest), origin: KeyName, clock: HostClock,
     queue: EntryQueue
-  ) throws(StartError) -> (nextIndex: UInt64, channels: [(index: UInt64, lastSlot: UInt64?)]) {
+  ) throws(StartError) -> (nextIndex: UInt64, starts: [ChannelStart], history: LogHistory) {
     let now = clock.now()
     var problem: RecorderError?
     func drain() {
@@ -255,21 +232,12 @@ struct Start {
     opening.boot(
       bootID: HostIdentity.bootID, previousSize: previous.size, previousRoot: previous.root,
       softwareHash: executableHash(), origin: origin, drain: drain)
-    _ = opening.index(of: composition.siteDocument, drain: drain)
-    var profiles: [UInt64] = []
-    for document in composition.profileDocuments {
-      profiles.append(opening.index(of: document, drain: drain))
-    }
-    var channels: [(index: UInt64, lastSlot: UInt64?)] = []
-    for channel in composition.channelDocuments {
-      channels.append(
-        opening.index(of: channel, profileIndex: profiles[channel.profile], drain: drain))
-    }
+    let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem {
       throw failure(.storage(path: arguments.data, problem: problem.description(language)))
     }
-    return (opening.nextIndex, channels)
+    return (opening.nextIndex, starts, opening.history)
   }
 
   private func executableHash() -> Digest {
@@ -283,7 +251,7 @@ struct Start {
   }
 
   private func work(
-    _ composition: Composition, acquisition: consuming Acquisition,
+    _ composition: Composition, loading: SiteLoading, acquisition: consuming Acquisition,
     recorder: consuming FileRecorder, clock: HostClock, queue: EntryQueue, report: RecorderReport
   ) throws(StartError) {
     let site = composition.site
@@ -308,7 +276,8 @@ struct Start {
         devices: composition.devices.count, mirror: site.mirror.url))
     let thread = try startRecorder(recorderThread)
     var agent = Agent(
-      acquisition: acquisition, ports: ports, control: control, clock: clock, wake: wake,
+      acquisition: acquisition, ports: ports, loader: SiteLoader(loading, waking: wake),
+      control: control, clock: clock, wake: wake,
       recorder: RecorderWake(queue: queue, handle: recorderWake), live: live, say: say)
     agent.run()
     recorderThread.stop()

@@ -5,7 +5,7 @@ import HostHAL
 import Journal
 
 /// Everything that `tallyd` says to people, in English and Chinese.
-enum Text {
+enum Text: Error {
   case usage
   case unknownFlag(String)
   case missingValue(flag: String)
@@ -16,7 +16,7 @@ enum Text {
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
   case logLost(mark: String, log: String)
-  case noMirrorKey(path: String, problem: String)
+  case noMirrorKey(path: String, FileError)
   case badMirrorKey(path: String, found: String)
   case noLiveToken(path: String)
   case storage(path: String, problem: String)
@@ -25,6 +25,7 @@ enum Text {
   case portOpened(line: String, path: String)
   case portMissing(line: String, problem: String)
   case portLost(line: String)
+  case portClosed(line: String)
   case recordingStopped(String)
   case endedUnrecorded
   case linkUp
@@ -35,6 +36,11 @@ enum Text {
   case badOrigin(String)
   case noThread(errno: Int32)
   case tooMany(String, found: Int, most: Int)
+  case needsRestart(site: String, key: String, running: String, found: String)
+  case queueFull
+  case reloaded(SiteChangeReport)
+  case nothingChanged
+  case notReloaded
 
   func text(_ language: Language) -> String {
     switch language {
@@ -72,7 +78,8 @@ enum Text {
         + "Put it back; beginning anew under the same name would be a second history. For a new log use "
         + "another --data directory and serial"
     case .noMirrorKey(let path, let problem):
-      "the mirror's key \(path) cannot be read: \(problem); copy the collector's mirror.vkey there"
+      "the mirror's key \(path) cannot be read: \(problem.english); copy the collector's mirror.vkey "
+        + "there"
     case .badMirrorKey(let path, let found):
       "\(path): found \"\(found)\", expected a cosigner's vkey (name+8 hex digits+base64); "
         + "copy the collector's mirror.vkey there"
@@ -87,6 +94,7 @@ enum Text {
     case .portOpened(let line, let path): "line \(line): \(path) open"
     case .portMissing(let line, let problem): "line \(line): \(problem); trying again"
     case .portLost(let line): "line \(line): port lost; trying again"
+    case .portClosed(let line): "line \(line): closed, the new site does not use it so"
     case .recordingStopped(let problem):
       "nothing can be recorded now: \(problem). Sampling goes on into memory, nothing more is signed, "
         + "and writing is tried again every 5 s."
@@ -105,6 +113,18 @@ enum Text {
     case .noThread(let errno): "no further thread can be started (error \(errno))"
     case .tooMany(let what, let found, let most):
       "the site has \(found) \(what), this version takes \(most) at most"
+    case .needsRestart(let site, let key, let running, let found):
+      "\(site): error: \(key) is \(found) now\n"
+        + "    expected: \(running), as when tallyd was started\n"
+        + "    to do:    restart tallyd for it, or put the old value back"
+    case .queueFull:
+      "the new site could not be logged for 30 s: the medium does not take entries. Reload again when "
+        + "it does"
+    case .reloaded(let report):
+      "site reloaded: \(report.kept) channels go on, \(report.begun) begin, \(report.ended) end; "
+        + "\(report.entries) config entries"
+    case .nothingChanged: "site reloaded: nothing changed"
+    case .notReloaded: "the site was not reloaded, the old one stays in force:"
     }
   }
 
@@ -133,7 +153,7 @@ enum Text {
       "\(mark) 表明该密钥已签署过日志，而 \(log) 中没有日志：日志丢失或被移走。请恢复日志；"
         + "以同名重新开始会形成第二份历史。如需新日志，请另用 --data 目录和序列号"
     case .noMirrorKey(let path, let problem):
-      "无法读取镜像公钥 \(path)：\(problem)；请将汇集端的 mirror.vkey 复制到此处"
+      "无法读取镜像公钥 \(path)：\(problem.chinese)；请将汇集端的 mirror.vkey 复制到此处"
     case .badMirrorKey(let path, let found):
       "\(path)：实际为 “\(found)”，应为会签方 vkey（名称+8 位十六进制+base64）；"
         + "请将汇集端的 mirror.vkey 复制到此处"
@@ -147,6 +167,7 @@ enum Text {
     case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
     case .portMissing(let line, let problem): "线路 \(line)：\(problem)；继续重试"
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
+    case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
       "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
     case .endedUnrecorded: "记录停止之后的读数未保存"
@@ -162,6 +183,16 @@ enum Text {
     case .noThread(let errno): "无法启动线程（错误 \(errno)）"
     case .tooMany(let what, let found, let most):
       "站点有 \(found) 个 \(what)，本版本最多 \(most) 个"
+    case .needsRestart(let site, let key, let running, let found):
+      "\(site)：错误：\(key) 现为 \(found)\n"
+        + "    应为：\(running)（与 tallyd 启动时相同）\n"
+        + "    处理：重启 tallyd 使其生效，或恢复原值"
+    case .queueFull: "30 秒内无法将新站点写入日志：介质不接受条目。请在介质恢复后重新加载"
+    case .reloaded(let report):
+      "站点已重新加载：\(report.kept) 个通道继续，\(report.begun) 个开始，\(report.ended) 个结束；"
+        + "写入 \(report.entries) 条配置"
+    case .nothingChanged: "站点已重新加载：没有变化"
+    case .notReloaded: "站点未重新加载，旧站点继续有效："
     }
   }
 }

@@ -1,0 +1,152 @@
+import Catalog
+import Gateway
+import HostHAL
+import TransparencyLog
+
+/// What of a site a running agent cannot change: the log's name, the mirror, and how the recorder works.
+struct FixedSettings: Sendable {
+  private let origin: SiteOrigin
+  private let mirror: MirrorSettings
+  private let log: LogSettings
+  private let mirrorKey: VerifierKey
+
+  /// The settings of the site that the agent was started with.
+  init(_ site: Site, _ mirrorKey: VerifierKey) {
+    origin = site.origin
+    mirror = site.mirror
+    log = site.log
+    self.mirrorKey = mirrorKey
+  }
+
+  /// What another site has otherwise.
+  func findings(in site: Site, _ key: VerifierKey) -> [Text] {
+    var findings: [Text] = []
+    func compare(_ name: String, _ running: String, _ found: String) {
+      guard running != found else { return }
+      findings.append(
+        .needsRestart(site: site.path, key: name, running: running, found: found))
+    }
+    compare("origin.domain", origin.domain, site.origin.domain)
+    compare("origin.serial", origin.serial, site.origin.serial)
+    compare("mirror.url", mirror.url, site.mirror.url)
+    compare("mirror.vkey", "\(mirrorKey)", "\(key)")
+    compare(
+      "mirror.ca", mirror.certificateAuthority ?? "-", site.mirror.certificateAuthority ?? "-")
+    compare("log.commit_ms", "\(log.commitMilliseconds)", "\(site.log.commitMilliseconds)")
+    compare(
+      "log.checkpoint_ms", "\(log.checkpointMilliseconds)", "\(site.log.checkpointMilliseconds)")
+    compare(
+      "log.checkpoint_entries", "\(log.checkpointEntryCount)", "\(site.log.checkpointEntryCount)")
+    compare("log.segment_bytes", "\(log.segmentByteCount)", "\(site.log.segmentByteCount)")
+    return findings
+  }
+}
+
+/// The mirror's key, which the site names.
+enum MirrorKey {
+  static func load(_ site: Site, data: String) throws(Text) -> VerifierKey {
+    let path: String
+    let text: String
+    switch site.mirror.verifierKey {
+    case .inline(let vkey):
+      path = site.path
+      text = vkey
+    case .file(let name):
+      path = name.hasPrefix("/") ? name : data + "/" + name
+      do throws(FileError) {
+        var bytes = try Files.read(path, limit: 4_096)
+        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
+        text = String(decoding: bytes, as: UTF8.self)
+      } catch {
+        throw .noMirrorKey(path: path, error)
+      }
+    }
+    guard let key = VerifierKey(text), key.type == .cosigner else {
+      throw .badMirrorKey(path: path, found: text)
+    }
+    return key
+  }
+}
+
+/// A site that was loaded anew, or what is wrong with it.
+enum LoadedSite: Sendable {
+  case good(Composition, PollSite)
+  case bad([ReloadAnswer.Finding])
+}
+
+/// Loads and checks a site for an agent that runs.
+struct SiteLoading: Sendable {
+  let arguments: Arguments
+  let origin: KeyName
+  let epoch: UInt32
+  let fixed: FixedSettings
+
+  func load() -> LoadedSite {
+    var tried: [String] = []
+    guard let share = Share.locate(option: arguments.share, tried: &tried) else {
+      return .bad([ReloadAnswer.Finding(.noShare(tried: tried))])
+    }
+    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
+    switch Site.load(path: arguments.site, share: share, deviceDirectory: devices) {
+    case .failure(let findings): return .bad(findings.list.map { ReloadAnswer.Finding($0) })
+    case .success(let site): return check(site)
+    }
+  }
+
+  private func check(_ site: Site) -> LoadedSite {
+    let composition = Composition(site: site)
+    var findings: [Text] = []
+    if let excess = composition.excess { findings.append(excess) }
+    do throws(Text) {
+      findings += fixed.findings(in: site, try MirrorKey.load(site, data: arguments.data))
+    } catch {
+      findings.append(error)
+    }
+    guard findings.isEmpty else { return .bad(findings.map { ReloadAnswer.Finding($0) }) }
+    return .good(composition, composition.pollSite(origin: origin, epoch: epoch))
+  }
+}
+
+extension ReloadAnswer.Finding {
+  init(_ text: Text) {
+    self.init(english: Array(text.english.utf8), chinese: Array(text.chinese.utf8))
+  }
+
+  init(_ finding: Finding) {
+    self.init(
+      english: Array(finding.text(.english).utf8), chinese: Array(finding.text(.chinese).utf8))
+  }
+}
+
+/// Loads the site on a thread of its own, so that neither a long file nor a slow disk holds up a line.
+final class SiteLoader {
+  private let loading: SiteLoading
+  private let loaded: Mailbox<LoadedSite>
+  private var thread: PosixThread?
+
+  /// A loader that wakes `wake` when it is done.
+  init(_ loading: SiteLoading, waking wake: WakeHandle) {
+    self.loading = loading
+    loaded = Mailbox(reader: wake)
+  }
+
+  /// Begins to load. Only when nothing is being loaded.
+  func begin() {
+    precondition(thread == nil, "one load at a time")
+    let loading = loading
+    let loaded = loaded
+    do throws(ThreadError) {
+      // The YAML reader goes as deep as the file, which it bounds.
+      thread = try PosixThread(name: "site", stackByteCount: 1 << 20) { loaded.put(loading.load()) }
+    } catch {
+      loaded.put(.bad([ReloadAnswer.Finding(.noThread(errno: error.errno))]))
+    }
+  }
+
+  /// What was loaded, once it is there.
+  func take() -> LoadedSite? {
+    guard let site = loaded.take() else { return nil }
+    if let thread = thread.take() { thread.join() }
+    return site
+  }
+}
