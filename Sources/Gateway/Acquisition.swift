@@ -115,6 +115,8 @@ public struct Acquisition: ~Copyable {
   public mutating func step(at now: Instant) {
     while let notice = report.takeNotice() { writer.notice(notice, at: now) }
     sampler.step(at: now, into: &writer)
+    // Nothing may happen on the lines that would ask for it.
+    writer.recoverFromOverflow(at: now)
     advanceChange(at: now)
     measure(at: now)
   }

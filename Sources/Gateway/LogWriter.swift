@@ -240,7 +240,7 @@ public struct LogWriter: ~Copyable, PollSink {
   }
 
   /// Says what was lost, as soon as a quarter of the queue is free again.
-  private mutating func recoverFromOverflow(at instant: Instant) {
+  mutating func recoverFromOverflow(at instant: Instant) {
     guard isOverflowing, queue.ring.byteCount &* 4 <= queue.ring.capacity &* 3 else { return }
     logUnlogged(at: instant)
   }

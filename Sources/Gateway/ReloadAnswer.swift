@@ -12,7 +12,7 @@ import TransparencyLog
 //     "outcome"   1 reloaded, 2 nothing changed, 3 not reloaded: the old site stays in force
 //     "findings"  [* [English, Chinese]], paragraphs for people, at most 64 KiB in all
 //
-// Worked example, 63 bytes, nothing changed with nine channels:
+// Worked example, 58 bytes, nothing changed with nine channels:
 //
 //     a7                                   map of 7
 //     64 6b657074 09  65 626567756e 00     "kept" 9, "begun" 0
