@@ -4,3 +4,13 @@ pymodbus_meter() { .build/venv/bin/python Tests/peers/pymodbus_meter.py .build/r
 key_and_log() { python3 Tests/peers/key_and_log.py .build/release .build/test/key-and-log; }
 replugged_line() { python3 Tests/peers/replug.py .build/release .build/test/replug; }
 emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tally-sim .build/release/tally-sim --share .build/share/tallystick; }
+# minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
+modbus_clients() { .build/venv/bin/python Tests/peers/modbus_clients.py .build/release .build/test/modbus-clients; }
+modbus_servers() { .build/venv/bin/python Tests/peers/modbus_servers.py .build/release .build/test/modbus-servers; }
+
+# On the log of the whole run: OpenSSL on its signatures, cbor2 (Debian) and zcbor on its entries.
+openssl_signatures() { /usr/bin/python3 Tests/peers/openssl_signatures.py "$test_run" .build/test/openssl; }
+cbor_log() {
+  /usr/bin/python3 Tests/peers/cbor_log.py "$test_run"
+  .build/venv/bin/python Tests/peers/cddl_log.py "$test_run"
+}

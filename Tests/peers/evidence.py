@@ -1,0 +1,149 @@
+"""A stored log as other people's software reads it: entry bundles, journal segments, notes, keys.
+
+Formats: C2SP tlog-tiles, signed-note, tlog-checkpoint, tlog-cosignature; RFC 6962 §2.1 for the tree; the
+journal's in Sources/Journal/FrameHeader.swift, SegmentHeader.swift and Superblock.swift. Only Python's own
+library is used.
+"""
+import base64
+import hashlib
+import pathlib
+import struct
+
+
+# --- C2SP tlog-tiles
+
+def group(number):
+    """1234067 as x001/x234/067."""
+    text = f"{number % 1000:03}"
+    while number >= 1000:
+        number //= 1000
+        text = f"x{number % 1000:03}/{text}"
+    return text
+
+
+def entries_of_tiles(directory, size):
+    """The entries below `size` from tile/entries."""
+    found = []
+    while len(found) < size:
+        number, width = len(found) // 256, min(256, size - len(found) // 256 * 256)
+        path = pathlib.Path(directory) / "tile/entries" / group(number)
+        if width < 256 and not path.exists():
+            path = path.parent / f"{path.name}.p" / str(width)
+        found += bundle(path.read_bytes())[:width]
+    return found
+
+
+def bundle(data):
+    """u16be length ‖ entry, again and again, to the last byte."""
+    found, at = [], 0
+    while at < len(data):
+        length = int.from_bytes(data[at:at + 2], "big")
+        entry = data[at + 2:at + 2 + length]
+        if at + 2 > len(data) or len(entry) != length:
+            raise ValueError(f"a bundle is cut at byte {at}")
+        found.append(entry)
+        at += 2 + length
+    return found
+
+
+# --- RFC 6962
+
+def leaf(entry):
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def root(leaves):
+    """The root over leaf hashes, as the recursion of RFC 6962 §2.1 says it."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + root(leaves[:split]) + root(leaves[split:])).digest()
+
+
+# --- C2SP signed-note
+
+def open_note(note):
+    """The signed text, and (name, key id, signature) of each line."""
+    text, _, signatures = note.partition(b"\n\n")
+    lines = []
+    for line in signatures.decode().splitlines():
+        dash, name, blob = line.split(" ")
+        data = base64.b64decode(blob, validate=True)
+        assert dash == "—" and len(data) > 4, line
+        lines.append((name, data[:4], data[4:]))
+    return text + b"\n", lines
+
+
+def checkpoint(text):
+    """Origin, size and root hash of a checkpoint's text."""
+    origin, size, hash_ = text.decode().splitlines()[:3]
+    return origin, int(size), base64.b64decode(hash_, validate=True)
+
+
+def open_key(vkey):
+    """Name, key id, type and the 32 bytes of a verifier key, whose id is computed again."""
+    name, identifier, blob = vkey.strip().split("+", 2)
+    data = base64.b64decode(blob, validate=True)
+    computed = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+    assert computed.hex() == identifier, f"the key id of {vkey} does not follow from its key"
+    return name, computed, data[0], data[1:]
+
+
+# --- the gateway's journal
+
+def crc32c(data, table=[]):
+    """Castagnoli's CRC, a byte at a time."""
+    if not table:
+        for byte in range(256):
+            for _ in range(8):
+                byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+            table.append(byte)
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = value >> 8 ^ table[(value ^ byte) & 0xFF]
+    return value ^ 0xFFFFFFFF
+
+
+def superblock(directory):
+    """The newest valid superblock: signed size, acknowledged size, signed note, cosigned note."""
+    best = None
+    for name in ("super.a", "super.b"):
+        page = (pathlib.Path(directory) / name).read_bytes()[:4096]
+        if page[:8] != b"TSSB\x01\x00\x00\x00" or struct.unpack("<I", page[4092:])[0] != crc32c(page[:4092]):
+            continue
+        generation, = struct.unpack("<Q", page[8:16])
+        signed, = struct.unpack("<Q", page[56:64])
+        acknowledged, = struct.unpack("<Q", page[96:104])
+        one, two = struct.unpack("<HH", page[112:116])
+        if best is None or generation > best[0]:
+            best = generation, signed, acknowledged, page[128:128 + one], page[2108:2108 + two]
+    assert best, "no superblock is valid"
+    return best[1:]
+
+
+def entries_of_journal(directory):
+    """All committed entries of `log/<epoch>`, each frame checked as its format demands."""
+    found, previous = [], 0
+    for sequence, path in enumerate(sorted((pathlib.Path(directory) / "seg").glob("*.seg"))):
+        data = path.read_bytes()
+        magic, version, _, number, first, before, crc = struct.unpack("<4sIIIQII", data[:32])
+        if magic != b"TSJS" or crc != crc32c(data[:28]):
+            break  # a segment made ready and not begun
+        assert (version, number, first, before) == (1, sequence, len(found), previous), path
+        at = 4096
+        while at + 44 <= len(data):
+            head = data[at:at + 44]
+            (magic, version, _, number, first, count, length, before, payload_crc,
+             crc) = struct.unpack("<4sIIIQIIIII", head)
+            payload = data[at + 44:at + 44 + length]
+            if (magic, number, first, before) != (b"TSJF", sequence, len(found), previous) or \
+                    crc != crc32c(head[:40]) or len(payload) != length or payload_crc != crc32c(payload):
+                break
+            entries = bundle(payload)
+            assert version == 1 and len(entries) == count, f"{path} at {at}"
+            found += entries
+            previous = crc
+            at += -(-(44 + length) // 4096) * 4096
+    return found
