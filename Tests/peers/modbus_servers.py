@@ -151,10 +151,10 @@ class ToolKit:
         self.server = modbus_tk.modbus_rtu.RtuServer(port)
         for unit, order in enumerate(ORDERS, 1):
             registers = block(order, time_of)
-            slave = self.server.add_slave(unit)
+            memory = self.server.add_slave(unit)
             for name, kind in (("h", defines.HOLDING_REGISTERS), ("i", defines.ANALOG_INPUTS)):
-                slave.add_block(name, kind, 100, len(registers))
-                slave.set_values(name, 100, registers)
+                memory.add_block(name, kind, 100, len(registers))
+                memory.set_values(name, 100, registers)
         pair = self.server.add_slave(5)
         pair.add_block("h", defines.HOLDING_REGISTERS, 0, 32)
         pair.set_values("h", 10, [1111])
@@ -324,9 +324,9 @@ def run(chain, work, lines):
         chain.start_gateway()
         first_values(chain)
         for unit, order in enumerate(ORDERS, 1):
-            slave = tool.server.get_slave(unit)
+            memory = tool.server.get_slave(unit)
             for name in ("h", "i"):
-                slave.set_values(name, 100, block(order, 1))
+                memory.set_values(name, 100, block(order, 1))
         for unit in (1, 2, 3, 4):
             good = bench.wait_until(lambda: shows(chain, 100 + unit, 1), 5)
             check(f"unit {unit}: changed values are seen", good, values(chain, 100 + unit))

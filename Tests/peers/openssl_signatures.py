@@ -16,7 +16,7 @@ import bench
 import evidence
 
 check = bench.Checks()
-# SubjectPublicKeyInfo of an Ed25519 key (RFC 8410 §4): this, then the 32 bytes.
+# An Ed25519 public key as DER (RFC 8410 §4): this, then the 32 bytes.
 DER_PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
