@@ -207,6 +207,8 @@ public struct Recorder<
       return try mirror.nextRequest(now: now.mono, source: &evidence)
     } catch {
       report.post(.storageDegraded)
+      report.alarm = mirror.alarm
+      if mirror.alarm != nil { setLink(.refused) }
       return nil
     }
   }
@@ -219,10 +221,15 @@ public struct Recorder<
     let events = mirror.receive(
       response, now: now.mono, utc: now.utc, quality: now.quality, verifier: verifier,
       randomness: &entropy)
+    report.alarm = mirror.alarm
     if response.status != 0, mirror.alarm == nil { setLink(.up) }
     for event in events {
       switch event {
-      case .acknowledged(let size, let note, _): try acknowledge(size, note)
+      case .acknowledged(let size, let note, let timeChecked):
+        // The signature acknowledges all the same: a gateway whose clock was never set must be able to
+        // hand over its log. That its time is not vouched for here is said.
+        report.isTimeUnchecked = !timeChecked
+        try acknowledge(size, note)
       case .linkUp, .stored: break
       case .linkDown: setLink(.down)
       case .alarm: setLink(.refused)

@@ -1,6 +1,7 @@
 import Metering
 import Sampling
 import Synchronization
+import Uplink
 
 /// The queue of entries, shared by the thread that samples and the thread that records.
 public final class EntryQueue: Sendable {
@@ -39,6 +40,8 @@ public final class RecorderReport: Sendable {
   private let link = Atomic<UInt32>(0)
   private let failure = Atomic<UInt32>(0)
   private let notices = Atomic<UInt32>(0)
+  private let raised = Atomic<UInt32>(0)
+  private let unjudged = Atomic<UInt32>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -74,6 +77,16 @@ public final class RecorderReport: Sendable {
       LinkState(rawValue: UInt8(truncatingIfNeeded: link.load(ordering: .relaxed))) ?? .unknown
     }
     set { link.store(UInt32(newValue.rawValue), ordering: .relaxed) }
+  }
+  /// What is wrong with the mirror, while `linkState` is `refused`.
+  public var alarm: MirrorAlarm? {
+    get { MirrorAlarm(rawValue: UInt8(truncatingIfNeeded: raised.load(ordering: .relaxed))) }
+    set { raised.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
+  }
+  /// The time in the mirror's newest signature could not be judged: the clock here is not good enough.
+  public var isTimeUnchecked: Bool {
+    get { unjudged.load(ordering: .relaxed) != 0 }
+    set { unjudged.store(newValue ? 1 : 0, ordering: .relaxed) }
   }
   /// Recording has stopped for good after two failed writes.
   public var hasFailed: Bool {

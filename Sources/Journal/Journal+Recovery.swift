@@ -127,6 +127,12 @@ extension Journal where Storage: ~Copyable {
     guard let range else { return scan }
     nextSequence = range.upperBound &+ 1
     var candidate = range.lowerBound
+    segmentCount = 0
+    while candidate <= range.upperBound {
+      if try segmentByteCount(candidate) != nil { segmentCount &+= 1 }
+      candidate &+= 1
+    }
+    candidate = range.lowerBound
     while let segment = try nextSegment(from: candidate, through: range.upperBound) {
       guard segment.header.firstIndex == scan.index,
         segment.header.previousChecksum == scan.previousChecksum

@@ -47,6 +47,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var tail: Tail?
   /// Sequence of the next segment to make.
   var nextSequence: UInt64 = 0
+  /// Segments that stand on the medium; numbers of attempts that failed are used up and hold nothing.
+  var segmentCount: UInt64 = 0
   /// Where the last `visit` stopped.
   var cursor: Cursor?
   /// What `scratch` holds of which segment.
@@ -59,12 +61,12 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var byteCount: Int
   }
 
-  /// Bytes from the beginning of the first segment to the end of the last frame: what the log takes of
-  /// the medium, superblocks and tiles aside.
+  /// Bytes of all segments up to the end of the last frame: what the log takes of the medium,
+  /// superblocks and tiles aside. An abandoned segment counts whole.
   public var usedByteCount: UInt64 {
     let segment = wide(count: configuration.segmentByteCount)
-    guard let tail else { return nextSequence &* segment }
-    return tail.sequence &* segment &+ wide(count: tail.offset)
+    guard let tail else { return segmentCount &* segment }
+    return (segmentCount &- 1) &* segment &+ wide(count: tail.offset)
   }
 
   /// A journal over `storage`, working in `memory`: at least `configuration.memoryByteCount` bytes,
@@ -177,6 +179,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     } catch {
       return WriteFailure(object: object, offset: 0, error: error)
     }
+    segmentCount &+= 1
     let page = nextSuperblockPage
     page.clear(0..<blockByteCount)
     SegmentHeader(

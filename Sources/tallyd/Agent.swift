@@ -22,6 +22,8 @@ struct Agent: ~Copyable {
   private let recorder: RecorderWake
   private let live: LiveUplink?
   private var said = LinkState.unknown
+  private var saidAlarm: MirrorAlarm?
+  private var saidUnchecked = false
   let say: (Text) -> Void
 
   /// An agent over a recovered log, with all ports closed.
@@ -134,14 +136,20 @@ struct Agent: ~Copyable {
   /// Says once when the way to the mirror changes.
   private mutating func sayLink() {
     let state = acquisition.report.linkState
-    guard state != said else { return }
-    said = state
-    switch state {
-    case .up: say(.linkUp)
-    case .down: say(.linkDown)
-    case .refused: say(.linkRefused)
-    case .unknown: break
+    let alarm = state == .refused ? acquisition.report.alarm : nil
+    if state != said || alarm != saidAlarm {
+      said = state
+      saidAlarm = alarm
+      switch state {
+      case .up: say(.linkUp)
+      case .down: say(.linkDown)
+      case .refused: if let alarm { say(.mirrorAlarm(alarm)) }
+      case .unknown: break
+      }
     }
+    let isUnchecked = acquisition.report.isTimeUnchecked
+    if isUnchecked, !saidUnchecked { say(.timeUnchecked) }
+    saidUnchecked = isUnchecked
   }
 }
 

@@ -3,45 +3,6 @@ import Gateway
 import HostHAL
 import TransparencyLog
 
-/// What of a site a running agent cannot change: the log's name, the mirror, and how the recorder works.
-struct FixedSettings: Sendable {
-  private let origin: SiteOrigin
-  private let mirror: MirrorSettings
-  private let log: LogSettings
-  private let mirrorKey: VerifierKey
-
-  /// The settings of the site that the agent was started with.
-  init(_ site: Site, _ mirrorKey: VerifierKey) {
-    origin = site.origin
-    mirror = site.mirror
-    log = site.log
-    self.mirrorKey = mirrorKey
-  }
-
-  /// What another site has otherwise.
-  func findings(in site: Site, _ key: VerifierKey) -> [Text] {
-    var findings: [Text] = []
-    func compare(_ name: String, _ running: String, _ found: String) {
-      guard running != found else { return }
-      findings.append(
-        .needsRestart(site: site.path, key: name, running: running, found: found))
-    }
-    compare("origin.domain", origin.domain, site.origin.domain)
-    compare("origin.serial", origin.serial, site.origin.serial)
-    compare("mirror.url", mirror.url, site.mirror.url)
-    compare("mirror.vkey", "\(mirrorKey)", "\(key)")
-    compare(
-      "mirror.ca", mirror.certificateAuthority ?? "-", site.mirror.certificateAuthority ?? "-")
-    compare("log.commit_ms", "\(log.commitMilliseconds)", "\(site.log.commitMilliseconds)")
-    compare(
-      "log.checkpoint_ms", "\(log.checkpointMilliseconds)", "\(site.log.checkpointMilliseconds)")
-    compare(
-      "log.checkpoint_entries", "\(log.checkpointEntryCount)", "\(site.log.checkpointEntryCount)")
-    compare("log.segment_bytes", "\(log.segmentByteCount)", "\(site.log.segmentByteCount)")
-    return findings
-  }
-}
-
 /// The mirror's key, which the site names.
 enum MirrorKey {
   static func load(_ site: Site, data: String) throws(Text) -> VerifierKey {
@@ -79,7 +40,9 @@ struct SiteLoading: Sendable {
   let arguments: Arguments
   let origin: KeyName
   let epoch: UInt32
-  let fixed: FixedSettings
+  /// The site and the mirror's key that the agent was started with.
+  let started: Site
+  let mirrorKey: VerifierKey
 
   func load() -> LoadedSite {
     var tried: [String] = []
@@ -97,11 +60,17 @@ struct SiteLoading: Sendable {
     let composition = Composition(site: site)
     var findings: [Text] = []
     if let excess = composition.excess { findings.append(excess) }
+    var fixed = started.fixedSettings(changedBy: site)
     do throws(Text) {
-      findings += fixed.findings(in: site, try MirrorKey.load(site, data: arguments.data))
+      let key = try MirrorKey.load(site, data: arguments.data)
+      if "\(key)" != "\(mirrorKey)" {
+        fixed.append(
+          FixedSetting(key: "mirror.vkey", running: "\(mirrorKey)", found: "\(key)"))
+      }
     } catch {
       findings.append(error)
     }
+    findings += fixed.map { .needsRestart(site: site.path, $0) }
     guard findings.isEmpty else { return .bad(findings.map { ReloadAnswer.Finding($0) }) }
     return .good(composition, composition.pollSite(origin: origin, epoch: epoch))
   }

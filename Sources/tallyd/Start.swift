@@ -209,7 +209,7 @@ struct Start {
       site: pollSite, starts: opening.starts, history: opening.history,
       nextIndex: opening.nextIndex, boot: UInt64(boot), queue: queue, report: report)
     let loading = SiteLoading(
-      arguments: arguments, origin: origin, epoch: epoch, fixed: FixedSettings(site, mirrorKey))
+      arguments: arguments, origin: origin, epoch: epoch, started: site, mirrorKey: mirrorKey)
     try work(
       composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
       queue: queue, report: report)

@@ -3,6 +3,7 @@ import Gateway
 import HostCrypto
 import HostHAL
 import Journal
+import Uplink
 
 /// Everything that `tallyd` says to people, in English and Chinese.
 enum Text: Error {
@@ -30,13 +31,14 @@ enum Text: Error {
   case endedUnrecorded
   case linkUp
   case linkDown
-  case linkRefused
+  case mirrorAlarm(MirrorAlarm)
+  case timeUnchecked
   case stopped(size: UInt64, acknowledged: UInt64)
   case noShare(tried: [String])
   case badOrigin(String)
   case noThread(errno: Int32)
   case tooMany(String, found: Int, most: Int)
-  case needsRestart(site: String, key: String, running: String, found: String)
+  case needsRestart(site: String, FixedSetting)
   case queueFull
   case reloaded(SiteChangeReport)
   case nothingChanged
@@ -101,9 +103,10 @@ enum Text: Error {
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
     case .linkDown: "the collector cannot be reached; entries are kept and sent later"
-    case .linkRefused:
-      "the collector refuses this log (unknown origin, other history or other key); "
-        + "check enrolment with tally-collector enroll"
+    case .mirrorAlarm(let alarm): alarm.english
+    case .timeUnchecked:
+      "the collector's signatures are taken, but their time cannot be checked: the clock here is not "
+        + "synchronised. Set up NTP"
     case .stopped(let size, let acknowledged):
       "stopped: \(size) entries durable, \(acknowledged) acknowledged"
     case .noShare(let tried):
@@ -113,9 +116,9 @@ enum Text: Error {
     case .noThread(let errno): "no further thread can be started (error \(errno))"
     case .tooMany(let what, let found, let most):
       "the site has \(found) \(what), this version takes \(most) at most"
-    case .needsRestart(let site, let key, let running, let found):
-      "\(site): error: \(key) is \(found) now\n"
-        + "    expected: \(running), as when tallyd was started\n"
+    case .needsRestart(let site, let setting):
+      "\(site): error: \(setting.key) is \(setting.found) now\n"
+        + "    expected: \(setting.running), as when tallyd was started\n"
         + "    to do:    restart tallyd for it, or put the old value back"
     case .queueFull:
       "the new site could not be logged for 30 s: the medium does not take entries. Reload again when "
@@ -173,8 +176,8 @@ enum Text: Error {
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
     case .linkDown: "无法连接汇集端；数据保留，稍后上传"
-    case .linkRefused:
-      "汇集端拒绝本日志（未登记、历史不一致或密钥不符）；请用 tally-collector enroll 检查登记"
+    case .mirrorAlarm(let alarm): alarm.chinese
+    case .timeUnchecked: "接受汇集端的签名，但无法核对其时间：本机时钟未同步。请配置 NTP"
     case .stopped(let size, let acknowledged):
       "已停止：\(size) 条已落盘，\(acknowledged) 条已确认"
     case .noShare(let tried):
@@ -183,9 +186,9 @@ enum Text: Error {
     case .noThread(let errno): "无法启动线程（错误 \(errno)）"
     case .tooMany(let what, let found, let most):
       "站点有 \(found) 个 \(what)，本版本最多 \(most) 个"
-    case .needsRestart(let site, let key, let running, let found):
-      "\(site)：错误：\(key) 现为 \(found)\n"
-        + "    应为：\(running)（与 tallyd 启动时相同）\n"
+    case .needsRestart(let site, let setting):
+      "\(site)：错误：\(setting.key) 现为 \(setting.found)\n"
+        + "    应为：\(setting.running)（与 tallyd 启动时相同）\n"
         + "    处理：重启 tallyd 使其生效，或恢复原值"
     case .queueFull: "30 秒内无法将新站点写入日志：介质不接受条目。请在介质恢复后重新加载"
     case .reloaded(let report):

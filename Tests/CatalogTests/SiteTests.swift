@@ -32,6 +32,31 @@ import Testing
     #expect(b.devices.map { $0.streams[0].periodMilliseconds } == [1000, 1000, 5000, 5000, 5000])
   }
 
+  @Test func `a running agent takes up devices and lines, and nothing of log and mirror`() throws {
+    let site = try simulatedSite()
+    var other = site
+    other.lines[0].devices.removeLast()
+    other.lines[1].uart.baudRate = 19_200
+    other.timezone = "Europe/Vienna"
+    #expect(site.fixedSettings(changedBy: other).isEmpty)
+    other.origin.serial = "sim-0002"
+    #expect(
+      site.fixedSettings(changedBy: other)
+        == [FixedSetting(key: "origin.serial", running: "sim-0001", found: "sim-0002")])
+    other.origin.domain = "other.invalid"
+    other.mirror.url = "https://collector.example"
+    other.mirror.certificateAuthority = "/etc/ca.pem"
+    other.log.commitMilliseconds += 1
+    other.log.checkpointMilliseconds += 1
+    other.log.checkpointEntryCount += 1
+    other.log.segmentByteCount *= 2
+    #expect(
+      site.fixedSettings(changedBy: other).map(\.key) == [
+        "origin.domain", "origin.serial", "mirror.url", "mirror.ca", "log.commit_ms",
+        "log.checkpoint_ms", "log.checkpoint_entries", "log.segment_bytes",
+      ])
+  }
+
   @Test func `the simulated lines stay below four fifths of their time`() throws {
     for line in try simulatedSite().lines { #expect(line.load.permille < 800, "\(line.name)") }
   }

@@ -93,6 +93,32 @@ import TransparencyLog
     #expect(try fixture.read(0..<3) == [[1], [2], [3]])
   }
 
+  @Test func `what the log takes counts segments that are there, not attempts to make one`() throws
+  {
+    let disk = MemoryDisk()
+    var fixture = Fixture(MemoryBlockStorage(disk: disk))
+    _ = try fixture.recover()
+    #expect(fixture.journal.usedByteCount == 0)
+    try fixture.append([1])
+    let one = fixture.journal.usedByteCount
+    #expect(one == 8192, "header and frame")
+    let segment = UInt64(fixture.journal.configuration.segmentByteCount)
+    // The frame fails, and so do ten attempts to make another segment for it.
+    disk.faults = [disk.operationCount + 1: .half]
+    for _ in 0..<10 {
+      for operation in 1...4 { disk.faults[disk.operationCount + operation] = .refused }
+      #expect(throws: JournalError.self) { try fixture.append([2]) }
+      fixture.journal.discardStaged()
+    }
+    disk.faults = [:]
+    #expect(fixture.journal.usedByteCount == segment, "the abandoned one")
+    try fixture.append([2])
+    #expect(fixture.journal.usedByteCount == segment + 8192)
+    fixture = Fixture(MemoryBlockStorage(disk: disk))
+    _ = try fixture.recover()
+    #expect(fixture.journal.usedByteCount == segment + 8192)
+  }
+
   @Test func `a torn tail is set to zero and the log goes on`() throws {
     let disk = try finished()
     let fixture = Fixture(MemoryBlockStorage(disk: disk))
