@@ -104,9 +104,10 @@ extension Decoding {
     return StorageSettings(segmentByteCount: segment, quotaMebibytes: quota)
   }
 
-  /// A segment's size: whole blocks of 4096 bytes, at least four of them (`Journal`).
+  /// A segment's size: whole blocks of 4096 bytes, at least five of them. One is the segment's header
+  /// (`Journal`), four are what the agent writes in one commit (`Gateway.Limits.commitByteCount`).
   mutating func segmentByteCount(_ fields: Fields, default fallback: Int) -> Int {
-    let range: ClosedRange<Int64> = 16_384...67_108_864
+    let range: ClosedRange<Int64> = 20_480...67_108_864
     let count = integer("segment_bytes", fields, in: range, unit: "bytes", default: fallback)
     if !count.isMultiple(of: 4096) {
       note(
