@@ -10,11 +10,16 @@ import TransparencyLog
 /// (by a reading or a shed event) every slot must have a reading for each request, or lie in a shed
 /// event. In the very last slot only, later requests may still have been to come. Before the first
 /// and after the last slot nothing is asked: when the log ends is for the policy (age) to judge.
+///
+/// A slot stands once. When the clock is set back its numbers come again, and the log says that it was:
+/// by an event of the running agent, or by a boot that is earlier than what came before it.
 struct EntryAudit {
   /// One channel and what was found of it.
   private struct ChannelState {
     var isScheduled: Bool
     var requests: [SlotSet]
+    /// The same since the clock was last set back.
+    var recent: [SlotSet]
     var shed = SlotSet()
   }
   private let origin: KeyName
@@ -23,6 +28,8 @@ struct EntryAudit {
   private var parts: [Digest: [UInt8]] = [:]
   /// Entries that were damaged or lost: what they said is unknown.
   private(set) var unreadableCount: UInt64 = 0
+  /// When the entry before was made, µs since 1970.
+  private var previousUTC: UInt64 = 0
 
   init(origin: KeyName) { self.origin = origin }
 
@@ -44,6 +51,7 @@ struct EntryAudit {
       if !origin.matches(bytes.extracting(boot.origin)) {
         report.add(.misplacedEntry(index: index))
       }
+      if boot.head.time.utc < previousUTC { slotsComeAgain() }
     case .reading(let reading):
       report.statistics.entriesByType[1] += 1
       take(reading, bytes, index, &report)
@@ -52,12 +60,27 @@ struct EntryAudit {
       take(config, bytes, index, &report)
     case .event(let event):
       report.statistics.entriesByType[5] += 1
-      if event.code == .clockStepped { report.statistics.clockStepCount += 1 }
+      if event.code == .clockStepped {
+        report.statistics.clockStepCount += 1
+        if let old = event.argument(0, in: bytes), let new = event.argument(1, in: bytes), new < old
+        {
+          slotsComeAgain()
+        }
+      }
       if let shed = event.shed(in: bytes) {
         channels[shed.channel]?.shed.insert(shed.firstSlot...shed.lastSlot)
       }
     case .other(let type, _):
       if type < 16 { report.statistics.entriesByType[Int(type)] += 1 }
+    }
+    previousUTC = entry.head.time.utc
+  }
+
+  /// The clock was set back: a slot that stands already may stand once more.
+  private mutating func slotsComeAgain() {
+    for index in channels.keys {
+      guard let count = channels[index]?.requests.count else { continue }
+      channels[index]?.recent = Array(repeating: SlotSet(), count: count)
     }
   }
 
@@ -89,7 +112,8 @@ struct EntryAudit {
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) == nil
     else { return }
     let request = Int(reading.request)
-    if channels[reading.channel]?.requests[request].insert(slot...slot) == false {
+    channels[reading.channel]?.requests[request].insert(slot...slot)
+    if channels[reading.channel]?.recent[request].insert(slot...slot) == false {
       report.add(
         .doubledSlot(
           index: index, channel: reading.channel, request: reading.request, slot: slot))
@@ -121,9 +145,8 @@ struct EntryAudit {
     }
     let isScheduled = channel.periodMilliseconds != nil
     if isScheduled { report.statistics.scheduledChannelCount += 1 }
-    channels[index] = ChannelState(
-      isScheduled: isScheduled,
-      requests: Array(repeating: SlotSet(), count: channel.requestCount))
+    let none = Array(repeating: SlotSet(), count: channel.requestCount)
+    channels[index] = ChannelState(isScheduled: isScheduled, requests: none, recent: none)
   }
 
   /// Counts the slots, after the last entry.

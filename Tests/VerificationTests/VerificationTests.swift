@@ -75,6 +75,47 @@ import TransparencyLog
       ])
   }
 
+  @Test func `slots come again when the clock is set back, each once`() throws {
+    let log = try SampleLog(entryCount: 20)
+    log.append { writer, head in
+      let times: [UInt64] = [head.time.utc, head.time.utc - 10_000_000]
+      EventEntry.write(head: head, code: .clockStepped, arguments: times.span, to: &writer)
+    }
+    log.reading(slot: SampleLog.start, request: 0)
+    #expect(try collector(log).findings.isEmpty)
+    #expect(try collector(log).statistics.clockStepCount == 1)
+    log.reading(slot: SampleLog.start, request: 0)
+    #expect(
+      try collector(log).findings == [
+        .doubledSlot(index: 22, channel: 2, request: 0, slot: SampleLog.start)
+      ])
+  }
+
+  @Test func `slots come again when the clock was set back while the agent was away`() throws {
+    for (earlier, findings) in [(true, 0), (false, 1)] {
+      let log = try SampleLog(entryCount: 20)
+      log.append { writer, head in
+        var head = head
+        if earlier { head.time.utc -= 10_000_000 }
+        BootEntry.write(
+          head: head, bootID: InlineArray(repeating: 8), previousSize: 0, previousRoot: .zero,
+          reason: .machineStart, softwareHash: .zero, origin: log.name.span, to: &writer)
+      }
+      log.reading(slot: SampleLog.start, request: 0)
+      #expect(try collector(log).findings.count == findings)
+    }
+  }
+
+  @Test func `a clock that was set forward excuses no slot`() throws {
+    let log = try SampleLog(entryCount: 20)
+    log.append { writer, head in
+      let times: [UInt64] = [head.time.utc, head.time.utc + 10_000_000]
+      EventEntry.write(head: head, code: .clockStepped, arguments: times.span, to: &writer)
+    }
+    log.reading(slot: SampleLog.start, request: 0)
+    #expect(try collector(log).findings.count == 1)
+  }
+
   // MARK: Policy
 
   @Test func `limits are judged only when they are given`() throws {
