@@ -56,5 +56,5 @@ flip_byte() {
   printf "$(printf '\\%03o' $((value ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-crash_test() { scripts/crash-test --built; }
+crash_loop() { scripts/crash-loop --built 50 --lanes 2; }
 measure() { scripts/measure --built; }
