@@ -329,10 +329,8 @@ struct ChannelRules: Sendable {
 
   /// The reading carries a frame of an answer of which more follows.
   func hasMore(_ reading: ReadingEntry, _ bytes: Span<UInt8>) -> Bool {
-    guard meterProtocol == .dlt645, reading.status?.noData == nil, let raw = reading.raw else {
-      return false
-    }
-    return DLT645Answer.hasMore(bytes.extracting(raw))
+    guard reading.status?.noData == nil, let raw = reading.raw else { return false }
+    return meterProtocol.hasMore(bytes.extracting(raw))
   }
 
   /// The value of a point in a reading, or why there is none.

@@ -119,8 +119,7 @@ public struct LiveTable: ~Copyable {
     guard !range.isEmpty else { return }
     let device = points[range.lowerBound].device
     let isFirst = outcome.part == 0
-    let isOfSeveral =
-      meterProtocol == .dlt645 && outcome.status == .good && DLT645Answer.hasMore(frame.span)
+    let isOfSeveral = outcome.status == .good && meterProtocol.hasMore(frame.span)
     if isFirst, !isOfSeveral {
       openAnswers[device].answer.clear()
       return update(range, meterProtocol: meterProtocol, outcome: outcome, frame: frame)

@@ -13,6 +13,10 @@ public enum MeterProtocol: UInt8, Sendable, BitwiseCopyable {
   case dlt645 = 2
 }
 
+#if !hasFeature(Embedded)
+  extension MeterProtocol: CaseIterable {}
+#endif
+
 /// What the bytes received so far amount to, for the outstanding request.
 public enum ReplyScan: Equatable, Sendable {
   /// No reply yet: wait for more. Garbage, an echo or foreign frames may stand in what was received.
@@ -70,6 +74,14 @@ extension MeterProtocol {
     case .dlt645:
       guard let read = DLT645Request(parsing: request), let di = read.identifier else { return }
       DLT645Request.followUp(read.address, identifier: di, part: part).write(into: &writer)
+    }
+  }
+
+  /// The answer goes on in a further frame, which has to be asked for (`writeFollowUp`).
+  public func hasMore(_ frame: Span<UInt8>) -> Bool {
+    switch self {
+    case .modbusRTU: false
+    case .dlt645: DLT645Answer.hasMore(frame)
     }
   }
 

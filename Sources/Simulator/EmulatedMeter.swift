@@ -32,6 +32,16 @@ public struct EmulatedMeter: Sendable {
     }
   }
 
+  /// Where a request ends by itself in the bytes heard, for whichever meter; `nil` while none does.
+  func queryRange(in bytes: [UInt8]) -> Range<Int>? {
+    switch model.meterProtocol {
+    case .modbusRTU: return nil
+    case .dlt645:
+      guard case .query(let range, _) = DLT645Server.scan(bytes.span) else { return nil }
+      return range
+    }
+  }
+
   /// The bytes that `body` writes; no frame is longer than 256.
   func written(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { buffer in
@@ -39,6 +49,16 @@ public struct EmulatedMeter: Sendable {
       body(&writer)
       precondition(!writer.overflowed, "a frame longer than its protocol allows")
       return Array(writer.written)
+    }
+  }
+}
+
+extension MeterProtocol {
+  /// A request ends with silence, not with its last byte.
+  var requestsEndWithSilence: Bool {
+    switch self {
+    case .modbusRTU: true
+    case .dlt645: false
     }
   }
 }

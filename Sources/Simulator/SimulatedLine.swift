@@ -61,21 +61,25 @@ public struct SimulatedLine: Sendable {
 
   private var inbound: Burst?
   private var outbound: Burst?
-  /// Bytes since the last silence, for Modbus; `nil` when they are more than a frame can have.
-  private var modbusFrame: [UInt8]? = []
-  /// Bytes in which no DL/T 645 frame was found yet.
-  private var dlt645Stream: [UInt8] = []
+  /// Bytes since the last silence; `nil` when they are more than a frame can have.
+  private var silentFrame: [UInt8]? = []
+  /// Bytes in which no request was found yet that ends with its last byte.
+  private var stream: [UInt8] = []
   private var lastHeard: UInt64?
-  private let hasModbus: Bool
-  private let hasDLT645: Bool
+  /// Somebody's requests end with silence.
+  private let hasSilence: Bool
+  /// One meter of each protocol whose requests end with their last byte.
+  private let scanners: [EmulatedMeter]
 
   /// A line on which `meters` sit.
   public init(configuration: UARTConfiguration, meters: [EmulatedMeter]) {
     precondition(configuration.baudRate > 0, "a line needs a baud rate")
     self.configuration = configuration
     self.meters = meters
-    hasModbus = meters.contains { $0.model.meterProtocol == .modbusRTU }
-    hasDLT645 = meters.contains { $0.model.meterProtocol == .dlt645 }
+    hasSilence = meters.contains { $0.model.meterProtocol.requestsEndWithSilence }
+    scanners = MeterProtocol.allCases.filter { !$0.requestsEndWithSilence }.compactMap { kind in
+      meters.first { $0.model.meterProtocol == kind }
+    }
   }
 
   private var baudRate: UInt64 { UInt64(configuration.baudRate) }
@@ -95,9 +99,9 @@ public struct SimulatedLine: Sendable {
     return wake == .max ? nil : wake
   }
 
-  /// When the Modbus frame that is being heard ends, if nothing more comes.
+  /// When the frame that is being heard ends, if nothing more comes.
   private var silenceDue: UInt64? {
-    guard hasModbus, let lastHeard, modbusFrame?.isEmpty != true else { return nil }
+    guard hasSilence, let lastHeard, silentFrame?.isEmpty != true else { return nil }
     return lastHeard + modbusSilence
   }
 
@@ -124,8 +128,8 @@ public struct SimulatedLine: Sendable {
   public mutating func reset() {
     inbound = nil
     outbound = nil
-    modbusFrame = []
-    dlt645Stream = []
+    silentFrame = []
+    stream = []
     lastHeard = nil
   }
 
@@ -134,9 +138,11 @@ public struct SimulatedLine: Sendable {
     at time: UInt64, sent: inout [UInt8], values: (UInt64) -> PlantMoment
   ) {
     if silenceDue == time {
-      let frame = modbusFrame ?? []
-      modbusFrame = []
-      offer(frame, of: .modbusRTU, heardUntil: time - modbusSilence, at: time, values)
+      let frame = silentFrame ?? []
+      silentFrame = []
+      for kind in MeterProtocol.allCases where kind.requestsEndWithSilence {
+        offer(frame, of: kind, heardUntil: time - modbusSilence, at: time, values)
+      }
       return
     }
     if var burst = inbound, burst.end(burst.done, baudRate: baudRate) == time {
@@ -169,18 +175,21 @@ public struct SimulatedLine: Sendable {
     }
     let gap = lastHeard.map { time - $0 } ?? 0
     lastHeard = time
-    if hasModbus {
-      modbusFrame?.append(byte)
-      if let count = modbusFrame?.count, count > SimulatedLine.modbusFrameMax { modbusFrame = nil }
+    if hasSilence {
+      silentFrame?.append(byte)
+      if let count = silentFrame?.count, count > SimulatedLine.modbusFrameMax { silentFrame = nil }
     }
-    guard hasDLT645 else { return }
-    if gap > SimulatedLine.dlt645ByteGapMax { dlt645Stream = [] }
-    dlt645Stream.append(byte)
-    if dlt645Stream.count > SimulatedLine.dlt645BufferMax { dlt645Stream.removeFirst() }
-    guard case .query(let range, _) = DLT645Server.scan(dlt645Stream.span) else { return }
-    let frame = Array(dlt645Stream[range])
-    dlt645Stream = []
-    offer(frame, of: .dlt645, heardUntil: time, at: time, values)
+    guard !scanners.isEmpty else { return }
+    if gap > SimulatedLine.dlt645ByteGapMax { stream = [] }
+    stream.append(byte)
+    if stream.count > SimulatedLine.dlt645BufferMax { stream.removeFirst() }
+    for scanner in scanners {
+      guard let range = scanner.queryRange(in: stream) else { continue }
+      let frame = Array(stream[range])
+      stream = []
+      return offer(
+        frame, of: scanner.model.meterProtocol, heardUntil: time, at: time, values)
+    }
   }
 
   /// Shows a frame to every meter of its protocol and puts what they answer on the line.

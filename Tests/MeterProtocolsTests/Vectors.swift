@@ -61,7 +61,7 @@ enum Vectors {
     let checksumValid: Bool
   }
 
-  private static func load(_ name: String) -> [Vector] {
+  static func load(_ name: String) -> [Vector] {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appending(path: "Vectors/\(name)")
     guard let data = try? Data(contentsOf: file),
@@ -80,7 +80,7 @@ enum Vectors {
   static func modbus(_ id: String) -> Vector { find(modbus, id) }
   static func dlt645(_ id: String) -> Vector { find(dlt645, id) }
 
-  private static func find(_ all: [Vector], _ id: String) -> Vector {
+  static func find(_ all: [Vector], _ id: String) -> Vector {
     guard let vector = all.first(where: { $0.id == id }) else { fatalError("no vector \(id)") }
     return vector
   }

@@ -31,6 +31,41 @@ extension DeviceProfile {
   }
 }
 
+/// What a profile says differently for each protocol.
+extension MeterProtocol {
+  /// Its name in a profile.
+  var key: String {
+    switch self {
+    case .modbusRTU: "modbus-rtu"
+    case .dlt645: "dlt645-2007"
+    }
+  }
+
+  /// `turnaround_ms` of a profile that does not say.
+  fileprivate var turnaroundDefault: Int {
+    switch self {
+    case .modbusRTU: 20
+    case .dlt645: 100
+    }
+  }
+
+  /// What people call a protocol whose values have one order of bytes; `nil` where a profile gives it.
+  fileprivate var titleWithoutWordOrder: String? {
+    switch self {
+    case .modbusRTU: nil
+    case .dlt645: "DL/T 645"
+    }
+  }
+
+  /// The keys by which a request says what it asks for.
+  fileprivate var queryKeys: [String] {
+    switch self {
+    case .modbusRTU: ["function", "address", "count"]
+    case .dlt645: ["identifier", "bytes"]
+    }
+  }
+}
+
 /// Decodes one profile.
 struct ProfileDecoding {
   var base: Decoding
@@ -60,11 +95,11 @@ struct ProfileDecoding {
     guard let node = base.required("protocol", fields),
       let kind = base.choice(
         node, key: "protocol",
-        among: [("modbus-rtu", MeterProtocol.modbusRTU), ("dlt645-2007", .dlt645)])
+        among: MeterProtocol.allCases.map { ($0.key, $0) })
     else { return nil }
     self.kind = kind
     let turnaround = base.integer(
-      "turnaround_ms", fields, in: 1...5000, unit: "ms", default: kind == .dlt645 ? 100 : 20)
+      "turnaround_ms", fields, in: 1...5000, unit: "ms", default: kind.turnaroundDefault)
     wordOrder = order(fields)
     sources = base.list("sources", fields, limit: 32).compactMap { source($0) }
     var requests: [ProfileRequest] = []
@@ -85,8 +120,8 @@ struct ProfileDecoding {
 
   private mutating func order(_ fields: Fields) -> WordOrder? {
     guard let node = fields.node["word_order"] else { return nil }
-    guard kind == .modbusRTU else {
-      base.note(.keyNotUsed("word_order", with: "DL/T 645"), at: fields.place(of: "word_order"))
+    if let title = kind.titleWithoutWordOrder {
+      base.note(.keyNotUsed("word_order", with: title), at: fields.place(of: "word_order"))
       return nil
     }
     // After a misspelt order any will do: that points lack one would be the same mistake again.
@@ -106,19 +141,14 @@ struct ProfileDecoding {
   }
 
   private mutating func request(_ node: YAMLNode) -> ProfileRequest? {
-    let keys =
-      kind == .dlt645
-      ? ["name", "identifier", "bytes", "source", "points"]
-      : ["name", "function", "address", "count", "source", "points"]
+    let keys = ["name"] + kind.queryKeys + ["source", "points"]
     guard let fields = base.fields(node, key: "requests", section: .request, known: keys) else {
       return nil
     }
     let name = base.text("name", fields, rule: .name)
     let cited = base.optionalText("source", fields, rule: .line(limit: 400))
     if let cited { check(source: cited, at: fields.place(of: "source")) }
-    guard let query = kind == .dlt645 ? identifierQuery(fields) : modbusQuery(fields) else {
-      return nil
-    }
+    guard let query = query(fields) else { return nil }
     var points: [Point] = []
     var end = 0
     for node in base.list("points", fields, limit: 128) {
@@ -133,6 +163,13 @@ struct ProfileDecoding {
         name: name, query: .dlt645(identifier: identifier, byteCount: end), points: points)
     }
     return ProfileRequest(name: name, query: query, points: points)
+  }
+
+  private mutating func query(_ fields: Fields) -> ProfileRequest.Query? {
+    switch kind {
+    case .modbusRTU: modbusQuery(fields)
+    case .dlt645: identifierQuery(fields)
+    }
   }
 
   /// Modbus application protocol V1.1b3: 1 to 2000 bits (6.1, 6.2), 1 to 125 registers (6.3, 6.4).

@@ -30,13 +30,18 @@ enum PointType: String, CaseIterable {
 
   /// The keys that have a meaning with this type, beyond those of every point.
   func keys(in query: ProfileRequest.Query) -> [String] {
-    switch (self, query) {
-    case (.bit, .modbus(let function, _, _)): function <= 2 ? [] : ["bit"]
-    case (.bit, .dlt645): []
-    case (.bcd, .dlt645): ["bytes", "decimals", "signed"]
-    case (.bcd, .modbus): ["bytes", "decimals"]
-    case (.f32, _), (.f64, _): ["word_order", "not_available"]
-    default: ["word_order", "not_available", "decimals"]
+    switch query {
+    case .modbus(let function, _, _): function <= 2 ? [] : keysInRegisters
+    case .dlt645: ["bytes", "decimals", "signed"]
+    }
+  }
+
+  private var keysInRegisters: [String] {
+    switch self {
+    case .bit: ["bit"]
+    case .bcd: ["bytes", "decimals"]
+    case .f32, .f64: ["word_order", "not_available"]
+    case .u16, .i16, .u32, .i32, .u64, .i64: ["word_order", "not_available", "decimals"]
     }
   }
 }
