@@ -139,14 +139,19 @@ let package = Package(
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "TransparencyLogTests",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium"],
+      dependencies: [
+        "Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium", "Articles",
+      ],
       exclude: ["Vectors"], swiftSettings: strict),
+    .target(name: "Articles", path: "Tests/Articles", swiftSettings: strict),
     .target(
       name: "MemoryStorage", dependencies: ["HAL"], path: "Tests/MemoryStorage",
       swiftSettings: strict),
     .testTarget(
       name: "JournalTests",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "MemoryStorage"],
+      dependencies: [
+        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "MemoryStorage", "Articles",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SamplingTests",
@@ -172,7 +177,8 @@ let package = Package(
         "Metering", "HAL", "HostHAL", "CLinux", "CAllocationCount", "CSerialOnTerminal",
       ], swiftSettings: strict),
     .testTarget(
-      name: "CatalogTests", dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog"],
+      name: "CatalogTests",
+      dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog", "Articles"],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(
       name: "MirrorUplinkTests",
@@ -194,7 +200,7 @@ let package = Package(
       // tallyd is built beside them; as a dependency its static standard library would be linked here.
       name: "ProgramTests", dependencies: ["HostHAL", "tally", "tally-sim"],
       swiftSettings: strict),
-    .testTarget(name: "TidyTests", swiftSettings: strict),
+    .testTarget(name: "TidyTests", dependencies: ["Articles"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

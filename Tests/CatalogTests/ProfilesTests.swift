@@ -41,26 +41,7 @@ import Testing
   func `a profile reads its captured exchange`(name: String) throws {
     let profile = try profile(name)
     let capture = try Capture(name: name, kind: profile.meterProtocol)
-    #expect(!capture.exchanges.isEmpty)
-    for exchange in capture.exchanges {
-      let request = try #require(
-        profile.requests.first { $0.requestBytes(address: capture.address) == exchange.request },
-        "no request of \(name) is \(exchange.request)")
-      let scan = profile.meterProtocol.scan(
-        request: exchange.request.span, received: exchange.reply.span)
-      guard case .accepted(let range, more: false) = scan else {
-        Issue.record("\(name)/\(request.name): \(scan)")
-        continue
-      }
-      #expect(range == 0..<exchange.reply.count)
-      let values = request.points.map { point in
-        switch point.rule.decode(frame: exchange.reply.span, protocol: profile.meterProtocol) {
-        case .success(let value): "\(point.quantity.key) \(value.canonical)"
-        case .failure(let reason): "\(point.quantity.key) \(reason)"
-        }
-      }
-      #expect(values == exchange.values, "\(name)/\(request.name)")
-    }
+    try capture.expectRead(by: profile)
   }
 
   @Test(arguments: names)
@@ -146,7 +127,11 @@ struct Capture {
   var exchanges: [Exchange] = []
 
   init(name: String, kind: MeterProtocol) throws {
-    let text = try String(contentsOfFile: "\(capturesPath)/\(name).hex", encoding: .utf8)
+    let path = "\(capturesPath)/\(name).hex"
+    try self.init(text: try String(contentsOfFile: path, encoding: .utf8), kind: kind)
+  }
+
+  init(text: String, kind: MeterProtocol) throws {
     for line in text.split(separator: "\n") where !line.hasPrefix("#") {
       let words = line.split(separator: " ")
       switch words[0] {
@@ -162,6 +147,30 @@ struct Capture {
       default:
         exchanges[exchanges.count - 1].reply += try #require(hexBytes(words.joined()))
       }
+    }
+  }
+
+  /// The profile has these requests, accepts these replies, and reads these values from them.
+  func expectRead(by profile: DeviceProfile) throws {
+    #expect(!exchanges.isEmpty)
+    for exchange in exchanges {
+      let request = try #require(
+        profile.requests.first { $0.requestBytes(address: address) == exchange.request },
+        "no request of \(profile.name) is \(exchange.request)")
+      let scan = profile.meterProtocol.scan(
+        request: exchange.request.span, received: exchange.reply.span)
+      guard case .accepted(let range, more: false) = scan else {
+        Issue.record("\(profile.name)/\(request.name): \(scan)")
+        continue
+      }
+      #expect(range == 0..<exchange.reply.count)
+      let values = request.points.map { point in
+        switch point.rule.decode(frame: exchange.reply.span, protocol: profile.meterProtocol) {
+        case .success(let value): "\(point.quantity.key) \(value.canonical)"
+        case .failure(let reason): "\(point.quantity.key) \(reason)"
+        }
+      }
+      #expect(values == exchange.values, "\(profile.name)/\(request.name)")
     }
   }
 }
