@@ -5,7 +5,7 @@ import Testing
 @Suite struct LanguageTests {
   /// Properties and functions that word something, by file: how many in each language.
   private func declarations(of language: String, in file: Repository.File) -> Int {
-    let code = String(SwiftSource(file.text).code)
+    let code = String(file.code.code)
     let pattern = try? Regex("\\b(?:var|func|let)\\s+\(language)\\b")
     return pattern.map { code.matches(of: $0).count } ?? 0
   }
@@ -42,6 +42,74 @@ import Testing
     }
   }
 
+  @Test func `no case says the same in both languages`() {
+    for file in Repository.sources {
+      let english = cases(of: "english", in: file)
+      let chinese = cases(of: "chinese", in: file)
+      for (name, text) in english {
+        guard text.contains(where: \.isLetter), let other = chinese[name] else { continue }
+        #expect(text != other, "\(file.path): \(name) says \"\(text)\" in both languages")
+      }
+      if english.isEmpty || chinese.isEmpty { continue }
+      #expect(
+        Set(english.keys) == Set(chinese.keys), "\(file.path): a case is worded in one language")
+    }
+  }
+
+  @Test func `labels in profiles and boards differ in their languages`() throws {
+    let label = /\{en: ([^,}]*), zh: ([^,}]*)\}/
+    var count = 0
+    for file in Repository.files(in: "Sources", extensions: ["yaml"])
+      + Repository.files(in: "boards", extensions: ["yaml"])
+    {
+      for match in file.text.matches(of: label) {
+        count += 1
+        #expect(match.1 != match.2, "\(file.path): \(match.0)")
+        #expect(match.2.contains(where: isChinese), "\(file.path): \(match.0)")
+        #expect(!match.1.contains(where: isChinese), "\(file.path): \(match.0)")
+      }
+    }
+    #expect(count > 50)
+  }
+
+  @Test func `a case that says the same twice would be seen`() {
+    let file = Repository.File(
+      path: "Sources/Example/Example.swift",
+      text: """
+        var english: String {
+          switch self {
+          case .a(let x): "good \\(x)"
+          case .b: "same"
+          }
+        }
+        var chinese: String {
+          switch self {
+          case .a(let x): "好 \\(x)"
+          case .b: "same"
+          }
+        }
+        """)
+    let english = cases(of: "english", in: file)
+    #expect(english.count == 2)
+    #expect(english["b"] == cases(of: "chinese", in: file)["b"])
+    #expect(english["a"] != cases(of: "chinese", in: file)["a"])
+  }
+
+  /// The literals of each case of the switches that word something in `language`, interpolations and
+  /// what is not prose left out. Cases that share an arm are one.
+  private func cases(of language: String, in file: Repository.File) -> [String: String] {
+    var found: [String: String] = [:]
+    for body in bodies(of: language, in: file) {
+      for arm in body.split(separator: /\n *case\s/).dropFirst() {
+        let name = String(arm.drop { $0 == "." }.prefix { $0.isLetter || $0.isNumber })
+        let text = arm.matches(of: /"((?:[^"\\\n]|\\.)*)"/).map { String($0.output.1) }
+          .joined().replacing(/\\(?:\([^)]*\)|.)/, with: "")
+        found[name, default: ""] += text
+      }
+    }
+    return found
+  }
+
   private func isChinese(_ character: Character) -> Bool {
     character.unicodeScalars.contains { (0x4E00...0x9FFF).contains($0.value) }
   }
@@ -56,7 +124,7 @@ import Testing
   private func bodies(of language: String, in file: Repository.File) -> [String] {
     guard let pattern = try? Regex("\\b(?:var|func)\\s+\(language)\\b") else { return [] }
     let text = Array(file.text)
-    let code = SwiftSource(file.text).code
+    let code = file.code.code
     let flat = String(code)
     return flat.matches(of: pattern).compactMap { match in
       let start = flat.distance(from: flat.startIndex, to: match.range.lowerBound)

@@ -2,18 +2,78 @@ import Foundation
 import Testing
 
 @Suite struct ReadmeTests {
-  /// The commands that the README tells people to type.
-  private func commands() -> [[Substring]] {
-    guard let readme = Repository.file("README.md") else { return [] }
-    var inBlock = false
-    return readme.lines.compactMap { line -> [Substring]? in
-      if line.hasPrefix("```") {
-        inBlock = line == "```sh"
-        return nil
+  /// The shell blocks of the README and of the articles, with the file that each stands in.
+  private func shellBlocks() -> [(file: String, text: String)] {
+    let articles = Repository.files(in: "Sources/Gateway/Gateway.docc", extensions: ["md"])
+    var found: [(file: String, text: String)] = []
+    for file in [Repository.file("README.md")].compactMap(\.self) + articles {
+      var block: String?
+      for line in file.lines {
+        if line.hasPrefix("```") {
+          if let block { found.append((file.path, block)) }
+          block = line == "```sh" ? "" : nil
+        } else {
+          block = block.map { $0 + line + "\n" }
+        }
       }
-      guard inBlock else { return nil }
-      let words = line.prefix { $0 != "#" }.split(separator: " ")
-      return words.isEmpty ? nil : words
+    }
+    return found
+  }
+
+  /// The commands that README and articles tell people to type.
+  private func commands() -> [[Substring]] {
+    shellBlocks().flatMap { block in
+      block.text.split(separator: "\n").compactMap { line in
+        let words = line.prefix { $0 != "#" }.split(separator: " ")
+        return words.isEmpty ? nil : words
+      }
+    }
+  }
+
+  @Test func `every shell block is one that a shell reads`() throws {
+    for block in shellBlocks() {
+      let shell = Process()
+      shell.executableURL = URL(filePath: "/bin/bash")
+      shell.arguments = ["-n", "-c", block.text]
+      try shell.run()
+      shell.waitUntilExit()
+      #expect(shell.terminationStatus == 0, "\(block.file): \(block.text)")
+    }
+  }
+
+  @Test func `every command begins with something that is there`() {
+    let others = ["curl", "swift", "git", "docc"]
+    for words in commands() {
+      let name = String(words[0])
+      let known =
+        others.contains(name) || name.hasPrefix("scripts/") || name.hasPrefix(".build/release/")
+        || ["tally", "tallyd", "tally-collector", "tally-sim"].contains(name)
+      #expect(known, "\(words.joined(separator: " "))")
+    }
+  }
+
+  /// The programs are asked: the test run has built them, the collector only where it is built.
+  @Test func `every option of a program stands in its own help`() throws {
+    for words in commands() {
+      guard let name = words[0].split(separator: "/").last, name.hasPrefix("tally") else {
+        continue
+      }
+      let path = Repository.root.path + "/.build/debug/\(name)"
+      guard FileManager.default.isExecutableFile(atPath: path) else { continue }
+      let subcommands = words.dropFirst().prefix { word in word.allSatisfy { $0.isLowercase } }
+      let program = Process()
+      program.executableURL = URL(filePath: path)
+      program.arguments = subcommands.map(String.init) + ["--help"]
+      let output = Pipe()
+      program.standardOutput = output
+      try program.run()
+      let help = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      program.waitUntilExit()
+      #expect(program.terminationStatus == 0, "\(words.joined(separator: " "))")
+      for word in words where word.hasPrefix("--") {
+        let option = word.prefix { $0 != "=" }
+        #expect(help.contains(option), "\(name) \(subcommands.joined(separator: " ")): \(option)")
+      }
     }
   }
 
@@ -59,11 +119,9 @@ import Testing
     }
   }
 
-  @Test func `every script explains itself`() {
+  @Test func `every script is careful`() {
     for script in Repository.files(in: "scripts", extensions: [""]) {
       #expect(script.text.hasPrefix("#!/usr/bin/env bash\n# "), "\(script.path)")
-      let explains = script.text.contains("--help") || script.text.contains("explain \"$0\"")
-      #expect(explains, "\(script.path)")
       #expect(script.text.contains("set -euo pipefail"), "\(script.path)")
     }
   }

@@ -14,6 +14,8 @@ enum Repository {
     let text: String
     /// Its lines without their ends.
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+    /// The code without comments and literals; scanned once for all tests.
+    var code: SwiftSource { Repository.scanned[path] ?? SwiftSource(text) }
     /// The folder below `Sources/` or `Tests/`.
     var target: String {
       path.split(separator: "/").dropFirst().first.map(String.init) ?? ""
@@ -53,6 +55,8 @@ enum Repository {
   static let sources = files(in: "Sources", extensions: ["swift"])
   /// All Swift files of the tests.
   static let tests = files(in: "Tests", extensions: ["swift"])
+  private static let scanned = Dictionary(
+    uniqueKeysWithValues: (sources + tests).map { ($0.path, SwiftSource($0.text)) })
   /// Everything that people read: code, scripts, profiles, boards, prose.
   static let prose: [File] =
     files(

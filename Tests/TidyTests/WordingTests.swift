@@ -46,6 +46,32 @@ import Testing
     }
   }
 
+  @Test func `nothing that scripts/new made is left to fill in`() {
+    let mark = "FILL" + "-IN"
+    let files =
+      Repository.prose.filter { $0.path != "scripts/new" && !$0.path.contains(".docc/") }
+      + Repository.files(in: "Tests", extensions: ["hex", "json"])
+    for file in files {
+      for (number, line) in file.lines.enumerated() where line.contains(mark) {
+        Issue.record("\(file.path):\(number + 1): \(line.trimmingCharacters(in: .whitespaces))")
+      }
+    }
+  }
+
+  @Test func `no code is switched off, and none prints while somebody looks for a fault`() throws {
+    let off = try Regex("#if +(?:false|0)\\b")
+    let debugging = try Regex("\\b(?:debugPrint|dump|NSLog)\\(")
+    let printing = try Regex("(?:^|[^.A-Za-z_])print\\(")
+    for file in Repository.sources + Repository.tests {
+      let code = String(file.code.code)
+      #expect(!code.contains(off), "\(file.path)")
+      #expect(!code.contains(debugging), "\(file.path)")
+      // The programs that people call speak on standard output; libraries and tests do not.
+      let speaks = ["tally", "tally-collector", "tally-sim"].contains(file.target)
+      #expect(speaks || !code.contains(printing), "\(file.path) prints")
+    }
+  }
+
   @Test func `the pattern finds what it is for and spares the rest`() throws {
     let pattern = try Regex(pattern)
     for line in [

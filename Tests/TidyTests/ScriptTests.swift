@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+/// Scripts are short, say what they do, and refuse what they do not know.
+@Suite struct ScriptTests {
+  private let scripts = Repository.files(in: "scripts", extensions: [""])
+
+  /// What a script prints, and how it ends.
+  private func run(_ words: [String]) throws -> (text: String, code: Int32) {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["bash"] + words
+    process.currentDirectoryURL = Repository.root
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+  }
+
+  @Test func `no script has more than 200 lines`() {
+    for file in scripts + Repository.files(in: "scripts", extensions: ["sh"]) {
+      #expect(file.lines.count - 1 <= 200, "\(file.path) has \(file.lines.count - 1) lines")
+    }
+  }
+
+  @Test func `every script explains itself when asked, and does nothing else`() throws {
+    #expect(scripts.count >= 7)
+    for script in scripts {
+      let (text, code) = try run([script.path, "--help"])
+      #expect(code == 0, "\(script.path) --help ends with \(code): \(text)")
+      // The comment at its head, without the marks.
+      let first = script.lines.dropFirst().first?.dropFirst(2) ?? ""
+      #expect(text.hasPrefix(first), "\(script.path) --help says: \(text)")
+    }
+  }
+
+  @Test func `every script is well formed`() throws {
+    for file in scripts + Repository.files(in: "scripts", extensions: ["sh"]) {
+      let (text, code) = try run(["-n", file.path])
+      #expect(code == 0, "\(text)")
+    }
+  }
+
+  @Test(arguments: [
+    "", "profile", "profile acme", "profile Acme-m1", "profile ../acme-m1", "profile acme-m1 more",
+    "profile eastron-sdm630", "board acme", "board acme/Edge", "board native/sim",
+    "protocol Acme", "protocol modbus", "uplink mirror", "uplink 1st", "toaster acme",
+  ])
+  func `scripts/new refuses what it cannot make, and makes nothing`(words: String) throws {
+    let arguments = words.split(separator: " ").map(String.init)
+    let (text, code) = try run(["scripts/new"] + (arguments.isEmpty ? ["profile"] : arguments))
+    #expect(code == 2, "\(text)")
+    #expect(text.hasPrefix("scripts/new: ") && text.contains("--help"))
+  }
+}
