@@ -101,7 +101,8 @@ let package = Package(
     .target(
       name: "AgentClient",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "HostHAL",
+        "Catalog",
       ], swiftSettings: ring2),
 
     .target(
@@ -188,11 +189,12 @@ let package = Package(
       name: "VerificationTests",
       dependencies: [
         "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "Verification",
+        "CLinux",
       ], swiftSettings: strict),
     .testTarget(
       name: "AgentClientTests",
       dependencies: [
-        "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "Catalog", "AgentClient",
+        "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "Catalog", "AgentClient",
       ],
       swiftSettings: strict),
     .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),

@@ -90,6 +90,8 @@ public struct GatewayStatus: Equatable, Sendable {
   public var clockQuality: UInt16?
   /// How the connection to the mirror is.
   public var link: LinkState?
+  /// Why it is down: the key of an `Uplink.LinkFailure`.
+  public var linkReason: String?
   /// Readings lost because the ring was full.
   public var dropped: Int?
 
@@ -103,6 +105,7 @@ public struct GatewayStatus: Equatable, Sendable {
     log = Log(root["log"] ?? .null)
     clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
+    linkReason = root["link"]?["reason"]?.string
     dropped = root["dropped"]?.number
   }
 

@@ -108,7 +108,10 @@ extension GatewayStatus {
         $0.add("failed", log.hasFailed)
       }
       $0.object("clock") { $0.add("quality", clockQuality.map { Int($0) }) }
-      $0.object("link") { $0.add("state", link?.key) }
+      $0.object("link") {
+        $0.add("state", link?.key)
+        $0.add("reason", linkReason)
+      }
       $0.add("dropped", dropped)
     }
     return json.text

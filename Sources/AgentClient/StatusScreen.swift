@@ -1,5 +1,6 @@
 import Catalog
 import Metering
+import Uplink
 
 /// A status as lines of text that fit a terminal.
 public struct StatusScreen {
@@ -22,6 +23,7 @@ public struct StatusScreen {
       for device in status.devices where device.line == place { result.append(wording(of: device)) }
     }
     result += logLines
+    if let reason = linkReason { result += TextLayout.wrap(reason, columns) }
     return result.map { TextLayout.width($0) > columns ? TextLayout.fit($0, columns) : $0 }
   }
 
@@ -103,6 +105,16 @@ public struct StatusScreen {
     if let dropped = status.dropped, dropped > 0 { rest.append("\(word(.lost)) \(dropped)") }
     if log.hasFailed { rest.append(word(.failed)) }
     return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
+  }
+
+  /// Why the mirror is not reached and what to do; `nil` when it is.
+  private var linkReason: String? {
+    guard let key = status.linkReason else { return nil }
+    guard let failure = LinkFailure.allCases.first(where: { "\($0.key)" == key }) else {
+      return key
+    }
+    let wording = language == .chinese ? failure.chinese : failure.english
+    return "\(word(.mirror)): \(wording)"
   }
 
   // MARK: words

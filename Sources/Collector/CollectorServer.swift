@@ -1,6 +1,7 @@
 import Glibc
 import HostHAL
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ReadingStore
@@ -33,13 +34,18 @@ public struct CollectorServer: Sendable {
   let directory: CollectorDirectory
   let address: ListenAddress
   let clock: CosignatureClock
+  let limits: RequestLimits
   let logger: Logger
 
   /// Takes its settings; nothing is opened yet.
-  public init(directory: CollectorDirectory, address: ListenAddress, clock: CosignatureClock) {
+  public init(
+    directory: CollectorDirectory, address: ListenAddress, clock: CosignatureClock,
+    limits: RequestLimits = RequestLimits()
+  ) {
     self.directory = directory
     self.address = address
     self.clock = clock
+    self.limits = limits
     // Without a bootstrap swift-log writes to standard error.
     var logger = Logger(label: "tally-collector")
     logger.logLevel = .notice
@@ -63,9 +69,7 @@ public struct CollectorServer: Sendable {
     signal.yield()
     let host = address
     let application = Application(
-      router: collector.router(),
-      // A connection on which nothing moves is closed; gateways speak at least each minute.
-      server: .http1(configuration: .init(idleTimeout: .seconds(120))),
+      router: collector.router(), server: .http1(configuration: http(limits)),
       configuration: ApplicationConfiguration(
         address: .hostname(address.host, port: address.port), serverName: nil),
       services: [DecodingService(growth: growth, decoding: Decoding(collector))],
@@ -85,6 +89,16 @@ public struct CollectorServer: Sendable {
     try collector.setting.database.close()
     _ = consume lock
   }
+}
+
+/// How connections are served.
+private func http(_ limits: RequestLimits) -> HTTP1Channel.Configuration {
+  HTTP1Channel.Configuration(
+    additionalChannelHandlers: [RequestPatience(limits)], idleTimeout: TimeAmount(limits.idle),
+    httpDecoderConfiguration: .init(
+      maxHeaderFieldSize: RequestLimits.headerByteCountMax,
+      maxHeaderListSize: RequestLimits.headerByteCountMax,
+      maxHeaderFieldCount: RequestLimits.headerCountMax))
 }
 
 /// Decodes whenever a log grew.

@@ -35,31 +35,45 @@ extension Collector {
       let text = String(value)
       switch name {
       case "origin": query.origin = text
-      case "device": query.device = UInt64(text).map { .number($0) } ?? .label(text)
+      case "device": query.device = digits(text).map { .number($0) } ?? .label(text)
       case "quantity":
         guard let quantity = Quantity(key: text) else {
-          throw Malformed("quantity: \(text) is not the key of a quantity")
+          throw Malformed("quantity: \(shown(text)) is not the key of a quantity")
         }
         query.quantity = quantity.rawValue
       case "from_index":
-        guard let index = UInt64(text) else { throw Malformed("from_index: expected a number") }
+        guard let index = digits(text) else {
+          throw Malformed(
+            "from_index: expected a whole number in decimal digits, found \(shown(text))")
+        }
         query.fromIndex = index
       case "from": query.from = try time(text, "from")
       case "to": query.to = try time(text, "to")
       case "limit":
-        guard let limit = Int(text), (1...ReadingQuery.maximumLimit).contains(limit) else {
-          throw Malformed("limit: expected 1 to \(ReadingQuery.maximumLimit)")
+        let most = UInt64(ReadingQuery.maximumLimit)
+        guard let limit = digits(text), (1...most).contains(limit) else {
+          throw Malformed("limit: expected 1 to \(most) in decimal digits, found \(shown(text))")
         }
-        query.limit = limit
+        query.limit = Int(limit)
       case "order":
         guard text == "newest" || text == "oldest" else {
           throw Malformed("order: expected newest or oldest")
         }
         query.newestFirst = text == "newest"
-      default: throw Malformed("\(name): no such parameter")
+      default: throw Malformed("\(shown(String(name))): no such parameter")
       }
     }
     return query
+  }
+
+  /// A number of decimal digits and nothing else: "+5", which `UInt64` reads, may be a slip in the URL.
+  private static func digits(_ text: String) -> UInt64? {
+    text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt64(text) : nil
+  }
+
+  /// What came, short enough for an answer.
+  private static func shown(_ text: String) -> String {
+    "\"\(text.prefix(40))\(text.count > 40 ? "…" : "")\""
   }
 
   private static func time(_ text: String, _ name: String) throws(Malformed) -> UInt64 {

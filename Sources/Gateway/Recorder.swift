@@ -223,6 +223,7 @@ public struct Recorder<
       randomness: &entropy)
     report.alarm = mirror.alarm
     if response.status != 0, mirror.alarm == nil { setLink(.up) }
+    if response.status == 0 { report.linkFailure = response.failure }
     for event in events {
       switch event {
       case .acknowledged(let size, let note, let timeChecked):

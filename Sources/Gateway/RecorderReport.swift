@@ -38,6 +38,7 @@ public final class RecorderReport: Sendable {
   private let acknowledged = Atomic<UInt64>(0)
   private let bytes = Atomic<UInt64>(0)
   private let link = Atomic<UInt32>(0)
+  private let linkTrouble = Atomic<UInt32>(0)
   private let failure = Atomic<UInt32>(0)
   private let notices = Atomic<UInt32>(0)
   private let raised = Atomic<UInt32>(0)
@@ -87,6 +88,11 @@ public final class RecorderReport: Sendable {
   public var isTimeUnchecked: Bool {
     get { unjudged.load(ordering: .relaxed) != 0 }
     set { unjudged.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+  /// Why the last exchange failed that did; it stands for the present while the link is down.
+  public var linkFailure: LinkFailure? {
+    get { LinkFailure(rawValue: UInt8(truncatingIfNeeded: linkTrouble.load(ordering: .relaxed))) }
+    set { linkTrouble.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
   }
   /// Recording has stopped for good after two failed writes.
   public var hasFailed: Bool {

@@ -2,12 +2,14 @@ import HAL
 import Metering
 import Sampling
 import TransparencyLog
+import Uplink
 
 // The answer to `["status"]` on the control socket: one deterministic CBOR map, keys in CBOR's order.
 //
 //     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
 //     "now"      utc µs
-//     "link"     { "state": "unknown" / "up" / "down" / "refused" }
+//     "link"     { "state": "unknown" / "up" / "down" / "refused",
+//                  "reason": key of an Uplink.LinkFailure while down, else null }
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "utilisation_permille" }]
 //     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
@@ -26,9 +28,15 @@ extension Acquisition {
     writer.cbor(text: "now")
     writer.cbor(now.utc)
     writer.cbor(text: "link")
-    writer.cbor(mapOf: 1)
+    writer.cbor(mapOf: 2)
     writer.cbor(text: "state")
     writer.cbor(text: report.linkState.key)
+    writer.cbor(text: "reason")
+    if report.linkState == .down, let failure = report.linkFailure {
+      writer.cbor(text: failure.key)
+    } else {
+      writer.cborNull()
+    }
     writer.cbor(text: "clock")
     writer.cbor(mapOf: 1)
     writer.cbor(text: "quality")

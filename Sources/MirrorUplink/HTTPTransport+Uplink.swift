@@ -2,7 +2,7 @@ import Uplink
 
 extension HTTPTransport {
   /// Performs what the mirror client asks for and returns what came back; blocks for at most the
-  /// configured total time. Without a whole answer the status is 0 and `lastFailure` says why. A body
+  /// configured total time. Without a whole answer the status is 0 and `lastFailure` says why, in the answer too. A body
   /// longer than the limit is cut there: the status still counts.
   public mutating func perform(_ request: UplinkRequest) -> UplinkResponse {
     do throws(HTTPFailure) {
@@ -14,7 +14,7 @@ extension HTTPTransport {
         status: answer.status, contentType: answer.contentType, body: answer.body)
     } catch {
       lastFailure = error
-      return .networkFailure
+      return .failed(error.linkFailure)
     }
   }
 }

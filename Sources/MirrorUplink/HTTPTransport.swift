@@ -1,5 +1,6 @@
 import CCurl
 import Synchronization
+import Uplink
 
 /// Ends a transfer from another thread, within a second. Once stopped, no further one begins.
 public final class TransferStop: Sendable {
@@ -71,7 +72,7 @@ public struct HTTPTransport: ~Copyable {
     let url = configuration.url
     guard url.hasPrefix("http://") || url.hasPrefix("https://"),
       !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F })
-    else { throw .badURL }
+    else { throw .link(.badURL) }
     guard HTTPTransport.isReady, let curl = curl_easy_init() else {
       throw HTTPFailure(CURLE_FAILED_INIT)
     }
@@ -175,7 +176,9 @@ public struct HTTPTransport: ~Copyable {
     let status = ccurl_number(curl, CURLINFO_RESPONSE_CODE)
     let isCut = sink.pointee.isCut
     // Ending a body at the limit is our own doing and libcurl reports it as a failed write.
-    guard code == CURLE_OK || (isCut && code == CURLE_WRITE_ERROR) else { throw HTTPFailure(code) }
+    guard code == CURLE_OK || (isCut && code == CURLE_WRITE_ERROR) else {
+      throw HTTPFailure(code, verification: ccurl_number(curl, CURLINFO_SSL_VERIFYRESULT))
+    }
     let type = ccurl_text(curl, CURLINFO_CONTENT_TYPE).map { String(cString: $0) } ?? ""
     return HTTPAnswer(
       status: status, contentType: Array(type.utf8), body: sink.pointee.bytes, isCut: isCut)
@@ -189,7 +192,7 @@ public struct HTTPTransport: ~Copyable {
     if let bearerToken {
       guard !bearerToken.isEmpty, bearerToken.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
         curl_slist_free_all(list)
-        throw .badToken
+        throw .link(.badToken)
       }
       let token = String(decoding: bearerToken, as: UTF8.self)
       list = curl_slist_append(list, "Authorization: Bearer \(token)")

@@ -58,6 +58,8 @@ public struct UplinkResponse: Equatable, Sendable {
   public var contentType: [UInt8]
   /// The body.
   public var body: [UInt8]
+  /// With status 0, why; the protocol does not depend on it.
+  public var failure: LinkFailure?
 
   /// Takes the fields.
   public init(status: Int, contentType: [UInt8] = [], body: [UInt8] = []) {
@@ -68,6 +70,13 @@ public struct UplinkResponse: Equatable, Sendable {
 
   /// No whole answer came.
   public static var networkFailure: UplinkResponse { UplinkResponse(status: 0) }
+
+  /// No whole answer came, and why.
+  public static func failed(_ failure: LinkFailure) -> UplinkResponse {
+    var response = UplinkResponse.networkFailure
+    response.failure = failure
+    return response
+  }
 }
 
 /// The log as the uplink reads it: hashes, and the entries themselves.

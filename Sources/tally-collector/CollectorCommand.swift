@@ -110,7 +110,20 @@ struct Serve: AsyncParsableCommand {
       """)
   var requireSynchronisedClock = false
 
+  @Option(
+    help: """
+      Seconds that a request other than an upload of entries may take to arrive, 1 to 3600. \
+      除条目上传外，单个请求的最长接收时间（秒）。
+      """)
+  var requestSeconds = 60
+
   @OptionGroup var options: SharedOptions
+
+  func validate() throws {
+    guard (1...3_600).contains(requestSeconds) else {
+      throw ValidationError("--request-seconds takes 1 to 3600. 取值范围 1 至 3600。")
+    }
+  }
 
   func run() async throws {
     try await options.reporting {
@@ -119,7 +132,8 @@ struct Serve: AsyncParsableCommand {
       if clock.quality().isNeverSynchronised { options.tell(options.text(.clockNotSynchronised)) }
       let server = CollectorServer(
         directory: options.directory, address: address,
-        clock: .wall(clock, requiresSynchronisation: requireSynchronisedClock))
+        clock: .wall(clock, requiresSynchronisation: requireSynchronisedClock),
+        limits: RequestLimits(body: .seconds(requestSeconds)))
       try await server.run { url in
         // Not `print`: a supervisor waits for this line, and a pipe would be buffered.
         write("ready \(url)", to: 1)

@@ -24,6 +24,7 @@ struct Agent: ~Copyable {
   private var said = LinkState.unknown
   private var saidAlarm: MirrorAlarm?
   private var saidUnchecked = false
+  private var saidFailure: LinkFailure?
   let say: (Text) -> Void
 
   /// An agent over a recovered log, with all ports closed.
@@ -133,16 +134,18 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Says once when the way to the mirror changes.
+  /// Says once when the way to the mirror, or what is wrong with it, changes.
   private mutating func sayLink() {
     let state = acquisition.report.linkState
     let alarm = state == .refused ? acquisition.report.alarm : nil
-    if state != said || alarm != saidAlarm {
+    let failure = state == .down ? acquisition.report.linkFailure : nil
+    if state != said || alarm != saidAlarm || failure != saidFailure {
       said = state
       saidAlarm = alarm
+      saidFailure = failure
       switch state {
       case .up: say(.linkUp)
-      case .down: say(.linkDown)
+      case .down: say(.linkDown(failure))
       case .refused: if let alarm { say(.mirrorAlarm(alarm)) }
       case .unknown: break
       }

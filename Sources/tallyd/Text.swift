@@ -30,7 +30,7 @@ enum Text: Error {
   case recordingStopped(String)
   case endedUnrecorded
   case linkUp
-  case linkDown
+  case linkDown(LinkFailure?)
   case mirrorAlarm(MirrorAlarm)
   case timeUnchecked
   case stopped(size: UInt64, acknowledged: UInt64)
@@ -102,7 +102,9 @@ enum Text: Error {
         + "and writing is tried again every 5 s."
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
-    case .linkDown: "the collector cannot be reached; entries are kept and sent later"
+    case .linkDown(let failure):
+      "the collector cannot be reached" + (failure.map { ": \($0.english)" } ?? "")
+        + ". Entries are kept and sent later"
     case .mirrorAlarm(let alarm): alarm.english
     case .timeUnchecked:
       "the collector's signatures are taken, but their time cannot be checked: the clock here is not "
@@ -175,7 +177,8 @@ enum Text: Error {
       "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
-    case .linkDown: "无法连接汇集端；数据保留，稍后上传"
+    case .linkDown(let failure):
+      "无法连接汇集端" + (failure.map { "：\($0.chinese)" } ?? "") + "。数据保留，稍后上传"
     case .mirrorAlarm(let alarm): alarm.chinese
     case .timeUnchecked: "接受汇集端的签名，但无法核对其时间：本机时钟未同步。请配置 NTP"
     case .stopped(let size, let acknowledged):

@@ -54,15 +54,16 @@ final class Transport: Sendable {
     // Never joined: the process ends when the recorder has settled, whatever a peer is doing.
     _ = try PosixThread(name: name) {
       while true {
-        guard var transport = try? HTTPTransport(configuration) else {
+        do throws(HTTPFailure) {
+          var transport = try HTTPTransport(configuration)
+          while true {
+            while let request = requests.take() { responses.put(transport.perform(request)) }
+            _ = wake.wait(microseconds: -1)
+          }
+        } catch {
           // A request is answered all the same, or the uplink would wait for ever.
           _ = wake.wait(microseconds: -1)
-          if requests.take() != nil { responses.put(.networkFailure) }
-          continue
-        }
-        while true {
-          while let request = requests.take() { responses.put(transport.perform(request)) }
-          _ = wake.wait(microseconds: -1)
+          if requests.take() != nil { responses.put(.failed(error.linkFailure)) }
         }
       }
     }

@@ -86,7 +86,9 @@ import TransparencyLog
     #expect(json.contains("\"value\":\"123456.78\",\"unit\":\"kW.h\",\"reason\":0,\"status\":0"))
     #expect(json.contains("\"value\":null"))
     #expect(json.contains("\"label\":\"Stack \\\"A\\\"\""))
-    #expect(json.contains("\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\"},\"dropped\":0}"))
+    #expect(
+      json.contains(
+        "\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\",\"reason\":null},\"dropped\":0}"))
   }
 }
 

@@ -1,6 +1,7 @@
 import AgentClient
 import Catalog
 import Testing
+import Uplink
 
 @Suite struct StatusScreenTests {
   @Test(arguments: [Language.english, .chinese], [60, 80, 97, 200])
@@ -27,6 +28,35 @@ import Testing
       lines.dropLast().last
         == "log 12 345 entries  signed 12 340  acknowledged 12 300  backlog 45")
     #expect(lines.last == "mirror up  clock NTP, within 1 ms  on disk 1024 KiB")
+  }
+
+  @Test(arguments: LinkFailure.allCases, [Language.english, .chinese])
+  func `why the mirror is not reached is told whole`(
+    failure: LinkFailure, language: Language
+  ) throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.link = .down
+    status.linkReason = "\(failure.key)"
+    let lines = StatusScreen(status, language: language, columns: 60).lines
+    let wording = "\(language == .chinese ? failure.chinese : failure.english)"
+    #expect(lines.suffix(4).joined(separator: " ").contains(wording) || language == .chinese)
+    #expect(lines.suffix(4).joined().contains(wording) || language == .english)
+    for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
+  }
+
+  @Test func `a reason of a newer agent is shown by its word`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.linkReason = "solar-storm"
+    #expect(StatusScreen(status, language: .english).lines.last == "solar-storm")
+  }
+
+  @Test func `long text is broken at spaces, and anywhere without them`() {
+    #expect(TextLayout.wrap("one two three", 7) == ["one two", "three"])
+    #expect(TextLayout.wrap("one two three", 8) == ["one two", "three"])
+    #expect(TextLayout.wrap("abcdefgh", 3) == ["abc", "def", "gh"])
+    #expect(TextLayout.wrap("发电机出线", 5) == ["发电", "机出", "线"])
+    #expect(TextLayout.wrap("", 5) == [])
+    #expect(TextLayout.wrap("发", 1) == ["发"])
   }
 
   @Test func `Chinese characters take two columns`() {

@@ -269,7 +269,9 @@ import TransparencyLog
     try await onReadings { mirror async throws in
       for query in [
         "quantity=volts", "from=yesterday", "to=2026-02-30T00:00:00Z", "limit=0", "limit=10001",
-        "limit=x", "order=up", "colour=red", "from_index=-1",
+        "limit=x", "limit=%2B5", "limit=+5", "limit=-1", "limit=5x", "limit=", "limit=5%20",
+        "limit=99999999999999999999", "order=up", "colour=red", "from_index=-1", "from_index=%2B1",
+        "from_index=",
       ] {
         let answer = try await mirror.client.get("/api/readings?" + query)
         #expect(answer.status == .badRequest, "\(query)")

@@ -31,7 +31,9 @@ import Uplink
           released.append(try checkpoint(in: request))
           var entropy = SecureRandom()
           try recorder.receive(
-            .networkFailure, at: Rig.instant(now), entropy: &entropy)
+            .failed(.certificateExpired), at: Rig.instant(now), entropy: &entropy)
+          #expect(report.linkState == .down)
+          #expect(report.linkFailure == .certificateExpired)
           now += 400_000_000
         }
       }

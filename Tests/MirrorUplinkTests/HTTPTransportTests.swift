@@ -59,8 +59,8 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     #expect(server.requests[0].head.hasPrefix("POST /api/live "))
     let response = transport.perform(.live(json: [], token: Array("a\r\nHost: b".utf8)))
     let failure = transport.lastFailure
-    #expect(response == .networkFailure)
-    #expect(failure == .badToken)
+    #expect(response == .failed(.badToken))
+    #expect(failure == .link(.badToken))
     #expect(server.requests.count == 1)
   }
 
@@ -119,8 +119,8 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     var transport = try transport("http://127.0.0.1:\(bound)")
     let response = transport.perform(upload)
     let failure = transport.lastFailure
-    #expect(response == .networkFailure)
-    #expect(failure == .noConnection)
+    #expect(response == .failed(.noConnection))
+    #expect(failure == .link(.noConnection))
   }
 
   @Test func `silence ends with the timeout`() throws {
@@ -129,8 +129,8 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     var transport = try transport(server.url, timeout: 30)
     let response = transport.perform(upload)
     let failure = transport.lastFailure
-    #expect(response == .networkFailure)
-    #expect(failure == .timeout)
+    #expect(response == .failed(.timeout))
+    #expect(failure == .link(.timeout))
   }
 
   @Test func `an answer that is cut off is status 0`() throws {
@@ -142,9 +142,9 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     for _ in 0..<3 {
       var transport = try transport(server.url)
       let response = transport.perform(upload)
-      #expect(response == .networkFailure)
+      #expect(response == .failed(.cutOff))
       let failure = transport.lastFailure
-      #expect(failure != nil)
+      #expect(failure == .link(.cutOff))
     }
   }
 
@@ -201,7 +201,7 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     for _ in 0..<2 {
       let response = transport.perform(upload)
       let failure = transport.lastFailure
-      #expect(response == .networkFailure)
+      #expect(response == .failed(.other))
       #expect(failure == .stopped)
     }
     thread.join()
@@ -209,6 +209,6 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
 
   @Test(arguments: ["", "127.0.0.1:80", "ftp://127.0.0.1/", "file:///etc/passwd", "http://a b/"])
   func `a URL of another kind is refused`(url: String) {
-    #expect(throws: HTTPFailure.badURL) { _ = try transport(url) }
+    #expect(throws: HTTPFailure.link(.badURL)) { _ = try transport(url) }
   }
 }

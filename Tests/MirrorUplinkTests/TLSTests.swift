@@ -2,6 +2,7 @@ import CLinux
 import HostHAL
 import MirrorUplink
 import Testing
+import Uplink
 
 private let openssl = "/usr/bin/openssl"
 
@@ -68,13 +69,13 @@ struct TLSTests {
     let server = try TLSServer()
     let authority = "\(server.directory)/cert.pem"
     #expect(try status("https://127.0.0.1:\(server.port)", authority: authority) == 200)
-    #expect(throws: HTTPFailure.untrusted) {
+    #expect(throws: HTTPFailure.link(.certificateUnknown)) {
       try status("https://127.0.0.1:\(server.port)", authority: nil)
     }
-    #expect(throws: HTTPFailure.untrusted) {
+    #expect(throws: HTTPFailure.link(.certificateOtherName)) {
       try status("https://localhost:\(server.port)", authority: authority)
     }
-    #expect(throws: HTTPFailure.badAuthorityFile) {
+    #expect(throws: HTTPFailure.link(.badAuthorityFile)) {
       try status("https://127.0.0.1:\(server.port)", authority: "/nowhere/ca.pem")
     }
   }

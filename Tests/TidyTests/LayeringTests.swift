@@ -59,7 +59,9 @@ private let layers: [Layer] = [
     inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
   Layer(
     name: "AgentClient", ring: 2,
-    inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway", "HostHAL", "Catalog"])),
+    inner: core.union([
+      "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "HostHAL", "Catalog",
+    ])),
   Layer(
     name: "CommandLineFrame", ring: 2, inner: ["HostHAL", "Catalog"],
     outer: libc.union(["ArgumentParser"])),

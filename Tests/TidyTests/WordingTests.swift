@@ -12,7 +12,8 @@ import Testing
   /// Names that others gave.
   private let foreign = [
     "FileManager", "ProcessInfo", "processInfo", "StreamLogHandler", "CodingUserInfoKey",
-    "userInfo", "fileInfo",
+    "userInfo", "fileInfo", "ChannelDuplexHandler", "RemovableChannelHandler",
+    "ChannelHandlerContext",
     // Mathematics, and a word of CBOR (RFC 8949 3.4).
     "greatestCommonDivisor", "CBOR tag",
     // Fields of libyaml's events.

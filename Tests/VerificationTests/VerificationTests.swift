@@ -1,3 +1,4 @@
+import CLinux
 import HAL
 import HostHAL
 import Journal
@@ -170,6 +171,26 @@ import TransparencyLog
     #expect(throws: ReadFailure.self) {
       try Verification.verifyCollectorLog(logFiles([:]), policy(log))
     }
+  }
+
+  @Test func `a log whose checkpoint was deleted is told from no log`() throws {
+    let log = try SampleLog(entryCount: 3)
+    let directory = "/tmp/tallystick-verify-\(clinux_pid())-\(clinux_boot_us())"
+    try Files.makeDirectory(directory)
+    defer { try? Files.removeTree(directory) }
+    func failure() -> ReadFailure? {
+      do throws(ReadFailure) {
+        _ = try Verification.verify(directory: directory, policy: policy(log))
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(failure()?.english.contains("holds no log") == true)
+    let folder = "\(directory)/logs/\(log.name.hash.hex)"
+    for path in ["\(directory)/logs", folder, "\(folder)/tile"] { try Files.makeDirectory(path) }
+    #expect(failure()?.english.contains("\(folder)/checkpoint is missing") == true)
+    #expect(failure()?.chinese.contains("\(folder)/checkpoint") == true)
   }
 
   @Test func `a partial file may have been replaced by the full one since`() throws {

@@ -7,6 +7,9 @@ emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tall
 # minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
 modbus_clients() { .build/venv/bin/python Tests/peers/modbus_clients.py .build/release .build/test/modbus-clients; }
 modbus_servers() { .build/venv/bin/python Tests/peers/modbus_servers.py .build/release .build/test/modbus-servers; }
+# nginx with good and bad certificates in front of the collector; clients that dribble and slips in queries.
+nginx_tls() { /usr/bin/python3 Tests/peers/nginx_tls.py .build/release .build/test/nginx-tls; }
+slow_clients() { /usr/bin/python3 Tests/peers/slow_clients.py .build/release .build/test/slow-clients; }
 
 # On the log of the whole run: OpenSSL on its signatures, cbor2 (Debian) and zcbor on its entries.
 openssl_signatures() { /usr/bin/python3 Tests/peers/openssl_signatures.py "$test_run" .build/test/openssl; }
