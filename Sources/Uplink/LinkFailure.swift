@@ -57,13 +57,22 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .noConnection: "nothing answers there: check the address, the network and the firewall"
     case .timeout: "no answer in time"
     case .certificateExpired:
-      "the server's certificate has expired: renew it at the server; if it has not, check this gateway's clock"
+      """
+      the server's certificate has expired: renew it at the server; if it has not, check this gateway's \
+      clock
+      """
     case .certificateNotYetValid:
       "the server's certificate is not valid yet: check this gateway's clock"
     case .certificateOtherName:
-      "the server's certificate is for another name: let the URL name the host as the certificate does, or have one issued for that name"
+      """
+      the server's certificate is for another name: let the URL name the host as the certificate does, \
+      or have one issued for that name
+      """
     case .certificateUnknown:
-      "the server's certificate is not signed by an authority trusted here: name the file of its CA in the site, mirror: {ca: FILE}"
+      """
+      the server's certificate is not signed by an authority trusted here: give the file of its CA, in \
+      the site as mirror: {ca: FILE}, to tally verify as --ca FILE
+      """
     case .certificateBad:
       "the server's certificate is not acceptable: look at it with openssl s_client -connect HOST:PORT"
     case .tlsRefused:
@@ -85,7 +94,11 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .certificateExpired: "服务器证书已过期：请在服务器端更新证书；若未过期，请检查本网关时钟"
     case .certificateNotYetValid: "服务器证书尚未生效：请检查本网关时钟"
     case .certificateOtherName: "服务器证书属于其他名称：请使 URL 主机名与证书一致，或为该名称重新签发证书"
-    case .certificateUnknown: "服务器证书并非由本机信任的机构签发：请在站点文件中指定其 CA 文件，mirror: {ca: 文件}"
+    case .certificateUnknown:
+      """
+      服务器证书并非由本机信任的机构签发：请指定其 CA 文件，站点文件中写作 mirror: {ca: 文件}，\
+      tally verify 用 --ca 文件
+      """
     case .certificateBad: "服务器证书不可接受：请用 openssl s_client -connect 主机:端口 查看"
     case .tlsRefused: "无法建立安全连接：服务器须在该端口支持 TLS 1.2 或更高版本"
     case .badAuthorityFile: "镜像的 ca 文件无法作为 PEM 证书读取"
