@@ -18,7 +18,8 @@ import Uplink
       let queue = EntryQueue()
       let log = try Rig.log(on: disk)
       var next = log.evidence.journal.committedSize
-      var recorder = try Rig.recorder(log, queue: queue, report: RecorderReport())
+      let report = RecorderReport()
+      var recorder = try Rig.recorder(log, queue: queue, report: report)
       var now: UInt64 = 1_000_000
       for _ in 0..<5 {
         for _ in 0..<25 {
