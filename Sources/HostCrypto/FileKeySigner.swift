@@ -56,12 +56,11 @@ public struct FileKeySigner: Signer, ~Copyable, @unchecked Sendable {
     guard Sodium.ready, let memory = sodium_malloc(64) else { throw .noEntropy }
     let secret = memory.assumingMemoryBound(to: UInt8.self)
     var key = PublicKey(repeating: 0)
-    var target = key.mutableSpan
-    let made = target.withUnsafeMutableBufferPointer { keyBytes in
-      seed.span.withUnsafeBufferPointer { seedBytes in
-        guard let keyStart = keyBytes.baseAddress, let seedStart = seedBytes.baseAddress else {
-          return false
-        }
+    let made = withUnsafeMutableBytes(of: &key) { keyBytes in
+      withUnsafeBytes(of: seed) { seedBytes in
+        let keyStart = keyBytes.assumingMemoryBound(to: UInt8.self).baseAddress
+        let seedStart = seedBytes.assumingMemoryBound(to: UInt8.self).baseAddress
+        guard let keyStart, let seedStart else { return false }
         return crypto_sign_seed_keypair(keyStart, secret, seedStart) == 0
       }
     }

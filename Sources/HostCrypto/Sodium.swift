@@ -22,10 +22,11 @@ public struct SodiumVerifier: SignatureVerifier, Sendable {
     guard Sodium.ready else { return false }
     let signature = copy signature
     let key = copy key
-    return signature.span.withUnsafeBufferPointer { signatureBytes in
-      key.span.withUnsafeBufferPointer { keyBytes in
-        guard let signatureStart = signatureBytes.baseAddress, let keyStart = keyBytes.baseAddress
-        else { return false }
+    return withUnsafeBytes(of: signature) { signatureBytes in
+      withUnsafeBytes(of: key) { keyBytes in
+        let signatureStart = signatureBytes.assumingMemoryBound(to: UInt8.self).baseAddress
+        let keyStart = keyBytes.assumingMemoryBound(to: UInt8.self).baseAddress
+        guard let signatureStart, let keyStart else { return false }
         return crypto_sign_verify_detached(
           signatureStart, message.baseAddress, UInt64(message.count), keyStart) == 0
       }

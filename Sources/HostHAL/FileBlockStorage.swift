@@ -19,7 +19,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     var descriptor: Int32
   }
   /// Descriptors that stay open: the tail of the log, and an older segment that is being read.
-  private var openFiles: [OpenFile] = []
+  private var openFiles: [OpenFile]
   private static let openFileCountMax = 4
   /// Zeros for new segments, on the heap once.
   private let zeros: UnsafeMutableRawBufferPointer
@@ -30,7 +30,23 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
   /// - Parameter directIO: `false` leaves `O_DIRECT` out, for tests of the other way.
   /// - Throws: what the file system refuses.
   public init(directory: String, directIO: Bool = true) throws(FileError) {
+    try FileBlockStorage.prepare(directory)
     self.directory = directory
+    openFiles = []
+    zeros = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: FileBlockStorage.zeroByteCount, alignment: 4096)
+    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+    isDirect = directIO && FileBlockStorage.takesDirectIO(directory, zeros)
+  }
+
+  deinit {
+    for file in openFiles { _ = clinux_close(file.descriptor) }
+    zeros.deallocate()
+  }
+
+  /// All that can fail comes before the first property is set: Swift 6.2.3 cannot compile the other order
+  /// in a type that cannot be copied.
+  private static func prepare(_ directory: String) throws(FileError) {
     try Files.makeDirectory("\(directory)/seg")
     try Files.makeDirectory("\(directory)/tile")
     // The names made by an agent that was killed before it could sync them are made durable before
@@ -43,15 +59,6 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
         try Files.remove("\(folder)/\(name)")
       }
     }
-    zeros = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: FileBlockStorage.zeroByteCount, alignment: 4096)
-    zeros.initializeMemory(as: UInt8.self, repeating: 0)
-    isDirect = directIO && FileBlockStorage.takesDirectIO(directory, zeros)
-  }
-
-  deinit {
-    for file in openFiles { _ = clinux_close(file.descriptor) }
-    zeros.deallocate()
   }
 
   /// Tries a direct write and read in a file of its own.

@@ -191,6 +191,7 @@ public struct CBORReader: ~Escapable {
     return left.count < right.count
   }
 
+  @_lifetime(self: copy self)
   private mutating func skipHead(_ opened: inout Frame) throws(CBORError) {
     guard let major = nextMajorType else { throw .truncated }
     switch major {
@@ -226,6 +227,7 @@ public struct CBORReader: ~Escapable {
   }
 
   /// Reads a head of major type `major` and gives its number.
+  @_lifetime(self: copy self)
   private mutating func head(_ major: UInt8) throws(CBORError) -> UInt64 {
     guard !isAtEnd else { throw .truncated }
     let first = bytes[position]
@@ -252,6 +254,7 @@ public struct CBORReader: ~Escapable {
     return value
   }
 
+  @_lifetime(self: copy self)
   private mutating func string(_ major: UInt8) throws(CBORError) -> Range<Int> {
     let count = try head(major)
     guard count <= wide(count: bytes.count &- position) else { throw .truncated }
@@ -261,6 +264,7 @@ public struct CBORReader: ~Escapable {
   }
 
   /// A count that the bytes left can hold: each item takes one byte at least.
+  @_lifetime(self: copy self)
   private mutating func itemCount(_ major: UInt8, bytesEach: Int) throws(CBORError) -> Int {
     let count = try head(major)
     guard count <= wide(count: (bytes.count &- position) / bytesEach) else { throw .truncated }

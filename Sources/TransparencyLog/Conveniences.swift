@@ -30,6 +30,9 @@
   }
 
   extension Base64 {
+    /// The text for the bytes of a digest.
+    public static func text(_ digest: Digest) -> String { text(digest.span) }
+
     /// The text for `bytes`.
     public static func text(_ bytes: Span<UInt8>) -> String {
       let limit = (bytes.count + 2) / 3 * 4

@@ -66,6 +66,7 @@ public enum Hex {
   }
 
   /// Reads exactly `2 × into.count` lowercase digits; `false` if there are others or another number.
+  @_lifetime(bytes: copy bytes)
   public static func read(_ text: Span<UInt8>, into bytes: inout MutableSpan<UInt8>) -> Bool {
     guard text.count == bytes.count &* 2 else { return false }
     for i in 0..<bytes.count {

@@ -100,6 +100,7 @@ public struct TilePath: Equatable, Sendable, BitwiseCopyable {
 
     var isAtEnd: Bool { position == text.count }
 
+    @_lifetime(self: copy self)
     mutating func skip(_ literal: StaticString) -> Bool {
       let count = literal.utf8CodeUnitCount
       guard text.count &- position >= count else { return false }
@@ -108,6 +109,7 @@ public struct TilePath: Equatable, Sendable, BitwiseCopyable {
       return true
     }
 
+    @_lifetime(self: copy self)
     mutating func number(limit: UInt64) -> UInt64? {
       var end = position
       while end < text.count, text[end] >= 0x30, text[end] <= 0x39 { end &+= 1 }

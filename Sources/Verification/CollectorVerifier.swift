@@ -66,7 +66,7 @@ struct CollectorVerifier {
     }
     size = checkpoint.size
     report.signedSize = checkpoint.size
-    report.signedRoot = Base64.text(checkpoint.root.span)
+    report.signedRoot = Base64.text(checkpoint.root)
     notes.checkCosigners(note, size: checkpoint.size, path: "checkpoint", &report)
     var block: UInt64 = 0
     while block * 256 < size, report.findingCount < Report.findingLimit {

@@ -80,7 +80,7 @@ struct GatewayVerifier {
     }
     signedSize = newest.signedSize
     report.signedSize = newest.signedSize
-    report.signedRoot = Base64.text(newest.signedRoot.span)
+    report.signedRoot = Base64.text(newest.signedRoot)
   }
 
   private mutating func checkNotes(_ block: Superblock, _ bytes: [UInt8], _ path: String) {

@@ -8,17 +8,21 @@ private struct Bench: ~Copyable {
   let scratch: Scratch
   let path: String
   var server: ControlServer
-  var loop = PollLoop(capacity: ControlServer.watchedCount)
-  var now: UInt64 = 1_000_000
-  var requests: [[UInt8]] = []
+  var loop: PollLoop
+  var now: UInt64
+  var requests: [[UInt8]]
   var answer: [UInt8]
 
+  /// Nothing is set before the last thing that can throw: Swift 6.2.3 cannot compile that.
   init(answer: [UInt8] = [0xAA, 0xBB]) throws {
     let scratch = try Scratch()
     let server = try ControlServer(path: scratch("control"))
     self.scratch = scratch
     self.path = scratch("control")
     self.server = server
+    loop = PollLoop(capacity: ControlServer.watchedCount)
+    now = 1_000_000
+    requests = []
     self.answer = answer
   }
 

@@ -177,6 +177,9 @@ struct Bench: ~Copyable {
 
   mutating func open() { sampler.opened(line: 0, at: now, into: &notes) }
 
+  /// The port vanishes.
+  mutating func lose() { sampler.lost(line: 0, at: now, into: &notes) }
+
   /// Runs until `mono` has advanced by `duration` µs.
   mutating func run(
     for duration: UInt64, reply: (_ request: [UInt8]) -> [Piece]

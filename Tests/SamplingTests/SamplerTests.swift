@@ -181,7 +181,7 @@ import TransparencyLog
     var bench = Bench(units: [1])
     bench.open()
     bench.run(for: 3_000_000) { [after(5_000, answer(unit: $0[0]))] }
-    bench.sampler.lost(line: 0, at: bench.now, into: &bench.notes)
+    bench.lose()
     bench.run(for: 5_000_000) { [after(5_000, answer(unit: $0[0]))] }
     bench.open()
     bench.run(for: 3_000_000) { [after(5_000, answer(unit: $0[0]))] }

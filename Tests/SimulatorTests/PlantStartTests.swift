@@ -47,9 +47,10 @@ import Testing
     #expect(start.plantTime(boot: "c", at: at(mono: 0, utc: .max)) == PlantStart.plantMax)
   }
 
-  @Test func `a day of the data is a number of hours`() {
-    #expect(DataHour("2014-01-01")?.hours == 0)
-    #expect(DataHour("2014-03-01T05")?.hours == 59 * 24 + 5)
+  @Test func `a day of the data is a number of hours`() throws {
+    let first = try #require(DataHour("2014-01-01"))
+    let later = try #require(DataHour("2014-03-01T05"))
+    #expect(first.hours == 0 && later.hours == 59 * 24 + 5)
     for text in ["2013-01-01", "2014-02-29", "2014-13-01", "2014-01-01T24", "2014-01", "", "T"] {
       #expect(DataHour(text) == nil)
     }

@@ -75,7 +75,8 @@ private let readAddress = bytes("68AAAAAAAAAAAA681300DF16")
     line.receive(request, at: 0)
     let first = line.listen(until: 1_000_000).first?.time
     #expect(line.modbusSilence == 4_011)
-    #expect(first == 9_167 + 4_011 + 1_146)
+    let expected: UInt64 = 9_167 + 4_011 + 1_146
+    #expect(first == expected)
     #expect(self.line(baudRate: 19_200).modbusSilence == 2_006)
     #expect(self.line(baudRate: 115_200).modbusSilence == 1_750)
   }

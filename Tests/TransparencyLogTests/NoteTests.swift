@@ -51,9 +51,10 @@ import TransparencyLog
     let text = Array(NoteTests.goText.utf8)
     let made = text.withUnsafeBufferPointer { signer.sign($0) }
     let signature = try #require(made)
+    let signatureBytes = (0..<64).map { signature[$0] }
     let id = VerifierKey.keyID(name: name, type: .log, publicKey: signer.publicKey)
     let line = ByteWriter.bytes {
-      NoteLines.write(name: name, keyID: id, signature: signature.span, to: &$0)
+      NoteLines.write(name: name, keyID: id, signature: signatureBytes.span, to: &$0)
     }
     #expect(String(decoding: line, as: UTF8.self) == NoteTests.goLine)
   }
@@ -227,11 +228,12 @@ import TransparencyLog
     let text = Array("other.example\n5\n\(Base64.text(Tree.empty.span))\n".utf8)
     let made = text.withUnsafeBufferPointer { signer.sign($0) }
     let signature = try #require(made)
+    let signatureBytes = (0..<64).map { signature[$0] }
     let foreign =
       text
       + ByteWriter.bytes {
         $0.append("\n")
-        NoteLines.write(name: name, keyID: key.keyID, signature: signature.span, to: &$0)
+        NoteLines.write(name: name, keyID: key.keyID, signature: signatureBytes.span, to: &$0)
       }
     #expect(throws: NoteError.otherOrigin) {
       try Checkpoint.open(foreign.span, key: key, with: SodiumVerifier())
