@@ -28,10 +28,19 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var journal = Journal(
       storage: storage, configuration: configuration,
       memory: memory)
+    var tree = TreeReading(tiles: OpenTiles(digests))
+    var learned = LogHistory()
+    swap(&learned, &history)
     let found: RecoveryCase
-    do { found = try journal.recover { _, _ in } } catch { throw .journal(error) }
-    var evidence = Evidence(journal: journal, tiles: OpenTiles(digests))
-    do { try evidence.rebuild(&history) } catch { throw .journal(error) }
+    do {
+      found = try journal.recover { index, entry in
+        tree.take(entry)
+        learned.take(index: index, entry)
+      }
+    } catch { throw .journal(error) }
+    swap(&learned, &history)
+    tree.keep(in: &journal.storage)
+    var evidence = Evidence(journal: journal, tiles: tree.takeTiles())
     let superblock = evidence.journal.superblock
     if superblock.signedSize > 0 {
       let root: Digest
@@ -48,37 +57,34 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public consuming func takeEvidence() -> Evidence<Storage> { evidence }
 }
 
-extension Evidence where Storage: ~Copyable {
-  /// Reads all entries once: into the tree, and into `history`. Writes tiles that are missing.
-  mutating func rebuild(_ history: inout LogHistory) throws(JournalError) {
-    let width = wide(count: OpenTiles.tileWidth)
-    var leaves = [Digest](repeating: .zero, count: OpenTiles.tileWidth)
-    var first: UInt64 = 0
-    while first < journal.committedSize {
-      let left = journal.committedSize &- first
-      let end = first &+ (left < width ? left : width)
-      var learned = LogHistory()
-      swap(&learned, &history)
-      try journal.visit(first..<end) { index, entry in
-        leaves[narrow(index &- first)] = Tree.leaf(entry)
-        learned.take(index: index, entry)
-      }
-      swap(&learned, &history)
-      for i in 0..<narrow(end &- first) {
-        tiles.append(leaves[i])
-        for level in 1..<OpenTiles.levelCount where level < tiles.filledLevelCount {
-          let object = StorageObject.tile(
-            level: UInt8(level), index: tiles.tileIndex(level: level))
-          // A tile that cannot be written now is computed when it is needed.
-          if (try? journal.storage.size(of: object)) == .some(nil) {
-            try? keepTile(level: level)
-          }
-        }
-      }
-      first = end
+/// The tree over the entries that recovery reads, and the tiles that became full on the way: 8 KiB for
+/// 65,536 entries, until they can be compared with what is stored.
+private struct TreeReading: ~Copyable {
+  private var tiles: OpenTiles
+  private var full: [(level: Int, index: UInt64, hashes: [Digest])] = []
+
+  init(tiles: consuming OpenTiles) { self.tiles = tiles }
+
+  mutating func take(_ entry: Span<UInt8>) {
+    tiles.append(Tree.leaf(entry))
+    for level in 1..<OpenTiles.levelCount where level < tiles.filledLevelCount {
+      full.append((level, tiles.tileIndex(level: level), Array(tiles.tile(level: level))))
     }
   }
 
+  /// Writes tiles that are missing. One that cannot be written now is computed when it is needed.
+  func keep<Storage: BlockStorage & ~Copyable>(in storage: inout Storage) {
+    for tile in full {
+      let object = StorageObject.tile(level: UInt8(tile.level), index: tile.index)
+      guard (try? storage.size(of: object)) == .some(nil) else { continue }
+      tile.hashes.withUnsafeBytes { try? storage.publish(object, from: $0) }
+    }
+  }
+
+  consuming func takeTiles() -> OpenTiles { tiles }
+}
+
+extension Evidence where Storage: ~Copyable {
   /// Writes the full tile that the open tiles hold at `level`.
   mutating func keepTile(level: Int) throws(StorageError) {
     let tile = tiles.tile(level: level)
