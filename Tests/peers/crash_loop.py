@@ -199,7 +199,6 @@ class Lane:
             good = True
         except (Failure, Wrong) as failure:
             self.report(number, str(failure))
-            if os.environ.get("HOLD"): time.sleep(600)
         except Exception:  # a fault of the test itself is reported like one that it found
             self.report(number, traceback.format_exc())
         finally:
@@ -221,7 +220,9 @@ class Lane:
         if self.substation:
             status = self.substation.status()
             lines.append(f"the gateway's status: {status and {key: status[key] for key in ('log', 'link', 'lines')}}")
-            lines.append(f"the link answered {dict(self.substation.relay.answers)}")
+            relay = self.substation.relay
+            lines.append(f"the link has {len(relay.connections)} connections, unanswered are {relay.unanswered()}")
+            lines.append(f"it answered {dict(relay.answers)}")
         lines.append(
             f"kept in {self.directory}; replay with --seed {self.options.seed} --lanes {self.options.lanes}"
             f" {self.options.cycles}")

@@ -245,11 +245,14 @@ class Entries:
     def __init__(self):
         self.count = 0
         self.boot = 0
-        self.channels = {}  # index of the channel's entry → (requests, period)
+        self.channels = {}  # index of the channel's entry → (requests, period, offset)
         self.slots = {}  # (channel, request) → slots with a reading
-        self.recent = {}  # the same since the clock was last set back: slot numbers come again then
+        self.shed = {}  # channel → slots that are explained
+        # Slot numbers come again when the clock is set back; between two setbacks they ascend.
         self.utc = 0
-        self.shed = {}  # channel → [(first, last)]
+        self.recent = {}  # (channel, request) → slots with a reading since the last setback
+        self.span = {}  # channel → [first, last] slot since then
+        self.spans = []  # (channel, first, last) of the times before
         self.readings = {}  # index → (channel, request, status, raw) of every first frame
         self.last = {}  # (channel, request) → index of its newest first frame
         self.good = 0  # µs of the newest good reading
@@ -262,15 +265,22 @@ class Entries:
         if boot < self.boot or (kind == 0) != (boot > self.boot):
             raise Wrong(f"entry {index} of kind {kind} is of boot {boot}, after one of boot {self.boot}")
         if (kind == 0 and utc < self.utc) or (kind == 5 and entry[6] == 8 and entry[7][1] < entry[7][0]):
-            self.recent = {}
+            self.spans += [(channel, *span) for channel, span in self.span.items()]
+            self.recent, self.span = {}, {}
         self.boot, self.utc = boot, utc
         self.count += 1
         if kind == 4 and entry[6] == 4:
             channel = cbor(entry[9])
-            self.channels[index] = (len(channel[7]), channel[8])
+            self.channels[index] = (len(channel[7]), *channel[8:10])
         elif kind == 5 and entry[6] == 7:
             channel, first, last, _ = entry[7]
-            self.shed.setdefault(channel, []).append((first, last))
+            if last - first > 10_000_000:
+                raise Wrong(f"channel {channel} shed slots {first} to {last}")
+            self.shed.setdefault(channel, set()).update(range(first, last + 1))
+            # What was under way when the clock was set back is told after it.
+            _, period, offset = self.channels[channel]
+            if last <= (utc // 1000 - offset) // period:
+                self.widen(channel, first, last)
         elif kind == 1:
             self.take_reading(index, utc, *entry[6:])
 
@@ -287,34 +297,25 @@ class Entries:
         if slot in recent:
             raise Wrong(f"slot {slot} of channel {channel}, request {request} stands twice, again at {index}")
         recent.add(slot)
+        self.widen(channel, slot, slot)
         self.slots.setdefault((channel, request), set()).add(slot)
 
+    def widen(self, channel, first, last):
+        span = self.span.setdefault(channel, [first, last])
+        span[:] = min(span[0], first), max(span[1], last)
+
     def check_slots(self):
-        """Between the first and the last slot of a channel each has a reading of every request, or is shed.
-        In the last one requests may be still to come. Gives (present, shed)."""
-        present = explained = 0
-        for channel, (requests, period) in self.channels.items():
-            shed = set()
-            for first, last in self.shed.get(channel, []):
-                if last - first > 10_000_000:
-                    raise Wrong(f"channel {channel} shed slots {first} to {last}")
-                shed.update(range(first, last + 1))
-            known = set(shed)
-            for request in range(requests):
-                known |= self.slots.get((channel, request), set())
-            if not known:
-                continue
-            begin, end = min(known), max(known)
-            for request in range(requests):
+        """Between the first and the last slot of a channel each has a reading of every request, or is shed; so
+        for each time between two setbacks of the clock. In the last slot requests may be still to come."""
+        for channel, first, last in self.spans + [(channel, *span) for channel, span in self.span.items()]:
+            shed = self.shed.get(channel, set())
+            for request in range(self.channels[channel][0]):
                 there = self.slots.get((channel, request), set())
-                missing = [s for s in range(begin, end) if s not in there and s not in shed]
+                missing = [slot for slot in range(first, last) if slot not in there and slot not in shed]
                 if missing:
                     raise Wrong(
                         f"{len(missing)} slots of channel {channel}, request {request} are neither there "
                         f"nor explained, the first is {missing[0]}")
-                present += len(there)
-                explained += len(shed - there)
-        return present, explained
 
 
 # MARK: the readings

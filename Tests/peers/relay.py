@@ -40,6 +40,10 @@ class Relay:
     def set(self, mode, amount=0):
         self.call(self.change(mode, amount))
 
+    def unanswered(self):
+        """Paths of the requests under way."""
+        return [connection.path for connection in list(self.connections) if connection.path]
+
     def close(self):
         self.call(self.change("refuse", 0))
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -92,7 +96,7 @@ class Connection:
         self.left = relay.amount
         self.moved = asyncio.Event()
         self.is_dead = False
-        self.path = "?"
+        self.path = None  # of the request under way
         relay.connections.add(self)
 
     def reset(self):
@@ -144,3 +148,4 @@ class Connection:
             match = self.ANSWER.match(piece)
             if match:
                 self.relay.answers[self.path, int(match[1])] += 1
+                self.path = None
