@@ -12,7 +12,8 @@ import TransparencyLog
 /// and after the last slot nothing is asked: when the log ends is for the policy (age) to judge.
 ///
 /// A slot stands once. When the clock is set back its numbers come again, and the log says that it was:
-/// by an event of the running agent, or by a boot that is earlier than what came before it.
+/// by an event of the running agent, or by a boot that is earlier than what came before it. Each time
+/// between two setbacks is asked for its own slots, from its first to its last.
 struct EntryAudit {
   /// One channel and what was found of it.
   private struct ChannelState {
@@ -21,6 +22,46 @@ struct EntryAudit {
     /// The same since the clock was last set back.
     var recent: [SlotSet]
     var shed = SlotSet()
+    /// Period and offset in ms; `nil` without a schedule.
+    var period: UInt64?
+    var offset: UInt64
+    /// The first and the last slot since the clock was last set back, and of the times before.
+    var span: ClosedRange<UInt64>?
+    var earlierSpans: [ClosedRange<UInt64>] = []
+
+    mutating func widen(_ slots: ClosedRange<UInt64>) {
+      let known = span ?? slots
+      span = min(known.lowerBound, slots.lowerBound)...max(known.upperBound, slots.upperBound)
+    }
+
+    /// Takes shed slots. What was under way when the clock was set back is told after it: slots that are
+    /// still to come at `utc` belong to the time before.
+    mutating func shed(_ slots: ClosedRange<UInt64>, at utc: UInt64) {
+      shed.insert(slots)
+      let now = utc / 1000
+      guard let period, period > 0, now >= offset else { return }
+      if slots.upperBound <= (now - offset) / period { widen(slots) }
+    }
+
+    mutating func setBack() {
+      if let span { earlierSpans.append(span) }
+      span = nil
+      recent = Array(repeating: SlotSet(), count: requests.count)
+    }
+
+    /// The slots that a request must have. In the last one of each time it may still have been due.
+    func expected(_ present: SlotSet) -> SlotSet {
+      var expected = SlotSet()
+      for span in earlierSpans + [span].compactMap(\.self) {
+        let (first, last) = (span.lowerBound, span.upperBound)
+        if present.contains(last) || shed.contains(last) {
+          expected.insert(span)
+        } else if last > first {
+          expected.insert(first...(last - 1))
+        }
+      }
+      return expected
+    }
   }
   private let origin: KeyName
   private var channels: [UInt64: ChannelState] = [:]
@@ -68,7 +109,7 @@ struct EntryAudit {
         }
       }
       if let shed = event.shed(in: bytes) {
-        channels[shed.channel]?.shed.insert(shed.firstSlot...shed.lastSlot)
+        channels[shed.channel]?.shed(shed.firstSlot...shed.lastSlot, at: event.head.time.utc)
       }
     case .other(let type, _):
       if type < 16 { report.statistics.entriesByType[Int(type)] += 1 }
@@ -78,10 +119,7 @@ struct EntryAudit {
 
   /// The clock was set back: a slot that stands already may stand once more.
   private mutating func slotsComeAgain() {
-    for index in channels.keys {
-      guard let count = channels[index]?.requests.count else { continue }
-      channels[index]?.recent = Array(repeating: SlotSet(), count: count)
-    }
+    for index in channels.keys { channels[index]?.setBack() }
   }
 
   private func count(_ head: EntryHead, _ statistics: inout Statistics) {
@@ -113,6 +151,7 @@ struct EntryAudit {
     else { return }
     let request = Int(reading.request)
     channels[reading.channel]?.requests[request].insert(slot...slot)
+    channels[reading.channel]?.widen(slot...slot)
     if channels[reading.channel]?.recent[request].insert(slot...slot) == false {
       report.add(
         .doubledSlot(
@@ -146,31 +185,27 @@ struct EntryAudit {
     let isScheduled = channel.periodMilliseconds != nil
     if isScheduled { report.statistics.scheduledChannelCount += 1 }
     let none = Array(repeating: SlotSet(), count: channel.requestCount)
-    channels[index] = ChannelState(isScheduled: isScheduled, requests: none, recent: none)
+    channels[index] = ChannelState(
+      isScheduled: isScheduled, requests: none, recent: none,
+      period: channel.periodMilliseconds, offset: channel.offsetMilliseconds)
   }
 
   /// Counts the slots, after the last entry.
   func finish(_ report: inout Report) {
     for (index, channel) in channels.sorted(by: { $0.key < $1.key }) where channel.isScheduled {
-      let sets = channel.requests + [channel.shed]
-      guard let first = sets.compactMap(\.first).min(), let last = sets.compactMap(\.last).max()
-      else { continue }
       for (request, present) in channel.requests.enumerated() {
-        // In the last slot a request may still have been due when the log was read.
-        let isLastKnown = present.contains(last) || channel.shed.contains(last)
-        if !isLastKnown && last == first { continue }
-        let range = first...(isLastKnown ? last : last - 1)
-        let there = present.count(in: range)
         let shed = channel.shed.subtracting(present)
-        report.statistics.expectedCount &+= slotCount(range)
-        report.statistics.presentCount &+= there
-        report.statistics.shedCount &+= shed.count(in: range)
-        for gap in present.union(channel.shed).gaps(in: range) {
-          report.statistics.missingCount &+= slotCount(gap)
-          // They may be what the entries said that could not be read.
-          guard unreadableCount == 0 else { continue }
-          report.add(
-            .missingSlots(channel: index, request: UInt64(request), slots: gap))
+        for range in channel.expected(present).ranges {
+          report.statistics.expectedCount &+= slotCount(range)
+          report.statistics.presentCount &+= present.count(in: range)
+          report.statistics.shedCount &+= shed.count(in: range)
+          for gap in present.union(channel.shed).gaps(in: range) {
+            report.statistics.missingCount &+= slotCount(gap)
+            // They may be what the entries said that could not be read.
+            guard unreadableCount == 0 else { continue }
+            report.add(
+              .missingSlots(channel: index, request: UInt64(request), slots: gap))
+          }
         }
       }
     }

@@ -107,6 +107,39 @@ import TransparencyLog
     }
   }
 
+  @Test func `a clock that was set back to before the log is asked for no slot in between`() throws
+  {
+    let log = try SampleLog(entryCount: 20)
+    let old = SampleLog.start + 20
+    let before = SampleLog.start - 500
+    func append(_ write: @escaping (inout ByteWriter, EntryHead) -> Void) {
+      log.append { writer, head in
+        var head = head
+        head.time.utc = (before + 2) * 1_000_000
+        write(&writer, head)
+      }
+    }
+    append { writer, head in
+      let times = [old * 1_000_000, before * 1_000_000]
+      EventEntry.write(head: head, code: .clockStepped, arguments: times.span, to: &writer)
+    }
+    // What was under way is told after the setback, and lies far ahead of the clock by then.
+    append { writer, head in
+      let shed = EventEntry.Shed(
+        channel: 2, firstSlot: SampleLog.start + 9, lastSlot: SampleLog.start + 11,
+        reason: .clockStepped)
+      EventEntry.write(head: head, shed, to: &writer)
+    }
+    for slot in [before, before + 2] {
+      for request: UInt64 in 0...1 { log.reading(slot: slot, request: request) }
+    }
+    #expect(
+      try collector(log).findings
+        == (0...1).map {
+          .missingSlots(channel: 2, request: $0, slots: (before + 1)...(before + 1))
+        })
+  }
+
   @Test func `a clock that was set forward excuses no slot`() throws {
     let log = try SampleLog(entryCount: 20)
     log.append { writer, head in
