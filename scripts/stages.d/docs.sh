@@ -31,7 +31,7 @@ make_scaffold_clone() {
 # Places where the compiler misses a case, as file:line.
 missing_cases() {
   { swift build "$@" 2>&1 || true; } | tee -a missing.log |
-    sed -nE "s|^$PWD/((Sources\|Tests)/[^:]*:[0-9]+):.*error: switch must be exhaustive.*|\1|p" | sort -u
+    sed -nE "s#^$PWD/((Sources|Tests)/[^:]*:[0-9]+):.*error: switch must be exhaustive.*#\1#p" | sort -u
 }
 
 # Each form of scripts/new in a copy; the article about protocols is followed to its end.
@@ -44,7 +44,7 @@ scaffolds() {
   scripts/new board initech/box
   scripts/new uplink initech-cloud
   scripts/new protocol acme-bus | tee new.log
-  sed -nE 's|^ +((Sources\|Tests)/[^ ]+:[0-9]+)$|\1|p' new.log | sort >promised.txt
+  sed -nE 's#^ +((Sources|Tests)/[^ ]+:[0-9]+)$#\1#p' new.log | sort >promised.txt
 
   # The innermost module that misses cases stops the build; its block of the article mends it.
   : >missing.log && : >named.txt
