@@ -75,7 +75,11 @@ public struct GatewayStatus: Equatable, Sendable {
     public var hasFailed: Bool
 
     /// Entries that the mirror does not have yet.
-    public var backlog: Int { max(size - acknowledged, 0) }
+    public var backlog: Int {
+      // The numbers come from outside: their difference need not fit.
+      let (difference, overflow) = size.subtractingReportingOverflow(acknowledged)
+      return overflow ? (size < 0 ? 0 : .max) : max(difference, 0)
+    }
   }
 
   /// µs since 1970 when the agent answered.
