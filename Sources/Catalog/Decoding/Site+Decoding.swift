@@ -22,12 +22,20 @@ extension Site {
   public static func check(
     path: String, share: Share, deviceDirectory: String = "/dev"
   ) -> (site: Site?, findings: [Finding]) {
-    var loading = SiteLoading(path: path, share: share, deviceDirectory: deviceDirectory)
-    var site: Site?
     switch TextFile.read(path) {
-    case .failure(let fault): loading.decoding.note(.file(fault), at: .start)
-    case .success(let yaml): site = loading.site(yaml)
+    case .failure(let fault):
+      return (nil, [Finding(file: path, place: .start, kind: .file(fault))])
+    case .success(let yaml):
+      return check(yaml: yaml, path: path, share: share, deviceDirectory: deviceDirectory)
     }
+  }
+
+  /// The same for the bytes of a site file, which need not stand at `path`.
+  public static func check(
+    yaml: [UInt8], path: String, share: Share, deviceDirectory: String = "/dev"
+  ) -> (site: Site?, findings: [Finding]) {
+    var loading = SiteLoading(path: path, share: share, deviceDirectory: deviceDirectory)
+    let site = loading.site(yaml)
     let findings = loading.allFindings
     guard var site, findings.allSatisfy(\.isWarning) else { return (nil, findings) }
     site.warnings = findings
