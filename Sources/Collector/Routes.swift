@@ -13,8 +13,11 @@ extension Collector {
   ///     GET  /<origin hash>/tile/…                 likewise
   ///     GET  /api/readings, /api/status, /api/live read token
   ///     POST /api/live                             the gateway's live token
-  public func router() -> Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+  public func router() -> Router<BasicRequestContext> { router(of: BasicRequestContext.self) }
+
+  /// The same for a context of the caller's own, which needs no connection.
+  public func router<Context: RequestContext>(of context: Context.Type) -> Router<Context> {
+    let router = Router(context: context, options: .autoGenerateHeadEndpoints)
     router.post("add-checkpoint") { request, _ in await self.addCheckpoint(request) }
     router.post("add-entries") { request, _ in await self.addEntries(request) }
     router.get(":hash/checkpoint") { request, context in
