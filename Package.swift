@@ -246,3 +246,62 @@ if withHeadEnd {
       linkerSettings: [.linkedLibrary("stdc++")]),
   ]
 }
+
+// MARK: hostile input
+// One library for each target of Tests/Fuzz, which the tests use too; the programs that libFuzzer
+// drives exist only for `scripts/fuzz`.
+struct FuzzTarget {
+  let name: String
+  let module: String
+  let dependencies: [Target.Dependency]
+}
+var fuzzTargets = [
+  FuzzTarget(name: "modbus", module: "Modbus", dependencies: ["MeterProtocols"]),
+  FuzzTarget(name: "dlt645", module: "DLT645", dependencies: ["MeterProtocols"]),
+  FuzzTarget(name: "entry", module: "Entry", dependencies: ["TransparencyLog"]),
+  FuzzTarget(name: "note", module: "Note", dependencies: ["TransparencyLog"]),
+  FuzzTarget(name: "journal", module: "Journal", dependencies: ["TransparencyLog", "Journal"]),
+  FuzzTarget(
+    name: "control", module: "Control",
+    dependencies: ["TransparencyLog", "Gateway", "Catalog", "AgentClient"]),
+  FuzzTarget(name: "site", module: "Site", dependencies: ["MeterProtocols", "Catalog"]),
+  FuzzTarget(
+    name: "profile", module: "Profile", dependencies: ["MeterProtocols", "Catalog", "FuzzSite"]),
+]
+if withHeadEnd {
+  fuzzTargets.append(
+    FuzzTarget(
+      name: "routes", module: "Routes",
+      dependencies: [
+        "MeterProtocols", "TransparencyLog", "HostCrypto", "HostHAL", "ReadingStore", "Collector",
+        "CZlib", .product(name: "Hummingbird", package: "hummingbird"),
+      ]))
+}
+package.targets.append(
+  .target(
+    name: "FuzzKit", dependencies: ["Metering", "HAL", "MeterProtocols"], path: "Tests/Fuzz/Kit",
+    swiftSettings: strict))
+for target in fuzzTargets {
+  package.targets.append(
+    .target(
+      name: "Fuzz\(target.module)",
+      dependencies: ["FuzzKit", "Metering", "HAL"] + target.dependencies,
+      path: "Tests/Fuzz/\(target.module)", swiftSettings: strict))
+  if Context.environment["TALLYSTICK_FUZZ"] != nil {
+    package.targets.append(
+      .executableTarget(
+        name: "fuzz-\(target.name)", dependencies: [.target(name: "Fuzz\(target.module)")],
+        path: "Tests/Fuzz/Start/\(target.name)", swiftSettings: strict))
+  }
+}
+package.targets.append(
+  .testTarget(
+    name: "FuzzTests",
+    dependencies: ["FuzzKit"]
+      + fuzzTargets.filter { $0.name != "routes" }.map { .target(name: "Fuzz\($0.module)") },
+    swiftSettings: strict))
+if withHeadEnd {
+  package.targets.append(
+    .testTarget(
+      name: "FuzzRoutesTests", dependencies: ["FuzzKit", "FuzzRoutes"], swiftSettings: strict))
+}
