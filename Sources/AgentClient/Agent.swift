@@ -71,6 +71,16 @@ public enum AgentError: Error, Equatable, Sendable {
     return UInt8(exactly: number).flatMap(ControlRefusal.init(rawValue:))
   }
 
+  /// The line could not be had just now; another time or another line it may.
+  public var isAboutLine: Bool {
+    switch refusal {
+    case .portClosed, .lineLeased, .lineBusy: true
+    case .malformed, .unknownRequest, .notAvailable, .unknownLine, .unknownProtocol, .badTimeout,
+      .notARead, nil:
+      false
+    }
+  }
+
   /// What happened and what to do.
   public var english: String {
     switch self {

@@ -98,6 +98,8 @@ public struct GatewayStatus: Equatable, Sendable {
   public var linkReason: String?
   /// Readings lost because the ring was full.
   public var dropped: Int?
+  /// Absolute path of the site file that the agent runs.
+  public var sitePath: String?
 
   /// What an agent answers to `["status"]`.
   public init(decoding bytes: [UInt8]) throws(CBORError) {
@@ -111,6 +113,7 @@ public struct GatewayStatus: Equatable, Sendable {
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
     linkReason = root["link"]?["reason"]?.string
     dropped = root["dropped"]?.number
+    sitePath = root["site"]?.string
   }
 
   /// Every device answers or was not asked yet, every line is open, the log is written, the mirror is

@@ -73,6 +73,7 @@ extension GatewayStatus {
     var json = JSONText()
     json.object {
       $0.add("now", now)
+      $0.add("site", sitePath)
       $0.array("devices", devices) { device, json in
         json.add("number", device.number)
         json.add("label", device.label)

@@ -71,6 +71,14 @@ public enum TextLayout {
     return String(result.reversed())
   }
 
+  /// Bytes in hexadecimal with blanks between them.
+  public static func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { byte in
+      let digits = String(byte, radix: 16, uppercase: true)
+      return digits.count < 2 ? "0" + digits : digits
+    }.joined(separator: " ")
+  }
+
   /// `value` tenths with one decimal: 342 is "34.2".
   public static func tenths(_ value: Int) -> String {
     "\(value / 10).\(abs(value % 10))"

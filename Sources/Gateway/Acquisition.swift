@@ -44,13 +44,18 @@ public struct SiteNames: Sendable {
   public var origin: [UInt8]
   /// Key epoch.
   public var epoch: UInt32
+  /// Absolute path of the site file, UTF-8.
+  public var sitePath: [UInt8]
 
   /// Takes the fields.
-  public init(devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32) {
+  public init(
+    devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32, sitePath: [UInt8]
+  ) {
     self.devices = devices
     self.lines = lines
     self.origin = origin
     self.epoch = epoch
+    self.sitePath = sitePath
   }
 }
 

@@ -17,6 +17,8 @@ public struct LogWriter: ~Copyable, PollSink {
   public private(set) var droppedCount: UInt64 = 0
   /// Newest values, for people.
   public var live: LiveTable
+  /// What tools have asked for.
+  public var leases: LeaseDesk
 
   private let boot: UInt64
   private let queue: EntryQueue
@@ -42,6 +44,7 @@ public struct LogWriter: ~Copyable, PollSink {
     self.boot = boot
     self.live = live
     self.queue = queue
+    leases = LeaseDesk(lineCount: plan.lines.count)
     buffer = .allocate(capacity: Limits.entryByteCountMax)
     buffer.initialize(repeating: 0)
     channels = LogWriter.channels(of: plan)
@@ -153,6 +156,25 @@ public struct LogWriter: ~Copyable, PollSink {
   public mutating func line(_ line: Int, isOpen: Bool, at instant: Instant) {
     event(isOpen ? .portReturned : .portLost, UInt64(line), at: instant)
   }
+
+  /// Logs that a tool used a line, and keeps what came for it.
+  public mutating func leased(
+    _ outcome: LeaseOutcome, request: UnsafeBufferPointer<UInt8>, raw: UnsafeBufferPointer<UInt8>
+  ) {
+    recoverFromOverflow(at: outcome.instant)
+    var writer = ByteWriter(buffer)
+    EventEntry.writeLease(
+      head: head(at: outcome.instant), line: wide(count: outcome.line),
+      protocolNumber: outcome.meterProtocol.rawValue, request: request, status: outcome.status,
+      roundTrip: outcome.roundTrip, raw: raw, to: &writer)
+    pushEvent(writer)
+    leases.end(outcome, raw: raw)
+  }
+
+  /// Keeps for the tool why it cannot have the line.
+  public mutating func leaseRefused(
+    line: Int, _ refusal: LeaseRefusal, at instant: Instant
+  ) { leases.refuse(line: line, refusal) }
 
   // MARK: what others report
 

@@ -10,6 +10,7 @@ import Uplink
 //     "now"      utc µs
 //     "link"     { "state": "unknown" / "up" / "down" / "refused",
 //                  "reason": key of an Uplink.LinkFailure while down, else null }
+//     "site"     path of the site file
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "utilisation_permille" }]
 //     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
@@ -23,7 +24,7 @@ import Uplink
 extension Acquisition {
   /// Writes the status answer. When it does not fit, `writer.overflowed` is set.
   public borrowing func writeStatus(at now: Instant, to writer: inout ByteWriter) {
-    writer.cbor(mapOf: 7)
+    writer.cbor(mapOf: 8)
     writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
@@ -37,6 +38,8 @@ extension Acquisition {
     } else {
       writer.cborNull()
     }
+    writer.cbor(text: "site")
+    writer.cbor(text: names.sitePath.span)
     writer.cbor(text: "clock")
     writer.cbor(mapOf: 1)
     writer.cbor(text: "quality")

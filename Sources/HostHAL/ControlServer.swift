@@ -8,6 +8,9 @@ import HAL
 // valid if and only if 1 ≤ length ≤ 65,536. The client sends a request and reads one answer; it may
 // send the next on the same connection. Example: the request ["status"] is
 //     00 00 00 08 81 66 73 74 61 74 75 73
+//
+// An answer may come later: meanwhile the client waits without a deadline of the server's, and the
+// server watches for nothing of it but its hang-up.
 
 /// The limits of the control socket.
 public enum ControlLimits {
@@ -20,6 +23,14 @@ public enum ControlLimits {
   static let headerByteCount = 4
 }
 
+/// When a request is answered.
+public enum ControlAnswer: Sendable {
+  /// Now, with what was written.
+  case now
+  /// Later, with `ControlServer.answer`.
+  case later
+}
+
 /// The listening side of the control socket, driven by a `PollLoop`. Nothing blocks or allocates after
 /// `init`; a client that is slow, silent or malicious costs its own connection only.
 public struct ControlServer: ~Copyable {
@@ -27,6 +38,8 @@ public struct ControlServer: ~Copyable {
   private let path: String
   private let clients: UnsafeMutableBufferPointer<ControlConnection>
   private var listenerPlace = -1
+  /// Number of the last request.
+  private var lastTicket: UInt64 = 0
 
   /// Descriptors that it watches at most: what a `PollLoop` needs room for.
   public static let watchedCount = ControlLimits.clientCount + 1
@@ -61,7 +74,8 @@ public struct ControlServer: ~Copyable {
   public mutating func watch(in loop: inout PollLoop) {
     listenerPlace = loop.watch(listener.number, .read)
     for i in clients.indices where clients[i].isOpen {
-      let interest: PollInterest = clients[i].isAnswering ? .write : .read
+      let interest: PollInterest =
+        clients[i].isWaiting ? .hangUp : clients[i].isAnswering ? .write : .read
       clients[i].place = loop.watch(clients[i].descriptor, interest)
     }
   }
@@ -70,21 +84,37 @@ public struct ControlServer: ~Copyable {
   ///
   /// - Parameters:
   ///   - now: `CLOCK_BOOTTIME` in µs.
-  ///   - answer: reads a request's payload and writes the answer's; an answer that is empty or does not
-  ///     fit closes the connection.
+  ///   - answer: reads a request's payload and writes the answer's, or puts it off and remembers the
+  ///     ticket; an answer that is empty or does not fit closes the connection.
   public mutating func serve(
     _ loop: borrowing PollLoop, now: UInt64,
-    answer: (_ request: Span<UInt8>, _ reply: inout ByteWriter) -> Void
+    answer: (_ request: Span<UInt8>, _ ticket: UInt64, _ reply: inout ByteWriter) -> ControlAnswer
   ) {
     for i in clients.indices where clients[i].isOpen {
       let readiness = clients[i].place >= 0 ? loop.readiness(clients[i].place) : .none
       clients[i].place = -1
-      clients[i].serve(readiness, now: now, answer: answer)
+      clients[i].serve(readiness, now: now, lastTicket: &lastTicket, answer: answer)
     }
     guard listenerPlace >= 0 else { return }
     let readiness = loop.readiness(listenerPlace)
     listenerPlace = -1
     if readiness.isReadable { accept(now: now) }
+  }
+
+  /// The client that was given this ticket still waits for its answer.
+  public func isWaiting(_ ticket: UInt64) -> Bool { place(of: ticket) != nil }
+
+  /// Answers a request that was put off; does nothing if its client is gone.
+  public func answer(
+    _ ticket: UInt64, now: UInt64, _ body: (_ reply: inout ByteWriter) -> Void
+  ) {
+    guard let i = place(of: ticket) else { return }
+    clients[i].answer(now: now, body)
+  }
+
+  private func place(of ticket: UInt64) -> Int? {
+    for i in clients.indices where clients[i].isOpen && clients[i].ticket == ticket { return i }
+    return nil
   }
 
   private func accept(now: UInt64) {
@@ -101,14 +131,16 @@ public struct ControlServer: ~Copyable {
   }
 
   /// A free place, or that of the client that has been idle longest, if for a second or more: eight
-  /// connections left open must not lock a technician out.
+  /// connections left open must not lock a technician out. One that waits for an answer is not idle.
   private func freePlace(now: UInt64) -> Int? {
-    var oldest = 0
+    var idle: Int?
     for i in clients.indices {
       if !clients[i].isOpen { return i }
-      if clients[i].lastProgress < clients[oldest].lastProgress { oldest = i }
+      if clients[i].isWaiting { continue }
+      if let known = idle, clients[known].lastProgress <= clients[i].lastProgress { continue }
+      idle = i
     }
-    guard now &- clients[oldest].lastProgress >= 1_000_000 else { return nil }
+    guard let oldest = idle, now &- clients[oldest].lastProgress >= 1_000_000 else { return nil }
     clients[oldest].close()
     return oldest
   }
@@ -121,6 +153,8 @@ struct ControlConnection {
   var place = -1
   /// When a byte last went either way, µs.
   private(set) var lastProgress: UInt64 = 0
+  /// Number of the request whose answer was put off, 0 for none.
+  private(set) var ticket: UInt64 = 0
   private let input: UnsafeMutableBufferPointer<UInt8>
   private let output: UnsafeMutableBufferPointer<UInt8>
   private var received = 0
@@ -135,6 +169,7 @@ struct ControlConnection {
 
   var isOpen: Bool { descriptor >= 0 }
   var isAnswering: Bool { toSend > 0 }
+  var isWaiting: Bool { ticket != 0 }
 
   func deallocate() {
     input.deallocate()
@@ -147,22 +182,32 @@ struct ControlConnection {
     received = 0
     sent = 0
     toSend = 0
+    ticket = 0
     place = -1
   }
 
   mutating func close() {
     if descriptor >= 0 { _ = clinux_close(descriptor) }
     descriptor = -1
+    ticket = 0
   }
 
   mutating func serve(
-    _ readiness: Readiness, now: UInt64, answer: (Span<UInt8>, inout ByteWriter) -> Void
+    _ readiness: Readiness, now: UInt64, lastTicket: inout UInt64,
+    answer: (Span<UInt8>, UInt64, inout ByteWriter) -> ControlAnswer
   ) {
+    if isWaiting {
+      if readiness.isLost { close() }
+      return
+    }
     if isAnswering {
       if readiness.isWritable || readiness.isLost { send(now: now) }
     } else if readiness.isReadable || readiness.isLost {
       receive(now: now)
-      if isOpen, let end = messageEnd { reply(end, now: now, answer: answer) }
+      if isOpen, let end = messageEnd {
+        lastTicket += 1
+        take(end, ticket: lastTicket, now: now, answer: answer)
+      }
     }
     let isIdle = received == 0 && !isAnswering
     if isOpen, !isIdle, now &- lastProgress >= ControlLimits.stallMicroseconds { close() }
@@ -195,20 +240,40 @@ struct ControlConnection {
     }
   }
 
-  private mutating func reply(
-    _ end: Int, now: UInt64, answer: (Span<UInt8>, inout ByteWriter) -> Void
+  private mutating func take(
+    _ end: Int, ticket: UInt64, now: UInt64,
+    answer: (Span<UInt8>, UInt64, inout ByteWriter) -> ControlAnswer
   ) {
     let header = ControlLimits.headerByteCount
     var writer = ByteWriter(UnsafeMutableBufferPointer(rebasing: output[header...]))
     let request = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(input)[header..<end])
-    answer(request.span, &writer)
-    guard writer.count > 0, !writer.overflowed else { return close() }
-    for i in 0..<header {
-      output[i] = UInt8(truncatingIfNeeded: writer.count >> (8 * (header - 1 - i)))
-    }
+    let when = answer(request.span, ticket, &writer)
     received = 0
+    switch when {
+    case .now: reply(writer.overflowed ? 0 : writer.count, now: now)
+    case .later: self.ticket = ticket
+    }
+  }
+
+  /// Answers the request that was put off.
+  mutating func answer(now: UInt64, _ body: (inout ByteWriter) -> Void) {
+    var writer = ByteWriter(
+      UnsafeMutableBufferPointer(rebasing: output[ControlLimits.headerByteCount...]))
+    body(&writer)
+    ticket = 0
+    reply(writer.overflowed ? 0 : writer.count, now: now)
+  }
+
+  /// Sends the `count` bytes that were written after the header.
+  private mutating func reply(_ count: Int, now: UInt64) {
+    guard count > 0 else { return close() }
+    let header = ControlLimits.headerByteCount
+    for i in 0..<header {
+      output[i] = UInt8(truncatingIfNeeded: count >> (8 * (header - 1 - i)))
+    }
     sent = 0
-    toSend = header + writer.count
+    toSend = header + count
+    lastProgress = now
     send(now: now)
   }
 

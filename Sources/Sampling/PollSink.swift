@@ -40,4 +40,10 @@ public protocol PollSink: ~Copyable {
   mutating func device(_ device: Int, answers: Bool, at instant: Instant)
   /// A line was lost (`false`) or came back (`true`).
   mutating func line(_ line: Int, isOpen: Bool, at instant: Instant)
+  /// A lease ended. `raw` is the accepted or refusing frame, else all that came. Both are valid during
+  /// the call only.
+  mutating func leased(
+    _ outcome: LeaseOutcome, request: UnsafeBufferPointer<UInt8>, raw: UnsafeBufferPointer<UInt8>)
+  /// A lease will not begin.
+  mutating func leaseRefused(line: Int, _ refusal: LeaseRefusal, at instant: Instant)
 }

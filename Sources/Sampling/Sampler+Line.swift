@@ -46,7 +46,12 @@ extension Sampler {
       buffer[i] = source[i]
       i &+= 1
     }
-    begin(line, outputCount: source.count, at: now)
+    begin(line, speaking: spoken(line), outputCount: source.count, at: now)
+  }
+
+  /// What the device of the line's channel speaks.
+  private func spoken(_ line: Int) -> MeterProtocol {
+    plan.devices[plan.channels[lines[line].channel].device].meterProtocol
   }
 
   /// Asks for the next part of an answer that did not fit one frame.
@@ -60,12 +65,14 @@ extension Sampler {
     lines[line].protocolSpoken.writeFollowUp(
       request: source.span, part: lines[line].part, into: &writer)
     precondition(!writer.overflowed, "a follow-up request fits the output buffer")
-    begin(line, outputCount: writer.count, at: now)
+    begin(line, speaking: spoken(line), outputCount: writer.count, at: now)
   }
 
-  private mutating func begin(_ line: Int, outputCount: Int, at now: Instant) {
-    lines[line].protocolSpoken =
-      plan.devices[plan.channels[lines[line].channel].device].meterProtocol
+  /// Sends what stands in the output buffer.
+  mutating func begin(
+    _ line: Int, speaking spoken: MeterProtocol, outputCount: Int, at now: Instant
+  ) {
+    lines[line].protocolSpoken = spoken
     lines[line].outputCount = outputCount
     lines[line].sentCount = 0
     lines[line].receivedCount = 0
@@ -81,13 +88,11 @@ extension Sampler {
     _ line: Int, status: ReadingStatus, frame: Range<Int>, at now: Instant, into sink: inout Sink
   ) {
     let state = lines[line]
-    let heard = state.receivedCount > 0
     let instant = status == .good || status == .exception ? state.lastByte : now
     let outcome = PollOutcome(
       channel: state.channel, request: state.request, slot: state.slot,
       status: status, part: state.part, attempts: state.attempt, errorCode: state.errorCode,
-      roundTrip: heard && state.lastByte.mono >= state.sentAt
-        ? state.lastByte.mono &- state.sentAt : (heard ? 0 : nil), instant: instant)
+      roundTrip: roundTrip(line), instant: instant)
     let raw = UnsafeBufferPointer(rebasing: received(line)[frame])
     let rejected = UnsafeBufferPointer(
       rebasing: rejectedBuffer(line)[0..<state.rejectedCount])
@@ -95,7 +100,14 @@ extension Sampler {
     rest(line, at: now)
   }
 
-  private mutating func rest(_ line: Int, at now: Instant) {
+  /// µs from the last byte sent to the last received; `nil` when nothing came.
+  func roundTrip(_ line: Int) -> UInt64? {
+    let state = lines[line]
+    guard state.receivedCount > 0 else { return nil }
+    return state.lastByte.mono >= state.sentAt ? state.lastByte.mono &- state.sentAt : 0
+  }
+
+  mutating func rest(_ line: Int, at now: Instant) {
     lines[line].busyMicroseconds &+= now.mono &- lines[line].begunAt
     lines[line].activity = .idle
     lines[line].quietUntil = now.mono &+ silence(line, of: lines[line].protocolSpoken)

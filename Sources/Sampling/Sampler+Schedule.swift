@@ -55,11 +55,13 @@ extension Sampler {
     let isUnderWay = channels[channel].hasJob && isStarted(channel)
     guard !isUnderWay else { return }
     if channels[channel].hasJob {
-      abandonSlot(channel, reason: reasonNow(channel), at: now, into: &sink)
+      let reason = reasonNow(channel, since: channels[channel].slot, at: now)
+      abandonSlot(channel, reason: reason, at: now, into: &sink)
     }
     let known = channels[channel].slot
     if current > known &+ 1 {
-      let reason = first ? plan.channels[channel].absence : reasonNow(channel)
+      let reason =
+        first ? plan.channels[channel].absence : reasonNow(channel, since: known &+ 1, at: now)
       shed(channel, known &+ 1, current &- 1, reason, at: now, into: &sink)
       // What lies behind us is logged at once.
       if first { closeRun(channel, at: now, into: &sink) }
@@ -71,14 +73,18 @@ extension Sampler {
   private func isStarted(_ channel: Int) -> Bool {
     if channels[channel].request > 0 { return true }
     let line = plan.devices[plan.channels[channel].device].line
-    return lines[line].activity != .idle && isCurrent(line) && lines[line].channel == channel
+    return lines[line].activity != .idle && lines[line].lease != .underWay && isCurrent(line)
+      && lines[line].channel == channel
   }
 
-  /// Why a channel's slot passes unattempted at this moment.
-  private func reasonNow(_ channel: Int) -> EventEntry.ShedReason {
+  /// Why slots of a channel, from `slot` on, pass unattempted at this moment.
+  private func reasonNow(
+    _ channel: Int, since slot: UInt64, at now: Instant
+  ) -> EventEntry.ShedReason {
     let line = plan.devices[plan.channels[channel].device].line
     guard lines[line].isOpen else { return .portLost }
-    return isHeld ? .siteReloaded : .lineBusy
+    if isHeld { return .siteReloaded }
+    return wasLeased(line, since: slot, of: channel, at: now) ? .manualAccess : .lineBusy
   }
 
   private mutating func begin(slot: UInt64, of channel: Int) {

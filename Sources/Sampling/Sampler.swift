@@ -58,7 +58,7 @@ public struct Sampler: ~Copyable {
 
   /// Bytes of buffer that one line needs.
   public static var bytesPerLine: Int {
-    requestByteCountMax &+ receiveByteCount &+ rejectedByteCount
+    requestByteCountMax &+ receiveByteCount &+ rejectedByteCount &+ requestByteCountMax
   }
 
   /// What is polled.
@@ -120,7 +120,14 @@ public struct Sampler: ~Copyable {
     line: Int, at now: Instant, into sink: inout Sink
   ) {
     guard lines[line].isOpen else { return }
-    if lines[line].activity != .idle {
+    if lines[line].lease == .waiting {
+      lines[line].lease = .none
+      sink.leaseRefused(line: line, .portClosed, at: now)
+    }
+    if lines[line].lease == .underWay {
+      endLease(
+        line, status: .noDevice, frame: 0..<lines[line].receivedCount, at: now, into: &sink)
+    } else if lines[line].activity != .idle {
       end(line, status: .noDevice, frame: 0..<0, at: now, into: &sink)
       abandonSlot(lines[line].channel, reason: .portLost, at: now, into: &sink)
     }
@@ -157,10 +164,12 @@ public struct Sampler: ~Copyable {
     // The kernel has the bytes; the last one leaves when all have passed the wire.
     let character = wide(plan.lines[line].configuration.characterMicroseconds)
     let wire = wide(count: lines[line].outputCount) &* character
-    let device = plan.devices[plan.channels[lines[line].channel].device]
+    let timeout =
+      lines[line].lease == .underWay
+      ? lines[line].leaseTimeout : plan.devices[plan.channels[lines[line].channel].device].timeout
     lines[line].activity = .waiting
     lines[line].sentAt = now.mono &+ wire
-    lines[line].deadline = lines[line].sentAt &+ wide(device.timeout) &+ 2 &* character
+    lines[line].deadline = lines[line].sentAt &+ wide(timeout) &+ 2 &* character
   }
 
   /// Bytes arrived on a line.
@@ -203,7 +212,18 @@ public struct Sampler: ~Copyable {
     _ line: Int, at now: Instant, into sink: inout Sink
   ) {
     let spoken = lines[line].protocolSpoken
-    switch spoken.scan(request: request(line).span, received: received(line).span) {
+    let scan = spoken.scan(request: request(line).span, received: received(line).span)
+    if lines[line].lease == .underWay {
+      switch scan {
+      case .incomplete: break
+      case .accepted(let frame, _):
+        endLease(line, status: .good, frame: frame, at: now, into: &sink)
+      case .refused(let frame, _):
+        endLease(line, status: .exception, frame: frame, at: now, into: &sink)
+      }
+      return
+    }
+    switch scan {
     case .incomplete:
       break
     case .accepted(let frame, let more):
@@ -233,12 +253,17 @@ public struct Sampler: ~Copyable {
     var line = 0
     while line < lines.count {
       if lines[line].activity != .idle, now.mono >= lines[line].deadline {
-        failed(line, at: now, into: &sink)
+        if lines[line].lease == .underWay {
+          leaseFailed(line, at: now, into: &sink)
+        } else {
+          failed(line, at: now, into: &sink)
+        }
       }
+      expireLease(line, at: now, into: &sink)
       if !isHeld, lines[line].isOpen, lines[line].activity == .idle,
         now.mono >= lines[line].quietUntil
       {
-        beginNext(line, at: now, into: &sink)
+        if !beginLease(line, at: now) { beginNext(line, at: now, into: &sink) }
       }
       line &+= 1
     }
@@ -254,6 +279,11 @@ public struct Sampler: ~Copyable {
         if state.deadline < next { next = state.deadline }
       } else if state.isOpen, state.quietUntil > now.mono, state.quietUntil < next {
         next = state.quietUntil
+      }
+      if state.lease == .waiting {
+        let start = leaseStart(line)
+        let due = state.activity == .idle && start < state.leaseUntil ? start : state.leaseUntil
+        if due < next { next = due }
       }
       line &+= 1
     }
@@ -271,10 +301,18 @@ public struct Sampler: ~Copyable {
     return next
   }
 
-  /// Logs all open runs of shed slots; for the end of the agent.
+  /// Logs a lease that is under way and all open runs of shed slots; for the end of the agent.
   public mutating func flush<Sink: PollSink & ~Copyable>(
     at now: Instant, into sink: inout Sink
   ) {
+    var line = 0
+    while line < lines.count {
+      if lines[line].lease == .underWay {
+        endLease(
+          line, status: .other, frame: 0..<lines[line].receivedCount, at: now, into: &sink)
+      }
+      line &+= 1
+    }
     var channel = 0
     while channel < channels.count {
       if channels[channel].hasJob { abandonSlot(channel, reason: .stopping, at: now, into: &sink) }

@@ -39,6 +39,15 @@ public struct LineState: BitwiseCopyable {
   var quietUntil: UInt64 = 0
   var drainUntil: UInt64 = 0
   var busyMicroseconds: UInt64 = 0
+  /// A tool's transaction (`Sampler+Lease.swift`): what it asks for, when it is given up waiting,
+  /// when the next may begin, and when the last one ended, 0 for never.
+  var lease = LeaseState.none
+  var leaseProtocol = MeterProtocol.modbusRTU
+  var leaseByteCount = 0
+  var leaseTimeout: UInt32 = 0
+  var leaseUntil: UInt64 = 0
+  var leaseAfter: UInt64 = 0
+  var leaseEnd: UInt64 = 0
   /// A line of which nothing is known yet.
   public init() {}
 }

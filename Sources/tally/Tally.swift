@@ -10,6 +10,7 @@ struct Tally: ParsableCommand {
     subcommands: [
       CheckCommand.self,
       Keys.self,
+      ReadCommand.self,
       Reload.self,
       Status.self,
       VerifyCommand.self,

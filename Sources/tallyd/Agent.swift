@@ -92,24 +92,35 @@ struct Agent: ~Copyable {
   }
 
   private mutating func serveControl(at now: Instant) {
-    control.serve(loop, now: now.mono) { request, reply in
+    control.serve(loop, now: now.mono) { request, ticket, reply in
       do throws(ControlRefusal) {
-        try Self.answer(
-          ControlRequest(decoding: request), of: &acquisition, at: now, to: &reply)
+        switch try ControlRequest(decoding: request) {
+        case .status: acquisition.writeStatus(at: now, to: &reply)
+        case .lease(let lease):
+          try acquisition.lease(lease, in: request, ticket: ticket, at: now)
+          return .later
+        case .reload: throw .notAvailable
+        }
       } catch {
         error.write(to: &reply)
       }
+      return .now
     }
+    answerLeases(at: now)
   }
 
-  private static func answer(
-    _ request: ControlRequest, of acquisition: inout Acquisition, at now: Instant,
-    to reply: inout ByteWriter
-  ) throws(ControlRefusal) {
-    switch request {
-    case .status: acquisition.writeStatus(at: now, to: &reply)
-    case .lease: throw .notAvailable
-    case .reload: throw .notAvailable
+  /// Tells tools how their transactions ended; takes back those of tools that are gone.
+  private mutating func answerLeases(at now: Instant) {
+    for line in ports.slots.indices {
+      guard let ticket = acquisition.writer.leases.ticket(line: line) else { continue }
+      if acquisition.writer.leases.isAnswered(line: line) {
+        control.answer(ticket, now: now.mono) {
+          acquisition.writer.leases.writeAnswer(line: line, to: &$0)
+        }
+        acquisition.writer.leases.clear(line: line)
+      } else if !control.isWaiting(ticket) {
+        acquisition.abandonLease(line: line)
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import Catalog
 import Gateway
 import HAL
+import HostHAL
 import MeterProtocols
 import Metering
 import Sampling
@@ -121,6 +122,7 @@ struct Composition: Sendable {
       lines: site.lines.map {
         SiteNames.Line(name: Array($0.name.utf8), device: Array(($0.devicePath ?? "").utf8))
       },
-      origin: Array(origin.description.utf8), epoch: epoch)
+      origin: Array(origin.description.utf8), epoch: epoch,
+      sitePath: Array(((try? Files.resolve(site.path)) ?? site.path).utf8))
   }
 }

@@ -39,6 +39,7 @@ import TransparencyLog
     #expect(status.clockQuality == 74)
     #expect(status.link == .up)
     #expect(status.dropped == 0)
+    #expect(status.sitePath == "/etc/tallystick/site.yaml")
   }
 
   @Test func `missing keys read as nothing and new keys are passed over`() throws {
@@ -116,7 +117,7 @@ enum Example {
           "origin": .text("sim.tallystick.invalid/gw/sim-0001/1"),
         ])
       ), ("clock", .map(["quality": .integer(74)])), ("link", .map(["state": .text("up")])),
-      ("dropped", .integer(0)),
+      ("dropped", .integer(0)), ("site", .text("/etc/tallystick/site.yaml")),
     ])
   }
 

@@ -8,7 +8,7 @@ import Testing
 import TransparencyLog
 
 /// One Modbus meter on one line, sampled into a queue.
-private struct Meter: ~Copyable {
+struct Meter: ~Copyable {
   var acquisition: Acquisition
   let queue: EntryQueue
   private(set) var mono: UInt64 = 1_000_000
@@ -57,7 +57,8 @@ private struct Meter: ~Copyable {
             number: 201, label: Array("Pump \"A\"".utf8), labelChinese: Array("泵".utf8),
             address: Array("17".utf8))
         ], lines: [SiteNames.Line(name: Array("b".utf8), device: Array("ttyS1".utf8))],
-        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1))
+        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1,
+        sitePath: Array("/etc/tallystick/site.yaml".utf8)))
   }
 
   private static func memory<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
@@ -198,6 +199,6 @@ private struct Meter: ~Copyable {
       _ = try reader.skip()
     }
     try reader.finish()
-    #expect(names == ["log", "now", "link", "clock", "lines", "devices", "dropped"])
+    #expect(names == ["log", "now", "link", "site", "clock", "lines", "devices", "dropped"])
   }
 }

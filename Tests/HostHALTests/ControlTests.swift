@@ -11,6 +11,9 @@ private struct Bench: ~Copyable {
   var loop: PollLoop
   var now: UInt64
   var requests: [[UInt8]]
+  var tickets: [UInt64]
+  /// Answers nothing at once.
+  var putsOff: Bool
   var answer: [UInt8]
 
   /// Nothing is set before the last thing that can throw: Swift 6.2.3 cannot compile that.
@@ -23,6 +26,8 @@ private struct Bench: ~Copyable {
     loop = PollLoop(capacity: ControlServer.watchedCount)
     now = 1_000_000
     requests = []
+    tickets = []
+    putsOff = false
     self.answer = answer
   }
 
@@ -33,10 +38,16 @@ private struct Bench: ~Copyable {
     _ = loop.wait(until: 0)
     var requests = self.requests
     let answer = self.answer
-    server.serve(loop, now: now) { request, reply in
+    var tickets = self.tickets
+    let putsOff = self.putsOff
+    server.serve(loop, now: now) { request, ticket, reply in
       requests.append(request.withUnsafeBufferPointer { Array($0) })
+      tickets.append(ticket)
+      if putsOff { return .later }
       for byte in answer { reply.append(byte) }
+      return .now
     }
+    self.tickets = tickets
     self.requests = requests
   }
 
@@ -212,6 +223,74 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
     expect(bench.server.clientCount == 0)
   }
 
+  @Test func `an answer that is put off comes later, and the client waits as long as it takes`()
+    throws
+  {
+    var bench = try Bench()
+    let client = bench.connect()
+    bench.putsOff = true
+    // What follows is left in the kernel until this is answered.
+    expect(client.send(status + status) == 2 * status.count)
+    bench.turn()
+    bench.turn()
+    bench.now += 10 * ControlLimits.stallMicroseconds
+    bench.turn()
+    expect(client.readNow().isEmpty && bench.requests.count == 1)
+    expect(bench.server.isWaiting(bench.tickets[0]))
+    bench.server.answer(bench.tickets[0], now: bench.now) { $0.append([7, 8].span) }
+    expect(!bench.server.isWaiting(bench.tickets[0]))
+    expect(client.readNow() == [0, 0, 0, 2, 7, 8])
+    bench.putsOff = false
+    expect(bench.turn(until: client) == answered)
+    expect(bench.tickets[0] != bench.tickets[1])
+  }
+
+  @Test func `the answer for a client that is gone goes nowhere`() throws {
+    var bench = try Bench()
+    bench.putsOff = true
+    do {
+      let client = bench.connect()
+      expect(client.send(status) == status.count)
+      bench.turn()
+      bench.turn()
+    }
+    expect(bench.server.isWaiting(bench.tickets[0]))
+    bench.turn()
+    expect(!bench.server.isWaiting(bench.tickets[0]) && bench.server.clientCount == 0)
+    // Nor to the client that has its place now.
+    let next = bench.connect()
+    expect(next.send(status) == status.count)
+    bench.turn()
+    bench.turn()
+    bench.server.answer(bench.tickets[0], now: bench.now) { $0.append([7].span) }
+    expect(next.readNow().isEmpty && !next.isClosed)
+    bench.server.answer(bench.tickets[1], now: bench.now) { $0.append([8].span) }
+    expect(next.readNow() == [0, 0, 0, 1, 8])
+  }
+
+  @Test func `a waiting client keeps its place, and an empty late answer ends its connection`()
+    throws
+  {
+    var bench = try Bench()
+    bench.putsOff = true
+    let waiting = bench.connect()
+    expect(waiting.send(status) == status.count)
+    bench.turn()
+    bench.turn()
+    bench.now += 1
+    let others = (0..<7).map { _ in bench.connect().release() }
+    defer { for descriptor in others { _ = clinux_close(descriptor) } }
+    bench.turn()
+    bench.now += 1_000_000
+    let late = bench.connect()
+    bench.turn()
+    expect(bench.server.isWaiting(bench.tickets[0]) && bench.server.clientCount == 8)
+    expect(!late.isClosed)
+    bench.server.answer(bench.tickets[0], now: bench.now) { _ in }
+    expect(waiting.closes())
+    expect(bench.server.clientCount == 7)
+  }
+
   @Test func `the socket is for owner and group, replaces an old one and goes away`() throws {
     let scratch = try Scratch()
     let path = scratch("control")
@@ -240,8 +319,9 @@ private let answered: [UInt8] = [0, 0, 0, 2, 0xAA, 0xBB]
         server.watch(in: &loop)
         _ = loop.wait(until: soon())
         if loop.readiness(place).isAny { return }
-        server.serve(loop, now: clinux_boot_us()) { request, reply in
+        server.serve(loop, now: clinux_boot_us()) { request, _, reply in
           if request[0] != 0 { reply.append(request) }
+          return .now
         }
       }
     }

@@ -36,9 +36,10 @@ import Testing
       _ = loop.wait(until: now.mono + 1_000_000)
       if loop.readiness(wakePlace).isReadable { wake.clear() }
       if loop.readiness(portPlace).isReadable { bytesRead += (try? port.read(into: buffer)) ?? 0 }
-      server.serve(loop, now: now.mono) { _, reply in
+      server.serve(loop, now: now.mono) { _, _, reply in
         reply.append(0x80)
         answers += 1
+        return .now
       }
       _ = clinux_read(client, buffer.baseAddress, 5)
     }

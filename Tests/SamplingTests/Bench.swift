@@ -34,6 +34,14 @@ struct Notes: ~Copyable, PollSink {
     var last: UInt64
     var reason: EventEntry.ShedReason
   }
+  struct Lease {
+    var outcome: LeaseOutcome
+    var request: [UInt8]
+    var raw: [UInt8]
+  }
+  var leases: [Lease] = []
+  var refusals: [LeaseRefusal] = []
+  var leaseCount = 0
   var outcomes: [PollOutcome] = []
   var raws: [[UInt8]] = []
   var rejected: [[UInt8]] = []
@@ -67,6 +75,16 @@ struct Notes: ~Copyable, PollSink {
   }
   mutating func line(_ line: Int, isOpen: Bool, at instant: Instant) {
     lines.append((line, isOpen))
+  }
+  mutating func leased(
+    _ outcome: LeaseOutcome, request: UnsafeBufferPointer<UInt8>, raw: UnsafeBufferPointer<UInt8>
+  ) {
+    leaseCount += 1
+    guard !isCountingOnly else { return }
+    leases.append(Lease(outcome: outcome, request: Array(request), raw: Array(raw)))
+  }
+  mutating func leaseRefused(line: Int, _ refusal: LeaseRefusal, at instant: Instant) {
+    refusals.append(refusal)
   }
 }
 
@@ -171,6 +189,17 @@ struct Bench: ~Copyable {
     answer.withUnsafeBufferPointer {
       sampler.received(line: 0, $0, at: now, into: &notes)
     }
+  }
+
+  /// Asks for a lease of the line; `nil` when it may begin.
+  mutating func lease(
+    _ request: [UInt8], timeout: UInt32 = 200_000
+  ) -> LeaseRefusal? {
+    do throws(LeaseRefusal) {
+      try sampler.lease(
+        line: 0, meterProtocol: .modbusRTU, request: request.span, timeout: timeout, at: now)
+      return nil
+    } catch { return error }
   }
 
   mutating func finish() { sampler.flush(at: now, into: &notes) }
