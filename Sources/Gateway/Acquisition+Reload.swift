@@ -193,6 +193,7 @@ extension Acquisition {
     for line in names.lines.indices where !change.keptLines.contains(line) {
       sampler.lost(line: line, at: now, into: &writer)
     }
+    sampler.refuseLeases(at: now, into: &writer)
     if let writing = change.writing {
       let isQueued = writer.document(
         writing.document, entry: writing.next, sha256: writing.sha256, reserve: 0, at: now)

@@ -20,6 +20,9 @@ import TransparencyLog
 //     66 737461747573  00                           "status": good
 
 /// Where tools wait for their transactions: one place for each line, in memory made at set-up.
+///
+/// It outlives a change of the site. Nothing is waited for then, so a place that is still taken holds an
+/// answer only, and the line's next tool is refused until that is told.
 public struct LeaseDesk: ~Copyable {
   private let places: UnsafeMutableBufferPointer<Place>
   private let bytes: UnsafeMutableBufferPointer<UInt8>
@@ -53,6 +56,9 @@ public struct LeaseDesk: ~Copyable {
     places.deallocate()
     bytes.deallocate()
   }
+
+  /// How many places there are; as many as a site may have lines.
+  public var placeCount: Int { places.count }
 
   /// The number that the line's tool is known by; `nil` if none waits.
   public func ticket(line: Int) -> UInt64? {

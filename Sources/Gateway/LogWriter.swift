@@ -44,7 +44,7 @@ public struct LogWriter: ~Copyable, PollSink {
     self.boot = boot
     self.live = live
     self.queue = queue
-    leases = LeaseDesk(lineCount: plan.lines.count)
+    leases = LeaseDesk(lineCount: Limits.linesMax)
     buffer = .allocate(capacity: Limits.entryByteCountMax)
     buffer.initialize(repeating: 0)
     channels = LogWriter.channels(of: plan)

@@ -19,7 +19,7 @@ public enum LeaseRefusal: UInt8, Error, Sendable, BitwiseCopyable {
   case portClosed = 1
   /// Another one waits for the line or uses it.
   case lineLeased = 2
-  /// The line did not come free within `Sampler.leaseWaitMax`.
+  /// The line did not come free within `Sampler.leaseWaitMax`, or before the site changed.
   case lineBusy = 3
 }
 
@@ -89,6 +89,20 @@ extension Sampler {
   /// Takes back a lease that has not begun. One whose request is out ends as it ends.
   public mutating func cancelLease(line: Int) {
     if lines[line].lease == .waiting { lines[line].lease = .none }
+  }
+
+  /// Refuses every lease that has not begun; before another plan takes over, and at the end.
+  public mutating func refuseLeases<Sink: PollSink & ~Copyable>(
+    at now: Instant, into sink: inout Sink
+  ) {
+    var line = 0
+    while line < lines.count {
+      if lines[line].lease == .waiting {
+        lines[line].lease = .none
+        sink.leaseRefused(line: line, .lineBusy, at: now)
+      }
+      line &+= 1
+    }
   }
 
   func leaseRequest(_ line: Int) -> UnsafeBufferPointer<UInt8> {

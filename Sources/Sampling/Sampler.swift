@@ -282,7 +282,8 @@ public struct Sampler: ~Copyable {
       }
       if state.lease == .waiting {
         let start = leaseStart(line)
-        let due = state.activity == .idle && start < state.leaseUntil ? start : state.leaseUntil
+        let isNext = !isHeld && state.activity == .idle && start < state.leaseUntil
+        let due = isNext ? start : state.leaseUntil
         if due < next { next = due }
       }
       line &+= 1
@@ -305,6 +306,7 @@ public struct Sampler: ~Copyable {
   public mutating func flush<Sink: PollSink & ~Copyable>(
     at now: Instant, into sink: inout Sink
   ) {
+    refuseLeases(at: now, into: &sink)
     var line = 0
     while line < lines.count {
       if lines[line].lease == .underWay {

@@ -1,6 +1,7 @@
 import AgentClient
 import ArgumentParser
 import Catalog
+import CommandLineFrame
 import HAL
 import HostHAL
 import MeterProtocols
@@ -26,27 +27,31 @@ struct ReadCommand: ParsableCommand {
   @Option(help: "The agent's data directory.") var data = "/var/lib/tallystick"
   @Option(help: "The site file; else the one that the agent runs.") var site: String?
   @Option(help: "The directory that holds profiles/ and boards/.") var share: String?
-  @Option(help: "en or zh; else as LANG says.") var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   func validate() throws {
     if raw, !live { throw ValidationError("--raw needs --live: the status carries no frames") }
   }
 
   func run() throws {
-    let language = Language(option: lang, environment: ProcessEnvironment.value(of: "LANG"))
+    let language = texts.language
+    let isGood: Bool
     do throws(ReadingFailure) {
-      let status: GatewayStatus
-      do throws(AgentError) { status = try GatewayStatus.read(fromDataDirectory: data) } catch {
-        throw .agent(error)
-      }
-      let chosen = try DeviceChoice(device, in: status, language).device
-      let isGood =
-        live ? try readLive(chosen, status, language) : show(chosen, status, language)
-      if !isGood { throw ExitCode(1) }
-    } catch let failure as ReadingFailure {
-      writeStandardError("tally: \(failure.text(language))\n")
-      throw ExitCode(failure.code)
+      isGood = try read(language)
+    } catch {
+      writeStandardError("tally: \(error.text(language))\n")
+      throw ExitCode(error.code)
     }
+    if !isGood { throw ExitCode(1) }
+  }
+
+  private func read(_ language: Language) throws(ReadingFailure) -> Bool {
+    let status: GatewayStatus
+    do throws(AgentError) { status = try GatewayStatus.read(fromDataDirectory: data) } catch {
+      throw .agent(error)
+    }
+    let chosen = try DeviceChoice(device, in: status, language).device
+    return live ? try readLive(chosen, status, language) : show(chosen, status, language)
   }
 
   // MARK: what the agent has
@@ -121,10 +126,13 @@ enum ReadingFailure: Error {
   /// No device, or more than one, is meant; with the list of those there are.
   case device(ReadText, list: [String])
 
-  /// 1 where the line could not be had, which is a finding; else 2.
+  /// 1 where the line could not be had or the site is wrong, which are findings; else 2.
   var code: Int32 {
-    guard case .agent(let error) = self else { return 2 }
-    return error.isAboutLine ? 1 : 2
+    switch self {
+    case .agent(let error): error.isAboutLine ? 1 : 2
+    case .site(let findings): findings.isUnreadable ? 2 : 1
+    case .text, .device: 2
+    }
   }
 
   func text(_ language: Language) -> String {

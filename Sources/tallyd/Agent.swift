@@ -60,6 +60,7 @@ struct Agent: ~Copyable {
   /// Logs what is still unlogged. When the queue is full the recorder gets time to make room.
   private mutating func end() {
     acquisition.flush(at: clock.now())
+    answerLeases(at: clock.now())
     let deadline = clock.microseconds() + Limits.endMax
     while !acquisition.finish(at: clock.now()), clock.microseconds() < deadline {
       recorder.handle.wake()
@@ -111,7 +112,7 @@ struct Agent: ~Copyable {
 
   /// Tells tools how their transactions ended; takes back those of tools that are gone.
   private mutating func answerLeases(at now: Instant) {
-    for line in ports.slots.indices {
+    for line in 0..<acquisition.writer.leases.placeCount {
       guard let ticket = acquisition.writer.leases.ticket(line: line) else { continue }
       if acquisition.writer.leases.isAnswered(line: line) {
         control.answer(ticket, now: now.mono) {

@@ -74,7 +74,8 @@ final class Station {
             number: UInt32($0.unit), label: Array("meter \($0.unit)".utf8), labelChinese: [],
             address: [])
         }, lines: lines.map { SiteNames.Line(name: Array($0.utf8), device: Array($0.utf8)) },
-        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1))
+        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1,
+        sitePath: Array("/etc/tallystick/site.yaml".utf8)))
   }
 
   private static func request(_ unit: UInt8, _ address: UInt16) -> [UInt8] {
