@@ -24,6 +24,7 @@ struct Keys: ParsableCommand {
         let path = data + "/keys/log.vkey"
         let bytes: [UInt8]
         do throws(FileError) { bytes = try Files.read(path, limit: 4096) } catch {
+          if case .notFound = error { throw .noVKey(path: path) }
           throw .file(error)
         }
         let text = String(decoding: bytes, as: UTF8.self)
@@ -81,6 +82,7 @@ struct Keys: ParsableCommand {
 enum KeysFailure: Error {
   case file(FileError)
   case key(KeyFileError)
+  case noVKey(path: String)
   case notVKey(path: String)
   case notOrigin(String)
   case noShare([String])
@@ -103,6 +105,9 @@ enum KeysFailure: Error {
     switch self {
     case .file(let error): error.english
     case .key(let error): error.english
+    case .noVKey(let path):
+      "\(path) does not exist: name the gateway's directory with --data, or make the key with tally keys "
+        + "create"
     case .notVKey(let path): "\(path) holds no verifier key: make it anew with tally keys create"
     case .notOrigin(let origin): "\(origin) cannot name a key: no blanks and no + in it"
     case .noShare(let tried): "no profiles and boards in \(tried.joined(separator: ", "))"
@@ -114,6 +119,7 @@ enum KeysFailure: Error {
     switch self {
     case .file(let error): error.chinese
     case .key(let error): error.chinese
+    case .noVKey(let path): "\(path) 不存在：请用 --data 指明网关的数据目录，或用 tally keys create 生成密钥"
     case .notVKey(let path): "\(path) 中没有验证公钥：请用 tally keys create 重新生成"
     case .notOrigin(let origin): "\(origin) 不能作为密钥名称：不得含空格和 +"
     case .noShare(let tried): "以下位置没有设备模板与板卡描述：\(tried.joined(separator: "、"))"

@@ -162,7 +162,8 @@ struct DeviceChoice {
       { "\($0.number)" == name }, { labels($0).contains(wanted) }, { $0.address == name },
       { labels($0).contains { $0.contains(wanted) } },
     ]
-    for way in ways where !wanted.isEmpty {
+    // One letter is a part of nearly every label.
+    for way in wanted.count > 1 ? ways : Array(ways.dropLast()) {
       let found = status.devices.filter(way)
       if let first = found.first, found.count == 1 {
         device = first
