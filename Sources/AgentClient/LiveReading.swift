@@ -94,19 +94,12 @@ public struct LiveReading: Sendable {
         line: line.name, meterProtocol: spoken, request: next,
         timeoutMilliseconds: UInt64(device.timeoutMilliseconds))
       frames.append((next, answer))
-      guard answer.status == .good, hasMore(answer.raw) else { break }
+      guard answer.status == .good, spoken.hasMore(answer.raw.span) else { break }
       next = followUp(first, part: UInt8(frames.count))
     } while frames.count < 255
     let code = refusalCode(frames.last)
     return Exchange(
       name: request.name, frames: frames, values: values(of: request, frames), refusalCode: code)
-  }
-
-  private func hasMore(_ frame: [UInt8]) -> Bool {
-    switch device.profile.meterProtocol {
-    case .modbusRTU: false
-    case .dlt645: DLT645Answer.hasMore(frame.span)
-    }
   }
 
   private func followUp(_ request: [UInt8], part: UInt8) -> [UInt8] {

@@ -63,18 +63,8 @@ import TransparencyLog
       EventEntry.Shed(channel: 41, firstSlot: 100, lastSlot: 199, reason: .agentStopped), to: &$0)
   }
 
-  static let lease = ByteWriter.bytes { writer in
-    bytes("110304008d008efbbd").withUnsafeBufferPointer { raw in
-      bytes("1103007c00020743").withUnsafeBufferPointer { request in
-        EventEntry.writeLease(
-          head: head, line: 1, protocolNumber: 1, request: request, status: .good,
-          roundTrip: 5_000, raw: raw, to: &writer)
-      }
-    }
-  }
-
   static let samples: [[UInt8]] = [
-    example, reading(status: .timeout, roundTrip: nil, raw: nil), boot, config, part, shed, lease,
+    example, reading(status: .timeout, roundTrip: nil, raw: nil), boot, config, part, shed,
   ]
 
   @Test func `the worked example is written to the byte and read back`() throws {
@@ -116,11 +106,6 @@ import TransparencyLog
     #expect(EntryTests.config.count == 79)
     #expect(EntryTests.shed == bytes("88 05 \(head) 07 84 1829 1864 18c7 04"))
     #expect(EntryTests.shed.count == 37)
-    #expect(
-      EntryTests.lease
-        == bytes(
-          "88 05 \(head) 0b 86 01 01 48 1103007c00020743 00 19 1388 49 110304008d008efbbd"))
-    #expect(EntryTests.lease.count == 55)
   }
 
   @Test func `a timeout is shorter by the frame and the round trip`() throws {
