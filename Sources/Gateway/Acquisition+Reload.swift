@@ -190,6 +190,11 @@ extension Acquisition {
     precondition(changeState == .ready, "the change is not ready")
     guard var change = self.change else { preconditionFailure("no change is under way") }
     self.change = nil
+    // Lines get other numbers, and the memory of a request that waits goes with the plan.
+    for line in names.lines.indices {
+      sampler.cancelLease(line: line)
+      writer.leaseRefused(line: line, .lineBusy, at: now)
+    }
     for line in names.lines.indices where !change.keptLines.contains(line) {
       sampler.lost(line: line, at: now, into: &writer)
     }

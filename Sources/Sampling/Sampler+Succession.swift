@@ -61,6 +61,7 @@ extension Sampler {
       if succession.lines[i] >= 0 {
         lines[i] = old.lines[succession.lines[i]]
         lines[i].channel = 0
+        lines[i].lease = .none
       }
       i &+= 1
     }

@@ -13,11 +13,29 @@ struct Reload {
   }
 
   let loader: SiteLoader
-  /// Somebody wants the site to be loaded, from now on: the file may have changed since the last load.
-  var isAsked = false
   var phase = Phase.rest
+  /// Somebody asked since the load began: the file may have changed, so it is loaded once more.
+  private(set) var isAsked = false
+  /// Tools that wait for the answer of this load, and of the next.
+  private(set) var tickets: [UInt64] = []
+  private var nextTickets: [UInt64] = []
 
   init(loader: SiteLoader) { self.loader = loader }
+
+  /// Asks for a load, for a tool or (`nil`) by the signal.
+  mutating func ask(_ ticket: UInt64?) {
+    isAsked = true
+    if let ticket { nextTickets.append(ticket) }
+  }
+
+  /// Begins the load that was asked for.
+  mutating func begin() {
+    isAsked = false
+    tickets = nextTickets
+    nextTickets = []
+    phase = .loading
+    loader.begin()
+  }
 }
 
 extension Agent {
@@ -26,9 +44,7 @@ extension Agent {
     switch reload.phase {
     case .rest:
       guard reload.isAsked else { return }
-      reload.isAsked = false
-      reload.phase = .loading
-      reload.loader.begin()
+      reload.begin()
     case .loading:
       guard let loaded = reload.loader.take() else { return }
       switch loaded {
@@ -60,6 +76,8 @@ extension Agent {
   /// Says how the reload ended, to everybody who asked.
   private mutating func conclude(_ answer: ReloadAnswer) {
     reload.phase = .rest
+    let now = clock.microseconds()
+    for ticket in reload.tickets { control.answer(ticket, now: now) { answer.write(to: &$0) } }
     switch answer.outcome {
     case .reloaded: say(.reloaded(answer.report))
     case .unchanged: say(.nothingChanged)

@@ -16,8 +16,8 @@ struct Agent: ~Copyable {
   let ports: Ports
   var reload: Reload
   private var loop: PollLoop
-  private var control: ControlServer
-  private let clock: HostClock
+  var control: ControlServer
+  let clock: HostClock
   private let wake: WakeHandle
   private let recorder: RecorderWake
   private let live: LiveUplink?
@@ -51,7 +51,7 @@ struct Agent: ~Copyable {
     while true {
       let signals = Signals.take()
       if signals.wantsEnd { break }
-      if signals.wantsReload { reload.isAsked = true }
+      if signals.wantsReload { reload.ask(nil) }
       turn()
     }
     end()
@@ -100,7 +100,9 @@ struct Agent: ~Copyable {
         case .lease(let lease):
           try acquisition.lease(lease, in: request, ticket: ticket, at: now)
           return .later
-        case .reload: throw .notAvailable
+        case .reload:
+          reload.ask(ticket)
+          return .later
         }
       } catch {
         error.write(to: &reply)

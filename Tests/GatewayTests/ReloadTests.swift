@@ -1,5 +1,6 @@
 @testable import Gateway
 import HAL
+import MeterProtocols
 import Metering
 import Sampling
 import Testing
@@ -267,6 +268,30 @@ import TransparencyLog
         #expect(read.sites.last?.text == String(decoding: site.document.body, as: UTF8.self))
       }
     }
+  }
+
+  @Test func `a tool that waits for a line is told to try again`() throws {
+    let station = Station(two)
+    station.run(5_300_000)
+    while station.acquisition.sampler.isAtRest { station.turn() }
+    let request: [UInt8] = [0x11, 0x03, 0x00, 0x7C, 0x00, 0x02, 0x07, 0x43]
+    try station.acquisition.sampler.lease(
+      line: 0, meterProtocol: .modbusRTU, request: request.span, timeout: 100_000,
+      at: station.now)
+    station.acquisition.writer.leases.wait(line: 0, ticket: 9)
+    let begun = station.begin(Station.site("one", [.init(unit: 2)]))
+    #expect(begun)
+    station.acquisition.sampler.isHeld = true
+    while station.acquisition.changeState == .underWay { station.turn() }
+    guard station.acquisition.changeState == .ready else { throw Rig.Missing() }
+    _ = station.acquisition.changeSite(at: station.now)
+    let isAnswered = station.acquisition.writer.leases.isAnswered(line: 0)
+    #expect(isAnswered)
+    #expect(station.asked[17] == nil)
+    station.run(3_000_000)
+    #expect(station.asked[17] == nil, "it does not begin in the new plan")
+    station.end()
+    try ReadLog(station.log).check()
   }
 
   @Test func `newest values of channels that go on stay`() throws {
