@@ -51,6 +51,10 @@ struct OneEntry: ~Copyable, PollSink {
   mutating func clockStepped(from old: UInt64, to new: UInt64, at instant: Instant) {}
   mutating func device(_ device: Int, answers: Bool, at instant: Instant) {}
   mutating func line(_ line: Int, isOpen: Bool, at instant: Instant) {}
+  mutating func leased(
+    _ outcome: LeaseOutcome, request: UnsafeBufferPointer<UInt8>, raw: UnsafeBufferPointer<UInt8>
+  ) {}
+  mutating func leaseRefused(line: Int, _ refusal: LeaseRefusal, at instant: Instant) {}
 }
 
 /// The two superblocks and one segment, in memory.
