@@ -136,13 +136,9 @@ public struct StatusScreen {
 
   /// UCUM codes as people write the units.
   static func unit(_ code: String?) -> String {
-    switch code {
-    case nil, "1": ""
-    case "kW.h": "kWh"
-    case "Cel": "°C"
-    case "[ppm]": "ppm"
-    case let code?: code
-    }
+    guard let code else { return "" }
+    // A code that this version does not know is shown as it came.
+    return MeasurementUnit(ucum: code)?.symbol.description ?? code
   }
 }
 

@@ -56,9 +56,7 @@ int32_t clinux_line_rs485(int32_t fd) {
   return ioctl(fd, TIOCSRS485, &r) < 0 ? -errno : 0;
 }
 
-int32_t clinux_line_flush(int32_t fd, int32_t what) {
-  return ioctl(fd, TCFLSH, what == CLINUX_FLUSH_INPUT ? TCIFLUSH : TCIOFLUSH) < 0 ? -errno : 0;
-}
+int32_t clinux_line_flush(int32_t fd) { return ioctl(fd, TCFLSH, TCIOFLUSH) < 0 ? -errno : 0; }
 
 int32_t clinux_line_errors(int32_t fd, struct clinux_line_errors *errors) {
   struct serial_icounter_struct c;

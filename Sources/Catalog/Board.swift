@@ -5,7 +5,7 @@ public struct Board: Sendable, Equatable {
   /// What it is, for people.
   public var label: Label
   /// The serial ports, in the order of the file.
-  public var ports: [SerialPortDescription]
+  public var ports: [BoardPort]
   /// What the board can carry.
   public var limits: BoardLimits
   /// Where and how the journal is kept.
@@ -15,7 +15,7 @@ public struct Board: Sendable, Equatable {
 }
 
 /// A serial port of a board.
-public struct SerialPortDescription: Sendable, Equatable {
+public struct BoardPort: Sendable, Equatable {
   /// The name that a site uses.
   public var name: String
   /// How the operating system finds it.

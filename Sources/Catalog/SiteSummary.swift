@@ -40,23 +40,13 @@ public struct SiteSummary: Sendable {
 
   private func text(of line: Line, _ language: Language) -> String {
     let port = line.devicePath ?? line.portName
-    let rate = "\(line.uart.baudRate) \(format(of: line))"
+    let rate = line.uart.shortText
     return switch language {
     case .english:
       "  \(line.name): \(port), \(rate), \(line.devices.count) devices, busy \(line.load.percentText)"
     case .chinese:
       "  \(line.name)：\(port)，\(rate)，\(line.devices.count) 台设备，占用 \(line.load.percentText)"
     }
-  }
-
-  private func format(of line: Line) -> String {
-    let parity =
-      switch line.uart.parity {
-      case .none: "N"
-      case .even: "E"
-      case .odd: "O"
-      }
-    return "\(line.uart.dataBits)\(parity)\(line.uart.stopBits)"
   }
 
   private func text(of device: Device, on line: Line, _ language: Language) -> String {

@@ -44,7 +44,7 @@ public struct CheckpointRequest: Sendable {
       lines.append(line)
     }
     guard let first = lines.first, first.starts(with: "old ".utf8),
-      let old = DecimalText.read(Array(first.dropFirst(4)).span)
+      let old = UnsignedText.read(Array(first.dropFirst(4)).span)
     else { throw Malformed("the first line is not \"old\" and a size") }
     self.old = old
     proof = Proof()

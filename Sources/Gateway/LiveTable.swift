@@ -152,7 +152,7 @@ public struct LiveTable: ~Copyable {
       if let reason = noData(of: outcome.status) {
         values[at].noData = reason
       } else {
-        set(at, decode(frame: frame.span, rule: points[at].rule, protocol: meterProtocol))
+        set(at, points[at].rule.decode(frame: frame.span, protocol: meterProtocol))
       }
       at &+= 1
     }

@@ -34,6 +34,9 @@ public struct ByteWriter: ~Copyable {
     overflowed = false
   }
 
+  /// Notes that something did not fit, for a caller that measured an item before it wrote any of it.
+  public mutating func overflow() { overflowed = true }
+
   /// Writes one byte.
   public mutating func append(_ byte: UInt8) {
     guard count < buffer.count, !overflowed else {

@@ -44,7 +44,4 @@ public struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
     count &+= 1
     return true
   }
-
-  /// Forgets all elements.
-  public mutating func removeAll() { count = 0 }
 }

@@ -37,6 +37,21 @@ public struct UARTConfiguration: Equatable, Sendable, BitwiseCopyable {
   public var characterMicroseconds: UInt32 { (11_000_000 &+ baudRate &- 1) / baudRate }
 }
 
+#if !hasFeature(Embedded)
+  extension UARTConfiguration {
+    /// As engineers write it: "9600 8N1".
+    public var shortText: String {
+      let letter =
+        switch parity {
+        case .none: "N"
+        case .even: "E"
+        case .odd: "O"
+        }
+      return "\(baudRate) \(dataBits)\(letter)\(stopBits)"
+    }
+  }
+#endif
+
 /// What can go wrong with an open port. Each case says what the caller does next.
 public enum UARTError: UInt8, Error, Sendable {
   /// The device is gone (hang-up, unplugged): close the port and open it anew.
@@ -55,6 +70,4 @@ public protocol UART: ~Copyable {
   mutating func read(into buffer: UnsafeMutableBufferPointer<UInt8>) throws(UARTError) -> Int
   /// Hands bytes to the line and returns how many were taken.
   mutating func write(_ bytes: UnsafeBufferPointer<UInt8>) throws(UARTError) -> Int
-  /// Drops everything received and not yet read.
-  mutating func discardInput() throws(UARTError)
 }

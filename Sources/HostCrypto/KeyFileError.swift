@@ -36,15 +36,15 @@ public enum KeyFileError: Error, Equatable, Sendable {
   /// What happened and what to do, in Chinese.
   public var chinese: String {
     switch self {
-    case .missing(let path): "\(path):密钥文件不存在"
-    case .exists(let path): "\(path):已存在,密钥文件不会被覆盖"
+    case .missing(let path): "\(path)：密钥文件不存在"
+    case .exists(let path): "\(path)：已存在，密钥文件不会被覆盖"
     case .openToOthers(let path, let mode):
-      "\(path):权限 0\(String(mode, radix: 8)) 允许其他用户访问密钥。请执行:chmod 600 \(path)"
+      "\(path)：权限 0\(String(mode, radix: 8)) 允许其他用户访问密钥。请执行：chmod 600 \(path)"
     case .foreignOwner(let path):
-      "\(path):属于其他用户。请以该用户运行,或执行:chown $(id -u) \(path)"
+      "\(path)：属于其他用户。请以该用户运行，或执行：chown $(id -u) \(path)"
     case .malformed(let path):
-      "\(path):不是密钥文件(应为 64 位小写十六进制数字加换行)。请从备份恢复"
-    case .system(let path, let code): "\(path):\(systemText(code))"
+      "\(path)：不是密钥文件(应为 64 位小写十六进制数字加换行)。请从备份恢复"
+    case .system(let path, let code): "\(path)：\(systemText(code))"
     case .noEntropy: "系统无法提供随机数或锁定内存"
     }
   }

@@ -33,7 +33,6 @@ public struct SpawnError: Error, Equatable, Sendable {
 /// A signal to send.
 public enum ChildSignal: Int32, Sendable {
   case hangUp = 1
-  case interrupt = 2
   case kill = 9
   case terminate = 15
 }

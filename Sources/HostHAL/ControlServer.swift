@@ -5,7 +5,7 @@ import HAL
 //
 //     u32be length ‖ length bytes of payload (CBOR; the transport does not look inside)
 //
-// valid if and only if 1 ≤ length ≤ 65,536. The client sends a request and reads one answer; it may
+// valid if and only if 1 ≤ length ≤ 1,048,576 (`ControlLimits.payloadByteCount`). The client sends a request and reads one answer; it may
 // send the next on the same connection. Example: the request ["status"] is
 //     00 00 00 08 81 66 73 74 61 74 75 73
 //

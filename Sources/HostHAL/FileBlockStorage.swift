@@ -94,11 +94,12 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     do { names = try Files.names(in: "\(directory)/seg") } catch { throw .io }
     var range: ClosedRange<UInt64>?
     for name in names {
-      guard name.hasSuffix(".seg"), name.utf8.count == 20,
-        let sequence = UInt64(name.dropLast(4), radix: 16)
+      // Only a name that a journal gives (32 bits of sequence): what else lies here is not the log's.
+      guard name.hasSuffix(".seg"), let sequence = UInt32(name.dropLast(4), radix: 16),
+        FileBlockStorage.name(of: .segment(sequence: UInt64(sequence))) == "seg/\(name)"
       else { continue }
-      let low = min(range?.lowerBound ?? sequence, sequence)
-      range = low...max(range?.upperBound ?? sequence, sequence)
+      let found = UInt64(sequence)
+      range = min(range?.lowerBound ?? found, found)...max(range?.upperBound ?? found, found)
     }
     return range
   }

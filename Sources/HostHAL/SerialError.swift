@@ -113,19 +113,6 @@ public enum SerialError: Error, Equatable, Sendable {
   }
 }
 
-extension UARTConfiguration {
-  /// As engineers write it: "9600 8N1".
-  public var shortText: String {
-    let letter =
-      switch parity {
-      case .none: "N"
-      case .even: "E"
-      case .odd: "O"
-      }
-    return "\(baudRate) \(dataBits)\(letter)\(stopBits)"
-  }
-}
-
 /// What an open port lacks of what was asked, without being unusable.
 public struct SerialWarnings: Equatable, Sendable {
   /// The driver silently dropped parity or 7 data bits (pseudo-terminals carry whole bytes only).

@@ -90,7 +90,7 @@ public struct SerialPort: UART, ~Copyable {
     guard line.baud_rate == configuration.baudRate else {
       throw .refused(path: path, configuration: configuration)
     }
-    _ = clinux_line_flush(file.number, CLINUX_FLUSH_BOTH)
+    _ = clinux_line_flush(file.number)
     return Opened(port: nil, descriptor: file.release(), warnings: warnings)
   }
 
@@ -201,13 +201,6 @@ public struct SerialPort: UART, ~Copyable {
     if n >= 0 { return n }
     if n == -Int(clinux_error_again()) { return 0 }
     throw n == -Int(clinux_error_io()) || n == -Int(clinux_error_no_device()) ? .lost : .io
-  }
-
-  /// Drops what the driver holds for reading.
-  public mutating func discardInput() throws(UARTError) {
-    let result = clinux_line_flush(descriptor, CLINUX_FLUSH_INPUT)
-    if look().isLost { throw .lost }
-    guard result >= 0 else { throw .io }
   }
 
   /// Errors that the driver counted since the machine started; `nil` where it does not count.

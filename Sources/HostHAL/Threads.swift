@@ -93,12 +93,8 @@ public struct SignalSet: Equatable, Sendable {
   public var wantsEnd: Bool {
     bits & UInt32(CLINUX_SIGNAL_TERMINATE | CLINUX_SIGNAL_INTERRUPT) != 0
   }
-  /// SIGINT (Ctrl-C).
-  public var isInterrupted: Bool { bits & UInt32(CLINUX_SIGNAL_INTERRUPT) != 0 }
   /// SIGHUP: load the configuration anew.
   public var wantsReload: Bool { bits & UInt32(CLINUX_SIGNAL_HANGUP) != 0 }
-  /// SIGCHLD: a child process ended.
-  public var childEnded: Bool { bits & UInt32(CLINUX_SIGNAL_CHILD) != 0 }
   /// SIGWINCH: the terminal has another size.
   public var windowChanged: Bool { bits & UInt32(CLINUX_SIGNAL_WINDOW) != 0 }
 }

@@ -156,13 +156,6 @@ extension ValueRule {
   }
 }
 
-/// The contract's spelling of `rule.decode(frame:protocol:)`.
-public func decode(
-  frame: Span<UInt8>, rule: ValueRule, protocol meterProtocol: MeterProtocol
-) -> Result<Decimal, NoData> {
-  rule.decode(frame: frame, protocol: meterProtocol)
-}
-
 /// The bits of a value and the bytes of its registers.
 enum RegisterBits {
   /// The place in the block of the byte that is number `index` from the highest.

@@ -153,8 +153,5 @@ extension Decimal {
       let bytes = Array(text.utf8)
       self.init(text: bytes.span)
     }
-
-    /// The nearest Float64, for displays and curves; never for accounting.
-    public var approximation: Double { Double(description) ?? .nan }
   }
 #endif

@@ -117,8 +117,8 @@ public struct Decimal: Equatable, Hashable, Sendable, BitwiseCopyable {
     return true
   }
 
-  /// The greatest common divisor of a number other than zero and a positive one.
-  private static func greatestCommonDivisor(_ a: Int64, _ b: Int64) -> Int64 {
+  /// The greatest common divisor of any number and a positive one.
+  static func greatestCommonDivisor(_ a: Int64, _ b: Int64) -> Int64 {
     var x = a.magnitude
     var y = b.magnitude
     while y != 0 {

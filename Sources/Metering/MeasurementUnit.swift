@@ -70,15 +70,7 @@ public struct Ratio: Equatable, Hashable, Sendable, BitwiseCopyable {
   }
 
   private func reduced(_ top: Int64, _ bottom: Int64) -> (Int64, Int64) {
-    var x = top.magnitude
-    var y = bottom.magnitude
-    while y != 0 {
-      let rest = x % y
-      x = y
-      y = rest
-    }
-    // `x` divides `bottom`, which is positive, so it fits.
-    let divisor = Int64(bitPattern: x)
+    let divisor = Decimal.greatestCommonDivisor(top, bottom)
     return (top / divisor, bottom / divisor)
   }
 

@@ -87,9 +87,6 @@ public struct ClockQuality: Equatable, Sendable, BitwiseCopyable {
   /// Where the time came from; `nil` for a number that this version does not know.
   public var source: Source? { Source(rawValue: UInt8(truncatingIfNeeded: (rawValue &>> 5) & 7)) }
 
-  /// The clock was stepped since the last time entry.
-  public var isStepped: Bool { rawValue & (1 &<< 9) != 0 }
-
   /// The clock was never synchronised in this boot.
   public var isNeverSynchronised: Bool { rawValue & (1 &<< 11) != 0 }
 }

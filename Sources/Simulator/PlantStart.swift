@@ -1,4 +1,4 @@
-public import HAL
+import HAL
 
 /// Where plant time began, kept in a file so that a simulator that was killed goes on.
 ///

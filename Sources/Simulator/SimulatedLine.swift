@@ -84,9 +84,9 @@ public struct SimulatedLine: Sendable {
 
   private var baudRate: UInt64 { UInt64(configuration.baudRate) }
 
-  /// Silence that ends a Modbus frame: 3.5 characters up to 19,200 Bd, 1,750 µs above.
+  /// Silence that ends a Modbus frame, µs.
   public var modbusSilence: UInt64 {
-    configuration.baudRate > 19_200 ? 1_750 : (38_500_000 + baudRate - 1) / baudRate
+    UInt64(MeterProtocol.modbusRTU.silenceMicroseconds(baudRate: configuration.baudRate))
   }
 
   /// The next moment at which ``advance(to:values:)`` has something to do; `nil`: nothing until bytes

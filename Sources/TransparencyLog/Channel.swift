@@ -160,9 +160,7 @@ public struct Channel: Equatable, Sendable {
     writer.cbor(text: port)
     writer.cbor(bytes: address)
     writer.cbor(profile)
-    writer.cbor(arrayOf: EntryBundle.count(requests) ?? 0)
-    var bundle = EntryBundle(requests)
-    while let request = try? bundle.next() { writer.cbor(bytes: requests.extracting(request)) }
+    writer.cbor(bundleAsArray: requests)
     writer.cbor(orNull: periodMilliseconds)
     writer.cbor(offsetMilliseconds)
     writer.cbor(arrayOf: ratios.count)

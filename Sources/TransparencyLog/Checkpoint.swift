@@ -38,7 +38,7 @@ public struct Checkpoint: Equatable, Sendable, BitwiseCopyable {
   public func writeText(to writer: inout ByteWriter) {
     writer.append(origin.span)
     writer.append("\n")
-    DecimalText.write(size, to: &writer)
+    UnsignedText.write(size, to: &writer)
     writer.append("\n")
     Base64.write(root.span, to: &writer)
     writer.append("\n")
@@ -49,7 +49,7 @@ public struct Checkpoint: Equatable, Sendable, BitwiseCopyable {
     guard let first = Lines.end(text, from: 0), let second = Lines.end(text, from: first &+ 1),
       let third = Lines.end(text, from: second &+ 1),
       let origin = KeyName(text.extracting(0..<first)),
-      let size = DecimalText.read(text.extracting((first &+ 1)..<second)),
+      let size = UnsignedText.read(text.extracting((first &+ 1)..<second)),
       let root = Base64.digest(text.extracting((second &+ 1)..<third))
     else { throw .malformed }
     var position = third &+ 1

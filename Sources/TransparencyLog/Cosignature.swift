@@ -19,7 +19,7 @@ public enum Cosignature {
     time: UInt64, text: Span<UInt8>, to writer: inout ByteWriter
   ) {
     writer.append("cosignature/v1\ntime ")
-    DecimalText.write(time, to: &writer)
+    UnsignedText.write(time, to: &writer)
     writer.append("\n")
     writer.append(text)
   }

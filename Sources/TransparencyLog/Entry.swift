@@ -94,24 +94,24 @@ public enum Entry: Equatable, Sendable {
     let head = try readHead(&reader)
     let entry: Entry
     let known: Int
-    switch type {
-    case 0:
+    switch type > 255 ? nil : EntryType(rawValue: low8(type)) {
+    case .boot:
       guard count >= 12 else { throw .tooFewElements }
       entry = .boot(try BootEntry.read(head, &reader, hasExtension: count > 12))
       known = count > 12 ? 13 : 12
-    case 1:
+    case .reading:
       guard count >= 12 else { throw .tooFewElements }
       entry = .reading(try ReadingEntry.read(head, &reader, hasExtension: count > 12))
       known = count > 12 ? 13 : 12
-    case 4:
+    case .config:
       guard count >= 10 else { throw .tooFewElements }
       entry = .config(try ConfigEntry.read(head, &reader, hasExtension: count > 10))
       known = count > 10 ? 11 : 10
-    case 5:
+    case .event:
       guard count >= 8 else { throw .tooFewElements }
       entry = .event(try EventEntry.read(head, &reader, hasExtension: count > 8))
       known = count > 8 ? 9 : 8
-    default:
+    case .time, .beacon, .close, .statement, .restate, nil:
       entry = .other(type: type, head)
       known = 6
     }

@@ -47,15 +47,18 @@ extension ByteWriter {
   /// Writes an entry with its length, whole or not at all; at most 65,535 bytes.
   public mutating func append(bundled entry: Span<UInt8>) {
     precondition(entry.count <= 0xFFFF, "an entry has at most 65,535 bytes")
-    let start = count
+    guard !overflowed, room >= 2, entry.count <= room &- 2 else { return overflow() }
     appendBigEndian(wide(count: entry.count), byteCount: 2)
     append(entry)
-    if overflowed, count > start { truncateKeepingOverflow(to: start) }
   }
 
-  private mutating func truncateKeepingOverflow(to start: Int) {
-    truncate(to: start)
-    // Ask for what cannot fit: the caller must still learn that something is missing.
-    while !overflowed { append(0 as UInt8) }
+  /// Writes the items of a bundle as an array of byte strings; traps where the bundle ends inside one.
+  mutating func cbor(bundleAsArray bytes: Span<UInt8>) {
+    guard let count = EntryBundle.count(bytes) else {
+      preconditionFailure("a bundle ends with an item's end")
+    }
+    cbor(arrayOf: count)
+    var bundle = EntryBundle(bytes)
+    while let item = try? bundle.next() { cbor(bytes: bytes.extracting(item)) }
   }
 }

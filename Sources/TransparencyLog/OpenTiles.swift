@@ -46,9 +46,6 @@ public struct OpenTiles: ~Copyable {
     self.size = size
   }
 
-  /// Forgets everything.
-  public mutating func removeAll() { size = 0 }
-
   /// Adds the next leaf; traps at `sizeLimit`.
   public mutating func append(_ leaf: Digest) {
     precondition(size < OpenTiles.sizeLimit, "more leaves than the open tiles hold")

@@ -118,10 +118,7 @@ public struct ReadingDetail: BitwiseCopyable {
     }
     if refusedFrames.count > 0 {
       writer.cbor(ReadingEntry.Key.refusedFrames)
-      let frames = refusedFrames.span
-      writer.cbor(arrayOf: EntryBundle.count(frames) ?? 0)
-      var bundle = EntryBundle(frames)
-      while let frame = try? bundle.next() { writer.cbor(bytes: frames.extracting(frame)) }
+      writer.cbor(bundleAsArray: refusedFrames.span)
     }
     if part > 0 {
       writer.cbor(ReadingEntry.Key.part)

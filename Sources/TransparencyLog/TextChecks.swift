@@ -1,8 +1,8 @@
 import HAL
 import Metering
 
-/// Decimal numbers as the C2SP texts write them: `0`, or digits without a leading zero.
-public enum DecimalText {
+/// Unsigned decimal numbers as the C2SP texts write them: `0`, or digits without a leading zero.
+public enum UnsignedText {
   /// Reads a number below 2^63; `nil` for anything else, signs and leading zeros included.
   public static func read(_ text: Span<UInt8>) -> UInt64? {
     guard text.count > 0, text.count <= 19 else { return nil }

@@ -46,14 +46,14 @@ public struct TilePath: Equatable, Sendable, BitwiseCopyable {
   public func write(to writer: inout ByteWriter) {
     writer.append("tile/")
     switch content {
-    case .hashes(let level): DecimalText.write(wide(level), to: &writer)
+    case .hashes(let level): UnsignedText.write(wide(level), to: &writer)
     case .entries: writer.append("entries")
     }
     writer.append("/")
     TilePath.writeIndex(index, to: &writer)
     if width < 256 {
       writer.append(".p/")
-      DecimalText.write(wide(count: width), to: &writer)
+      UnsignedText.write(wide(count: width), to: &writer)
     }
   }
 
@@ -113,7 +113,7 @@ public struct TilePath: Equatable, Sendable, BitwiseCopyable {
     mutating func number(limit: UInt64) -> UInt64? {
       var end = position
       while end < text.count, text[end] >= 0x30, text[end] <= 0x39 { end &+= 1 }
-      guard let value = DecimalText.read(text.extracting(position..<end)), value <= limit else {
+      guard let value = UnsignedText.read(text.extracting(position..<end)), value <= limit else {
         return nil
       }
       position = end

@@ -10,7 +10,7 @@ extension [UInt8] {
   mutating func append(decimal value: UInt64) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { memory in
       var writer = ByteWriter(memory)
-      DecimalText.write(value, to: &writer)
+      UnsignedText.write(value, to: &writer)
       for i in 0..<writer.count { append(memory[i]) }
     }
   }

@@ -16,8 +16,8 @@ struct MirrorPlace: Equatable, Sendable {
     let text = body.span
     guard let first = lineEnd(text, 0), let second = lineEnd(text, first + 1),
       let third = lineEnd(text, second + 1), third == text.count - 1,
-      let pending = DecimalText.read(text.extracting(0..<first)),
-      let next = DecimalText.read(text.extracting((first + 1)..<second)),
+      let pending = UnsignedText.read(text.extracting(0..<first)),
+      let next = UnsignedText.read(text.extracting((first + 1)..<second)),
       pending <= Tree.sizeLimit, next <= Tree.sizeLimit
     else { return nil }
     let encoded = text.extracting((second + 1)..<third)
@@ -33,7 +33,7 @@ struct MirrorPlace: Equatable, Sendable {
   static func size(_ body: [UInt8]) -> UInt64? {
     let text = body.span
     guard let end = lineEnd(text, 0), end == text.count - 1,
-      let size = DecimalText.read(text.extracting(0..<end)), size <= Tree.sizeLimit
+      let size = UnsignedText.read(text.extracting(0..<end)), size <= Tree.sizeLimit
     else { return nil }
     return size
   }

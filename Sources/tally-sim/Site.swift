@@ -109,15 +109,8 @@ struct SiteCommand: ParsableCommand {
   private func announce(_ lines: [LiveLine]) {
     var text = ""
     for line in lines {
-      let uart = line.line.configuration
-      let parity =
-        switch uart.parity {
-        case .none: "N"
-        case .even: "E"
-        case .odd: "O"
-        }
       text += "port \(line.name) \(line.link) \(line.linePath ?? "-") "
-      text += "\(uart.baudRate) \(uart.dataBits)\(parity)\(uart.stopBits) "
+      text += "\(line.line.configuration.shortText) "
       text += "meters \(line.line.meters.count)\n"
     }
     writeStandardOutput(text + "ready\n")

@@ -24,7 +24,6 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     var port = try SerialPort(opening: line.linePath, line9600)
     expect(try port.readNow() == [])
     expect(try port.readNow() == [])
-    try port.discardInput()
     expect(line.descriptor >= 0)
   }
 
@@ -35,7 +34,6 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     expect(ready(port.descriptor).isLost)
     #expect(throws: UARTError.lost) { try port.readNow() }
     #expect(throws: UARTError.lost) { try port.send([1]) }
-    #expect(throws: UARTError.lost) { try port.discardInput() }
     #expect(throws: UARTError.lost) { try port.readNow() }
     _ = consume line
   }
@@ -145,9 +143,6 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     expect(line.receive(3) == [0, 0xFF, 3])
     expect(line.send([0x13, 0x11, 0x0D]))
     expect(try port.receive(3) == [0x13, 0x11, 0x0D])
-    expect(line.send([9]))
-    expect(ready(port.descriptor).isReadable)
-    try port.discardInput()
     expect(try port.readNow() == [])
   }
 
@@ -161,7 +156,6 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     expect(ready(port.descriptor).isLost)
     #expect(throws: UARTError.lost) { try port.readNow() }
     #expect(throws: UARTError.lost) { try port.send([1]) }
-    #expect(throws: UARTError.lost) { try port.discardInput() }
     _ = consume line
   }
 

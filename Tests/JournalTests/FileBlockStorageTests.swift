@@ -86,6 +86,10 @@ import TransparencyLog
     try storage.create(segment, byteCount: 4096)
     try storage.create(.segment(sequence: 0x1f), byteCount: 4096)
     #expect(try storage.segmentRange() == 5...31)
+    for stray in ["ffffffffffffffff", "0000000100000000", "+000000000000001", "000000000000002A"] {
+      try Files.replace("\(directory.path)/seg/\(stray).seg", with: [])
+    }
+    #expect(try storage.segmentRange() == 5...31, "no journal gives such names")
     #expect(throws: StorageError.short) { try storage.read(segment, at: 0, into: block) }
     try storage.remove(segment)
     try storage.remove(segment)

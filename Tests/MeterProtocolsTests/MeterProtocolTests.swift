@@ -14,12 +14,6 @@ import Testing
     #expect(MeterProtocol.dlt645.silenceMicroseconds(baudRate: baudRate) == 20_000)
   }
 
-  @Test func `a frame of 216 bytes takes a second at 2400 Bd`() {
-    #expect(MeterProtocol.transmissionMicroseconds(byteCount: 216, baudRate: 2400) == 990_000)
-    #expect(MeterProtocol.transmissionMicroseconds(byteCount: 1, baudRate: 9600) == 1_146)
-    #expect(MeterProtocol.transmissionMicroseconds(byteCount: 0, baudRate: 9600) == 0)
-  }
-
   @Test func `raw values are stable`() {
     #expect(MeterProtocol.modbusRTU.rawValue == 1)
     #expect(MeterProtocol.dlt645.rawValue == 2)

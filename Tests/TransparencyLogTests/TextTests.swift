@@ -37,15 +37,15 @@ import TransparencyLog
 @Suite struct DecimalTextTests {
   @Test func `numbers below 2^63 without leading zeros are read, and nothing else`() {
     for value in [0, 1, 9, 10, 4_294_967_296, 9_223_372_036_854_775_807] as [UInt64] {
-      #expect(DecimalText.read(Array("\(value)".utf8).span) == value)
+      #expect(UnsignedText.read(Array("\(value)".utf8).span) == value)
     }
     for text in [
       "", "00", "01", "-1", "+1", " 1", "1 ", "1a", "0x1", "9223372036854775808",
       "18446744073709551616", "99999999999999999999", "١",
     ] {
-      #expect(DecimalText.read(Array(text.utf8).span) == nil, "\(text)")
+      #expect(UnsignedText.read(Array(text.utf8).span) == nil, "\(text)")
     }
-    let most = ByteWriter.bytes { DecimalText.write(.max, to: &$0) }
+    let most = ByteWriter.bytes { UnsignedText.write(.max, to: &$0) }
     #expect(String(decoding: most, as: UTF8.self) == "18446744073709551615")
   }
 }

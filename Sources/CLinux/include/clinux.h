@@ -201,9 +201,8 @@ int32_t clinux_line_get(int32_t fd, struct clinux_line *line);
 int32_t clinux_line_exclusive(int32_t fd);
 /// The kernel drives RTS as the RS-485 driver enable, high while sending.
 int32_t clinux_line_rs485(int32_t fd);
-#define CLINUX_FLUSH_INPUT 1
-#define CLINUX_FLUSH_BOTH 2
-int32_t clinux_line_flush(int32_t fd, int32_t what);
+/// Drops what was received and not read, and what was written and not sent.
+int32_t clinux_line_flush(int32_t fd);
 /// Errors that the driver counted since boot (TIOCGICOUNT); -ENOTTY on a pseudo-terminal.
 struct clinux_line_errors { uint32_t parity, framing, overrun, breaks, buffer_overrun; };
 int32_t clinux_line_errors(int32_t fd, struct clinux_line_errors *errors);

@@ -26,7 +26,7 @@ extension Board {
     decoding.version("tallystick", fields)
     let name = decoding.text("name", fields)
     let label = decoding.label("label", fields)
-    var ports: [SerialPortDescription] = []
+    var ports: [BoardPort] = []
     var lines: [String: Int] = [:]
     for node in decoding.list("ports", fields, limit: 32) {
       guard let port = decoding.port(node) else { continue }
@@ -49,7 +49,7 @@ extension Decoding {
     Board.decode(root, yaml: yaml, with: &self)
   }
 
-  fileprivate mutating func port(_ node: YAMLNode) -> SerialPortDescription? {
+  fileprivate mutating func port(_ node: YAMLNode) -> BoardPort? {
     let keys = ["name", "device", "usb", "rs485", "baud_max"]
     guard let fields = fields(node, key: "ports", section: .port, known: keys) else { return nil }
     let name = text("name", fields, rule: .name)
@@ -65,17 +65,20 @@ extension Decoding {
       identity = text("device", fields).map { .device($0) }
     }
     guard let name, let identity else { return nil }
-    return SerialPortDescription(name: name, identity: identity, rs485: rs485, baudRateMax: baud)
+    return BoardPort(name: name, identity: identity, rs485: rs485, baudRateMax: baud)
   }
 
   /// `VID:PID:SERIAL`, the numbers as four hex digits; the serial may hold colons.
   private mutating func usbIdentity(_ node: YAMLNode) -> PortIdentity? {
     guard let text = text(node, key: "usb") else { return nil }
     let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-    if parts.count == 3, parts[0].utf8.count == 4, parts[1].utf8.count == 4, !parts[2].isEmpty,
-      let vendor = UInt16(parts[0], radix: 16), let product = UInt16(parts[1], radix: 16)
+    // Digits and nothing else: UInt16(_:radix:) would take a sign too.
+    if parts.count == 3, !parts[2].isEmpty, let vendor = hexBytes(String(parts[0])),
+      let product = hexBytes(String(parts[1])), vendor.count == 2, product.count == 2
     {
-      return .usb(vendor: vendor, product: product, serial: String(parts[2]))
+      return .usb(
+        vendor: UInt16(vendor[0]) << 8 | UInt16(vendor[1]),
+        product: UInt16(product[0]) << 8 | UInt16(product[1]), serial: String(parts[2]))
     }
     note(.badText(key: "usb", found: excerpt(text), rule: .usbIdentity), at: node.place)
     return nil

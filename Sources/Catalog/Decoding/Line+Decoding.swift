@@ -55,12 +55,12 @@ extension SiteLoading {
   }
 
   /// The board's port; without a readable board the name alone, so that the rest is checked too.
-  private mutating func port(_ line: Fields, board: Board?) -> SerialPortDescription? {
+  private mutating func port(_ line: Fields, board: Board?) -> BoardPort? {
     guard let node = decoding.required("port", line),
       let name = decoding.text(node, key: "port")
     else { return nil }
     guard let board else {
-      return SerialPortDescription(
+      return BoardPort(
         name: name, identity: .device(name), rs485: false, baudRateMax: 921_600)
     }
     if let port = board.ports.first(where: { $0.name == name }) { return port }
@@ -69,7 +69,7 @@ extension SiteLoading {
     return nil
   }
 
-  private mutating func uart(_ line: Fields, port: SerialPortDescription?) -> UARTConfiguration? {
+  private mutating func uart(_ line: Fields, port: BoardPort?) -> UARTConfiguration? {
     let baud = self.baud(line, port: port)
     guard let node = decoding.required("format", line) else { return nil }
     guard let text = decoding.text(node, key: "format") else { return nil }
@@ -83,7 +83,7 @@ extension SiteLoading {
       stopBits: format.stopBits, rs485: port?.rs485 ?? false)
   }
 
-  private mutating func baud(_ line: Fields, port: SerialPortDescription?) -> Int? {
+  private mutating func baud(_ line: Fields, port: BoardPort?) -> Int? {
     guard let node = decoding.required("baud", line) else { return nil }
     guard let number = decoding.integer(node, key: "baud", in: 0...10_000_000, unit: "Bd") else {
       return nil
@@ -134,7 +134,21 @@ extension SiteLoading {
       number: number, label: label, serial: serial, address: address, profile: profile,
       streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios)
     settleTimeout(of: &device, fields, uart: uart)
+    checkRatios(of: device, fields)
     return device
+  }
+
+  /// Every value that is polled must be exact behind the transformers: others would be refused one by
+  /// one, as `NoData.overflow`, or shown without their ratios.
+  private mutating func checkRatios(of device: Device, _ fields: Fields) {
+    let points = device.streams.flatMap(\.requests).flatMap { device.profile.requests[$0].points }
+    let ratios = device.ratios
+    let inexact = points.first {
+      $0.rule.withRatios(current: ratios.current, voltage: ratios.voltage)?.isExact != true
+    }
+    guard let inexact else { return }
+    decoding.note(
+      .inexactRatios(quantity: inexact.quantity.key.description), at: fields.place(of: "ratios"))
   }
 
   /// A timeout that was not given is three times what the slowest reply takes, at least 200 ms; one

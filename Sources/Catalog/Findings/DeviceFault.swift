@@ -12,6 +12,8 @@ public enum DeviceFault: Sendable, Equatable {
   case unknownRequest(String, profile: String, known: [String])
   /// The same request in two streams of a device.
   case requestTwice(String)
+  /// Behind these transformers a quantity has values that no decimal can hold.
+  case inexactRatios(quantity: String)
 
   func wording(_ language: Language) -> Wording {
     switch language {
@@ -47,6 +49,11 @@ public enum DeviceFault: Sendable, Equatable {
       Wording(
         "request '\(name)' is polled by two streams of this device", "each request in one stream",
         "remove it from one of them")
+    case .inexactRatios(let quantity):
+      Wording(
+        "behind these transformers '\(quantity)' has values without end, such as 1/3",
+        "ratios whose product has a denominator of 2s and 5s",
+        "copy both from the transformers' plates, primary/secondary, for example 600/5")
     }
   }
 
@@ -68,6 +75,10 @@ public enum DeviceFault: Sendable, Equatable {
       Wording("设备配置“\(profile)”没有请求“\(found)”", known.joined(separator: "、") + " 之一", "改正名称")
     case .requestTwice(let name):
       Wording("请求“\(name)”被本设备的两个轮询项使用", "每个请求只在一个轮询项中", "从其中一个删除")
+    case .inexactRatios(let quantity):
+      Wording(
+        "经此互感器后“\(quantity)”的值为无限小数，如 1/3", "变比之积的分母只含因子 2 和 5",
+        "按互感器铭牌照抄一次/二次值，例如 600/5")
     }
   }
 }

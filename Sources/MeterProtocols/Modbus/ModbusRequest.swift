@@ -89,7 +89,4 @@ public enum ModbusException: UInt8, Error, Sendable, BitwiseCopyable {
   case memoryParityError = 8
   case gatewayPathUnavailable = 0x0A
   case gatewayTargetFailedToRespond = 0x0B
-
-  /// The request itself is wrong for this device: asking again changes nothing.
-  public var isPermanent: Bool { rawValue <= 3 }
 }
