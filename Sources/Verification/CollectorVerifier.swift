@@ -59,15 +59,19 @@ struct CollectorVerifier {
           "there is no checkpoint: nothing of this log is mirrored yet, or the place is wrong",
         chinese: "没有检查点：该日志尚未镜像，或位置有误")
     }
-    guard let checkpoint = notes.open(note, path: "checkpoint", &report) else {
+    let checkpoint = notes.open(note, path: "checkpoint", &report)
+    if let checkpoint {
+      size = checkpoint.size
+      report.signedSize = checkpoint.size
+      report.signedRoot = Base64.text(checkpoint.root)
+      notes.checkCosigners(note, size: checkpoint.size, path: "checkpoint", &report)
+    } else {
+      // Nothing proves what the log was, but what contradicts itself is still named.
+      size = try storedSize(unsigned: NoteCheck.unsigned(note))
       report.doNotJudge(.completeness)
-      notes.judge(&report)
-      return
     }
-    size = checkpoint.size
-    report.signedSize = checkpoint.size
-    report.signedRoot = Base64.text(checkpoint.root)
-    notes.checkCosigners(note, size: checkpoint.size, path: "checkpoint", &report)
+    let root =
+      checkpoint?.root ?? NoteCheck.unsigned(note).flatMap { $0.size == size ? $0.root : nil }
     var block: UInt64 = 0
     while block * 256 < size, report.findingCount < Report.findingLimit {
       try check(block)
@@ -80,7 +84,7 @@ struct CollectorVerifier {
       notes.judge(&report)
       return
     }
-    decide(checkpoint.root)
+    decide(root, isSigned: checkpoint != nil)
     try checkUpperTiles()
     for block in disputed {
       let areEntriesRight = block.places.allSatisfy {
@@ -106,6 +110,23 @@ struct CollectorVerifier {
     let full = TilePath(content, index: index).text
     if let bytes = try files.read(full) { return (bytes, full) }
     return (nil, path)
+  }
+
+  /// How many entries are stored, where no good note says so: all full bundles, and of the block after
+  /// them the widest part. Where directories cannot be listed only that of the unsigned note is tried.
+  private func storedSize(unsigned: Checkpoint?) throws(ReadFailure) -> UInt64 {
+    var block: UInt64 = 0
+    while try files.read(TilePath(.entries, index: block).text) != nil { block += 1 }
+    var width = 0
+    if let list = files.list {
+      let names = try list(TilePath(.entries, index: block).text + ".p")
+      width = names.compactMap { Int($0) }.filter { (1...255).contains($0) }.max() ?? 0
+    } else if let unsigned, unsigned.size / 256 == block, unsigned.size % 256 > 0 {
+      let claimed = Int(unsigned.size % 256)
+      let path = TilePath(.entries, index: block, width: claimed).text
+      if try files.read(path) != nil { width = claimed }
+    }
+    return block * 256 + UInt64(width)
   }
 
   private mutating func check(_ index: UInt64) throws(ReadFailure) {
@@ -230,19 +251,21 @@ struct CollectorVerifier {
   // MARK: Decision
 
   /// Settles each dispute: with the entries, with the tiles, or block by block with level 1.
-  private mutating func decide(_ root: Digest) {
+  ///
+  /// A root without a signature that holds still helps to tell which side is right, and proves nothing.
+  private mutating func decide(_ root: Digest?, isSigned: Bool) {
     let entriesSide = tree { $0.fromEntries ?? $0.fromTile }
     if entriesSide == root {
-      for block in disputed { settle(block, entriesAreRight: true, isProven: true) }
+      for block in disputed { settle(block, entriesAreRight: true, isProven: isSigned) }
       return
     }
     if disputed.isEmpty {
-      if report.findingCount == 0 || !hasDamage { report.add(.wrongRoot(size: size)) }
+      if isSigned, !hasDamage { report.add(.wrongRoot(size: size)) }
       return
     }
     let tilesSide = tree { $0.fromTile ?? $0.fromEntries }
     if tilesSide == root {
-      for block in disputed { settle(block, entriesAreRight: false, isProven: true) }
+      for block in disputed { settle(block, entriesAreRight: false, isProven: isSigned) }
       useTiles { _ in true }
       return
     }
@@ -255,7 +278,7 @@ struct CollectorVerifier {
       return isTileRight[position]
         ? block.fromTile ?? block.fromEntries : block.fromEntries ?? block.fromTile
     }
-    let isProven = mixed == root
+    let isProven = isSigned && mixed == root
     for (position, block) in disputed.enumerated() {
       settle(block, entriesAreRight: !isTileRight[position], isProven: isProven)
       // Nothing proves either side: the entries are named too.
@@ -265,7 +288,7 @@ struct CollectorVerifier {
     useTiles { index in
       blocks.firstIndex { $0.index == index }.map { isTileRight[$0] } ?? false
     }
-    if !isProven { report.add(.wrongRoot(size: size)) }
+    if isSigned, !isProven { report.add(.wrongRoot(size: size)) }
   }
 
   private var hasDamage: Bool {

@@ -340,7 +340,7 @@ struct GatewayVerifier {
 
   /// Compares a tile with what follows from the entries. A tile that is not there can be computed
   /// again from them and is no damage.
-  private mutating func compare(_ level: Int, _ tile: UInt64, _ hashes: [Digest]) {
+  mutating func compare(_ level: Int, _ tile: UInt64, _ hashes: [Digest]) {
     let path = FileBlockStorage.name(of: .tile(level: UInt8(level), index: tile))
     let stored: [UInt8]?
     do { stored = try files.read(path) } catch { return }
@@ -356,12 +356,14 @@ struct GatewayVerifier {
 
   // MARK: The end
 
-  private mutating func finish() {
+  mutating func finish() {
     let reached = firstLost ?? index
     if reached < signedSize {
       if firstLost == nil { report.add(.entriesMissing(signed: signedSize, found: index)) }
     }
-    let isProven = reached >= signedSize && signedSize > 0 && !hasWrongRoot
+    // A superblock whose note is not good states a size and proves nothing.
+    let isSigned = claims.contains { $0.size == signedSize }
+    let isProven = isSigned && reached >= signedSize && signedSize > 0 && !hasWrongRoot
     if isProven { report.confirmEntries(below: signedSize) }
     for difference in differences {
       if isProven || difference.level > 1 {

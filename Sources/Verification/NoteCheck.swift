@@ -18,6 +18,12 @@ struct NoteCheck {
     }
   }
 
+  /// What the text of a note says, whoever signed it; `nil` if it is no note.
+  static func unsigned(_ note: [UInt8]) -> Checkpoint? {
+    guard let parsed = try? Note.parse(note.span) else { return nil }
+    return try? Checkpoint.parse(text: note.span.extracting(parsed.text))
+  }
+
   /// Checks the cosignatures of the keys given on a note of `size`, and collects the names of others.
   ///
   /// A line that is there and does not verify is a finding about the file; a key without a line is

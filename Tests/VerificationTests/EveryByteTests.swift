@@ -136,6 +136,88 @@ enum ByteClass: Equatable {
     }
   }
 
+  /// The bytes where a mistake could hide: the header, both sides of the block boundary, and of each
+  /// entry the length, the first and the last byte.
+  @Test func `bytes of a frame over several blocks are classed`() throws {
+    let log = try SampleLog(entryCount: 3)
+    let frame = [UInt8](repeating: 0x42, count: 250)
+    for slot in 0..<30 {
+      log.append { writer, head in
+        frame.withUnsafeBufferPointer { raw in
+          ReadingEntry.write(
+            head: head, channel: 2, request: 0, status: .good, slot: UInt64(slot) + 1_000,
+            roundTrip: 1, raw: raw, to: &writer)
+        }
+      }
+    }
+    let count = log.entries.count
+    let files = try log.gatewayFiles(commits: [count], signed: [count], acknowledged: count)
+    let path = "seg/0000000000000000.seg"
+    let clean = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(clean.verdict(.signature) == .good && clean.entryCount == UInt64(count))
+    var classes: [Int: ByteClass] = [:]
+    for byte in 0..<44 { classes[4096 + byte] = .file(path) }
+    var offset = 4096 + 44
+    for (index, entry) in log.entries.enumerated() {
+      let named = ByteClass.entry(UInt64(index), confirmed: true)
+      for byte in [0, 1] { classes[offset + byte] = .file(path) }
+      let last = offset + 2 + entry.count - 1
+      for place in [offset + 2, last] { classes[place] = named }
+      for boundary in stride(from: 8192, to: last, by: 4096) {
+        for place in (boundary - 6)..<(boundary + 6) where (offset + 2...last).contains(place) {
+          classes[place] = named
+        }
+      }
+      offset = last + 1
+    }
+    #expect(offset > 3 * 4096, "the frame has three blocks")
+    for (place, expected) in classes {
+      var changed = files
+      changed[path]?[place] ^= 1 << UInt8(place % 8)
+      let report = try Verification.verifyGatewayLog(logFiles(changed), policy(log))
+      let named = report.findings.filter { !clean.findings.contains($0) }
+      switch expected {
+      case .entry(let index, _):
+        #expect(named == [.damagedEntry(index: index, path: path, confirmed: true)], "\(place)")
+      default:
+        #expect(!named.isEmpty, "\(place)")
+        for case .damagedEntry(let index, _, _) in named { Issue.record("\(place): \(index)") }
+      }
+    }
+  }
+
+  /// A full tile has 256 hashes, each over 256 entries: those of 65,536 entries are made up here.
+  @Test(arguments: [false, true])
+  func `every byte of a gateway's tile is classed`(isProven: Bool) throws {
+    let (log, whole) = try gatewayLog()
+    let path = "tile/1/000"
+    let hashes = (0..<256).map { Tree.leaf([UInt8($0)].span) }
+    let bytes = hashes.flatMap(\.array)
+    for offset in bytes.indices {
+      var files = whole
+      files[path] = bytes
+      files[path]?[offset] ^= 1 << UInt8(offset % 8)
+      var verifier = GatewayVerifier(files: logFiles(files), policy: policy(log))
+      if isProven, offset % 256 == 0 { try verifier.run() }
+      verifier.compare(1, 0, hashes)
+      if isProven, offset % 256 != 0 { continue }
+      verifier.finish()
+      let first = UInt64(offset / 32) * 256
+      let expected: Finding =
+        isProven
+        ? .damagedFile(path: path, offset: nil)
+        : .damagedEntries(first..<(first + 256), path: path, offset: nil)
+      #expect(verifier.report.findings.contains(expected), "\(offset)")
+    }
+    var files = whole
+    files[path] = bytes
+    var verifier = GatewayVerifier(files: logFiles(files), policy: policy(log))
+    verifier.compare(1, 0, hashes)
+    verifier.finish()
+    #expect(
+      !verifier.report.findings.contains { if case .damagedFile = $0 { true } else { false } })
+  }
+
   @Test func `every byte of both superblocks is classed`() throws {
     let (log, files) = try gatewayLog()
     for path in ["super.a", "super.b"] {

@@ -178,6 +178,56 @@ import TransparencyLog
     #expect(report.verdict(.completeness) == .notJudged)
   }
 
+  /// A byte of the signature is changed, or of the size: in both cases the damage elsewhere is named.
+  @Test(arguments: [20, 300], ["signature", "size", "garbage"])
+  func `a bad note does not keep damaged entries and tiles from being named`(
+    count: Int, damage: String
+  ) throws {
+    let log = try SampleLog(entryCount: count)
+    var files = log.collectorFiles(count)
+    var note = try #require(files["checkpoint"])
+    switch damage {
+    case "signature": note[note.count - 90] ^= 1
+    case "size": note[(note.firstIndex(of: 0x0A) ?? 0) + 1] ^= 1
+    default: note = [1, 2, 3]
+    }
+    files["checkpoint"] = note
+    let bundle = count == 20 ? "tile/entries/000.p/20" : "tile/entries/000"
+    let clean = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    #expect(clean.entryCount == UInt64(count) && clean.verdict(.signature) == .bad)
+    #expect(clean.findings.allSatisfy { if case .badNote = $0 { true } else { false } })
+    #expect(clean.verdict(.completeness) == .notJudged && clean.signedSize == nil)
+
+    files[bundle]?[log.entries[0].count + 10] ^= 1
+    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    #expect(report.findings.contains(.damagedEntry(index: 1, path: bundle, confirmed: false)))
+    #expect(!report.findings.contains { if case .wrongRoot = $0 { true } else { false } })
+
+    files[bundle] = nil
+    files["tile/0/000"]?[40] ^= 1
+    let missing = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    #expect(missing.verdict(.signature) == .bad)
+  }
+
+  @Test func `nothing is confirmed by a superblock whose note is not good`() throws {
+    let log = try SampleLog(entryCount: 12)
+    var files = try log.gatewayFiles(commits: [12], signed: [12], acknowledged: 12)
+    for path in ["super.a", "super.b"] {
+      var block = try #require(files[path])
+      guard Superblock(block.span)?.signedSize == 12 else { continue }
+      // A bit of the signature in each note, and the checksum made right again.
+      for note in [128 + 200, 2108 + 200] { block[note] ^= 1 }
+      let checksum = CRC32C.checksum(block[..<4092].span)
+      for byte in 0..<4 { block[4092 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * byte)) }
+      files[path] = block
+    }
+    let segment = "seg/0000000000000000.seg"
+    files[segment]?[4096 + 44 + 10] ^= 1
+    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    #expect(report.findings.contains { if case .badNote = $0 { true } else { false } })
+    #expect(report.findings.contains(.damagedEntry(index: 0, path: segment, confirmed: false)))
+  }
+
   // MARK: More than a byte
 
   @Test func `damage in two blocks of both kinds is told apart`() throws {
