@@ -1,5 +1,6 @@
 import HostHAL
 import Journal
+import Metering
 import Testing
 import TransparencyLog
 
