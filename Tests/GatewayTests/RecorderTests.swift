@@ -128,7 +128,9 @@ import Uplink
     var entropy = SecureRandom()
     var now: UInt64 = 3_000_000
     var size: UInt64 = 0
-    for isTrue in [false, true] {
+    for (isTrue, clock) in [
+      (false, ClockQuality.unknown), (true, Rig.instant(0).quality), (true, .unknown),
+    ] {
       for index in size..<size + 10 { #expect(Rig.push(Rig.entry(index), to: queue)) }
       size += 10
       try recorder.settle(at: Rig.instant(now))
@@ -141,11 +143,33 @@ import Uplink
           : try cosignature(
             of: size, root: root, with: isTrue ? try Rig.mirrorSigner() : try Rig.key())
         now += 1_000_000
-        try recorder.receive(answer, at: Rig.instant(now), entropy: &entropy)
+        var instant = Rig.instant(now)
+        instant.quality = clock
+        try recorder.receive(answer, at: instant, entropy: &entropy)
       }
+      #expect(report.isTimeUnchecked == (isTrue && clock == .unknown))
       #expect(report.acknowledgedSize == (isTrue ? size : 0))
       #expect(recorder.evidence.journal.superblock.acknowledgedSize == (isTrue ? size : 0))
     }
+  }
+
+  @Test(arguments: [
+    (404, MirrorAlarm.notEnrolled), (403, .keyUnknown), (422, .historyConflict),
+    (418, .unintelligible),
+  ])
+  func `what is wrong with the mirror is told by its name`(status: Int, alarm: MirrorAlarm) throws {
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: MemoryDisk()), queue: queue, report: report)
+    #expect(Rig.push(Rig.entry(0), to: queue))
+    try recorder.settle(at: Rig.instant(3_000_000))
+    #expect(recorder.nextRequest(at: Rig.instant(3_000_000))?.path == .addCheckpoint)
+    var entropy = SecureRandom()
+    try recorder.receive(
+      UplinkResponse(status: status), at: Rig.instant(4_000_000), entropy: &entropy)
+    #expect(report.alarm == alarm)
+    #expect(report.linkState == .refused)
+    #expect(report.takeNotice() == .mirrorRefuses)
   }
 
   @Test func `hashes come from tiles, open tiles or entries, and all agree`() throws {

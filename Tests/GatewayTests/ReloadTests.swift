@@ -305,6 +305,72 @@ import TransparencyLog
     #expect(values[2].value == Decimal(mantissa: 2) && values[2].noData == nil)
   }
 
+  @Test func `a slot that was half asked when its channel ended is explained when it is back`()
+    throws
+  {
+    let both = Station.site(
+      "both", [.init(unit: 1, period: 5_000, requests: 3), .init(unit: 2, period: 5_000)])
+    let one = Station.site("one", [.init(unit: 2, period: 5_000)])
+    let station = Station(both)
+    station.run(12_000_000)
+    var asked = station.asked[1] ?? 0
+    // The first request of a slot is out.
+    while asked % 3 != 0 || (station.asked[1] ?? 0) == asked {
+      asked = station.asked[1] ?? 0
+      station.turn()
+    }
+    _ = try Rig.required(station.reload(one))
+    station.run(7_000_000)
+    _ = try Rig.required(station.reload(both))
+    station.run(12_000_000)
+    station.end()
+    let log = try ReadLog(station.log)
+    log.check()
+    let counts = Set(log.channels(of: 1).flatMap { $0.channel.readings.values.map(\.count) })
+    #expect(counts.count > 1, "a slot has an answer to its first request only")
+  }
+
+  @Test func `a queue that is emptied slowly loses runs of slots, and claims no slot that it has`()
+    throws
+  {
+    let station = Station(
+      Station.site("many", [.init(unit: 1, period: 100), .init(unit: 2, period: 100)]))
+    station.isRecording = false
+    while station.acquisition.writer.droppedCount < 10 { station.turn() }
+    for number in 0..<600 {
+      station.turn()
+      if number % 3 == 0 { station.takeOne() }
+    }
+    station.isRecording = true
+    station.run(2_000_000)
+    station.end()
+    let log = try ReadLog(station.log)
+    log.check()
+    for unit in 1...2 {
+      let runs = log.shed(unit, .ringFull)
+      #expect(runs.count == 1)
+      let readings = log.channels(of: unit).flatMap { $0.channel.readings[0] ?? [] }
+      #expect(!readings.contains { slot in runs.contains { $0.contains(slot) } })
+    }
+  }
+
+  @Test func `what is shed at the end of the agent is logged even if the queue is full`() throws {
+    let station = Station(
+      Station.site("many", [.init(unit: 1, period: 100), .init(unit: 2, period: 100)]))
+    station.isRecording = false
+    while station.acquisition.writer.droppedCount < 50 { station.turn() }
+    station.end()
+    let log = try ReadLog(station.log)
+    log.check()
+    let current = station.now.utc / 100_000
+    for unit in 1...2 {
+      let last = log.channels(of: unit).flatMap { channel in
+        (channel.channel.readings[0] ?? []) + channel.channel.sheds.map(\.range.upperBound)
+      }.max()
+      #expect(try Rig.required(last) + 1 >= current)
+    }
+  }
+
   @Test func `what did not fit the queue before a change is explained after it`() throws {
     let station = Station(
       Station.site("many", [.init(unit: 1, period: 100), .init(unit: 2, period: 100)]))

@@ -131,6 +131,16 @@ final class Station {
 
   func drain() { log += Self.drain(queue) }
 
+  /// Takes one entry out of the queue.
+  func takeOne() {
+    let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_096)
+    defer { buffer.deallocate() }
+    let count = queue.ring.peek(into: buffer)
+    guard count > 0 else { return }
+    log.append(Array(buffer[0..<count]))
+    queue.ring.removeFirst()
+  }
+
   /// One turn of the loop, and the time to the next.
   func turn() {
     for reply in replies where reply.at <= mono {
