@@ -58,7 +58,8 @@ public struct LiveTable: ~Copyable {
   /// For each request of the plan, where its points begin; one more element than requests.
   private let starts: UnsafeMutableBufferPointer<Int>
   /// One for each device: it answers one request after another.
-  private let openAnswers: UnsafeMutableBufferPointer<OpenAnswer>
+  // Not `let`: see Sampler's `lines`.
+  private var openAnswers: UnsafeMutableBufferPointer<OpenAnswer>
   private let answerBytes: UnsafeMutableBufferPointer<UInt8>
 
   /// A table from the points of each request of the plan.

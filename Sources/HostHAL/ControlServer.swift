@@ -36,7 +36,8 @@ public enum ControlAnswer: Sendable {
 public struct ControlServer: ~Copyable {
   private let listener: Descriptor
   private let path: String
-  private let clients: UnsafeMutableBufferPointer<ControlConnection>
+  // Not `let`: see Sampler's `lines`.
+  private var clients: UnsafeMutableBufferPointer<ControlConnection>
   private var listenerPlace = -1
   /// Number of the last request.
   private var lastTicket: UInt64 = 0
@@ -55,6 +56,7 @@ public struct ControlServer: ~Copyable {
   }
 
   deinit {
+    let clients = clients
     for i in clients.indices {
       clients[i].close()
       clients[i].deallocate()
@@ -117,7 +119,7 @@ public struct ControlServer: ~Copyable {
     return nil
   }
 
-  private func accept(now: UInt64) {
+  private mutating func accept(now: UInt64) {
     // No more than there are places for: the rest waits in the backlog for the next turn.
     for _ in 0..<ControlLimits.clientCount {
       let descriptor = clinux_accept(listener.number)
@@ -132,7 +134,7 @@ public struct ControlServer: ~Copyable {
 
   /// A free place, or that of the client that has been idle longest, if for a second or more: eight
   /// connections left open must not lock a technician out. One that waits for an answer is not idle.
-  private func freePlace(now: UInt64) -> Int? {
+  private mutating func freePlace(now: UInt64) -> Int? {
     var idle: Int?
     for i in clients.indices {
       if !clients[i].isOpen { return i }

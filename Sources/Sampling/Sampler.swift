@@ -63,9 +63,11 @@ public struct Sampler: ~Copyable {
 
   /// What is polled.
   public let plan: PollPlan
-  let lines: UnsafeMutableBufferPointer<LineState>
-  let devices: UnsafeMutableBufferPointer<DeviceState>
-  let channels: UnsafeMutableBufferPointer<ChannelState>
+  // Not `let`: ThreadSanitizer's instrumentation in Swift 6.3.1 takes a constant pointer that elements are
+  // changed through for an address, and the compiler ends.
+  var lines: UnsafeMutableBufferPointer<LineState>
+  var devices: UnsafeMutableBufferPointer<DeviceState>
+  var channels: UnsafeMutableBufferPointer<ChannelState>
   let bytes: UnsafeMutableBufferPointer<UInt8>
   /// While held, no request begins and none is repeated: what is out is waited for. Slots that pass
   /// meanwhile are shed as `siteReloaded`.
