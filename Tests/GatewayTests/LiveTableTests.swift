@@ -12,7 +12,7 @@ private struct LongAnswerMeter: ~Copyable {
   let queue: EntryQueue
   /// What it says to the request and to the follow-ups 1, 2 …; `nil`: nothing.
   var replies: [[UInt8]?]
-  private(set) var mono: UInt64 = 1_000_000
+  private(set) var mono: UInt64
 
   static var address: DLT645Address {
     get throws { try Rig.required(DLT645Address("000000000161")) }
@@ -45,9 +45,11 @@ private struct LongAnswerMeter: ~Copyable {
     return Array(writer.written)
   }
 
+  /// What can throw comes first: Swift 6.2.3 cannot compile a throw after a property is set.
   init(replies: [[UInt8]?]) throws {
-    self.replies = replies
     let address = try Self.address
+    self.replies = replies
+    mono = 1_000_000
     let request = Self.bytes {
       DLT645Request.read(address, identifier: 0x0201_FF00).write(into: &$0)
     }

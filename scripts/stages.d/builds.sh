@@ -1,9 +1,7 @@
 # Stages that build, lint and run the unit tests. scripts/stages reads this file.
 
 format() { swift format lint --strict --parallel --recursive Sources Tests Package.swift; }
-# An index for editors costs a third of a debug build: where nobody edits, leave it out by
-# --disable-index-store.
-test_build() { swift build --build-tests "$@"; }
+test_build() { swift build --build-tests; }
 release_build() { scripts/build; }
 unit_tests() {
   rm -f .build/test/unit*.xml

@@ -2,7 +2,7 @@
 # A sanitizer is `address` (with its leak detector) or `thread`; each has a folder, .build/asan or .build/tsan.
 
 sanitizer_build() {
-  TALLYSTICK_EDGE=1 swift build --build-tests --disable-index-store --sanitize "$1" \
+  TALLYSTICK_EDGE=1 swift build --build-tests --sanitize "$1" \
     --scratch-path ".build/${1:0:1}san"
 }
 
