@@ -28,22 +28,37 @@ struct EntryAudit {
     /// The first and the last slot since the clock was last set back, and of the times before.
     var span: ClosedRange<UInt64>?
     var earlierSpans: [ClosedRange<UInt64>] = []
+    var wasSetBack = false
 
     mutating func widen(_ slots: ClosedRange<UInt64>) {
       let known = span ?? slots
       span = min(known.lowerBound, slots.lowerBound)...max(known.upperBound, slots.upperBound)
     }
 
-    /// Takes shed slots. What was under way when the clock was set back is told after it: slots that are
-    /// still to come at `utc` belong to the time before.
+    /// Takes shed slots.
     mutating func shed(_ slots: ClosedRange<UInt64>, at utc: UInt64) {
       shed.insert(slots)
+      if !isFromBefore(slots.upperBound, at: utc) { widen(slots) }
+    }
+
+    /// Takes the slot of a reading; `false` if it has one.
+    mutating func take(_ slot: UInt64, of request: Int, at utc: UInt64) -> Bool {
+      let isNew = requests[request].insert(slot...slot)
+      if isFromBefore(slot, at: utc) { return isNew }
+      widen(slot...slot)
+      return recent[request].insert(slot...slot)
+    }
+
+    /// What was under way when the clock was set back is told after it: a slot that is still to come at
+    /// `utc` belongs to the time before.
+    private func isFromBefore(_ slot: UInt64, at utc: UInt64) -> Bool {
+      guard wasSetBack, let period, period > 0 else { return false }
       let now = utc / 1000
-      guard let period, period > 0, now >= offset else { return }
-      if slots.upperBound <= (now - offset) / period { widen(slots) }
+      return now < offset || slot > (now - offset) / period
     }
 
     mutating func setBack() {
+      wasSetBack = true
       if let span { earlierSpans.append(span) }
       span = nil
       recent = Array(repeating: SlotSet(), count: requests.count)
@@ -150,9 +165,7 @@ struct EntryAudit {
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) == nil
     else { return }
     let request = Int(reading.request)
-    channels[reading.channel]?.requests[request].insert(slot...slot)
-    channels[reading.channel]?.widen(slot...slot)
-    if channels[reading.channel]?.recent[request].insert(slot...slot) == false {
+    if channels[reading.channel]?.take(slot, of: request, at: reading.head.time.utc) == false {
       report.add(
         .doubledSlot(
           index: index, channel: reading.channel, request: reading.request, slot: slot))

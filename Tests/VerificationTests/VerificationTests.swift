@@ -130,6 +130,11 @@ import TransparencyLog
         reason: .clockStepped)
       EventEntry.write(head: head, shed, to: &writer)
     }
+    append { writer, head in
+      ReadingEntry.write(
+        head: head, channel: 2, request: 0, status: .timeout, slot: SampleLog.start + 10,
+        roundTrip: nil, raw: nil, to: &writer)
+    }
     for slot in [before, before + 2] {
       for request: UInt64 in 0...1 { log.reading(slot: slot, request: request) }
     }
@@ -138,6 +143,12 @@ import TransparencyLog
         == (0...1).map {
           .missingSlots(channel: 2, request: $0, slots: (before + 1)...(before + 1))
         })
+    // The clock comes to that slot again.
+    log.reading(slot: SampleLog.start + 10, request: 0)
+    #expect(
+      try collector(log).findings.allSatisfy {
+        if case .doubledSlot = $0 { false } else { true }
+      })
   }
 
   @Test func `a clock that was set forward excuses no slot`() throws {

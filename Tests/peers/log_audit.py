@@ -253,6 +253,7 @@ class Entries:
         self.recent = {}  # (channel, request) → slots with a reading since the last setback
         self.span = {}  # channel → [first, last] slot since then
         self.spans = []  # (channel, first, last) of the times before
+        self.was_set_back = False
         self.readings = {}  # index → (channel, request, status, raw) of every first frame
         self.last = {}  # (channel, request) → index of its newest first frame
         self.good = 0  # µs of the newest good reading
@@ -266,7 +267,7 @@ class Entries:
             raise Wrong(f"entry {index} of kind {kind} is of boot {boot}, after one of boot {self.boot}")
         if (kind == 0 and utc < self.utc) or (kind == 5 and entry[6] == 8 and entry[7][1] < entry[7][0]):
             self.spans += [(channel, *span) for channel, span in self.span.items()]
-            self.recent, self.span = {}, {}
+            self.recent, self.span, self.was_set_back = {}, {}, True
         self.boot, self.utc = boot, utc
         self.count += 1
         if kind == 4 and entry[6] == 4:
@@ -277,9 +278,7 @@ class Entries:
             if last - first > 10_000_000:
                 raise Wrong(f"channel {channel} shed slots {first} to {last}")
             self.shed.setdefault(channel, set()).update(range(first, last + 1))
-            # What was under way when the clock was set back is told after it.
-            _, period, offset = self.channels[channel]
-            if last <= (utc // 1000 - offset) // period:
+            if not self.is_from_before(channel, last, utc):
                 self.widen(channel, first, last)
         elif kind == 1:
             self.take_reading(index, utc, *entry[6:])
@@ -293,12 +292,21 @@ class Entries:
             return
         self.readings[index] = (channel, request, status, raw)
         self.last[channel, request] = index
-        recent = self.recent.setdefault((channel, request), set())
+        slots = self.slots.setdefault((channel, request), set())
+        is_from_before = self.is_from_before(channel, slot, utc)
+        recent = slots if is_from_before else self.recent.setdefault((channel, request), set())
         if slot in recent:
             raise Wrong(f"slot {slot} of channel {channel}, request {request} stands twice, again at {index}")
         recent.add(slot)
-        self.widen(channel, slot, slot)
-        self.slots.setdefault((channel, request), set()).add(slot)
+        slots.add(slot)
+        if not is_from_before:
+            self.widen(channel, slot, slot)
+
+    def is_from_before(self, channel, slot, utc):
+        """What was under way when the clock was set back is told after it: a slot that is still to come at
+        `utc` belongs to the time before."""
+        _, period, offset = self.channels[channel]
+        return self.was_set_back and slot > (utc // 1000 - offset) // period
 
     def widen(self, channel, first, last):
         span = self.span.setdefault(channel, [first, last])
