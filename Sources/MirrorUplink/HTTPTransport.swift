@@ -26,6 +26,9 @@ public struct HTTPTransportConfiguration: Equatable, Sendable {
   public var connectTimeoutMilliseconds = 10_000
   /// Milliseconds for a whole exchange; a mirror cuts an upload after 300 s (C2SP tlog-mirror).
   public var totalTimeoutMilliseconds = 300_000
+  /// Seconds without a byte in either direction after which an exchange ends: a way that is half open
+  /// shows by silence alone.
+  public var silenceSecondsMax = 60
   /// Bytes of an answer's body that are kept, at most. A mirror's longest is a cosigned note.
   public var bodyByteCountMax = 65_536
 
@@ -100,6 +103,8 @@ public struct HTTPTransport: ~Copyable {
       (CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1),
       (CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeoutMilliseconds),
       (CURLOPT_TIMEOUT_MS, configuration.totalTimeoutMilliseconds),
+      (CURLOPT_LOW_SPEED_LIMIT, 1),
+      (CURLOPT_LOW_SPEED_TIME, configuration.silenceSecondsMax),
       (CURLOPT_SSL_VERIFYPEER, 1),
       (CURLOPT_SSL_VERIFYHOST, 2),
       (CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),

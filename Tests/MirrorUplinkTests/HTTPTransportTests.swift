@@ -133,6 +133,18 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     #expect(failure == .link(.timeout))
   }
 
+  @Test(.timeLimit(.minutes(2)))
+  func `a connection without a byte is left long before the timeout`() throws {
+    let server = try LoopbackHTTPServer([.silence])
+    defer { server.end() }
+    var configuration = HTTPTransportConfiguration(url: server.url)
+    configuration.silenceSecondsMax = 1
+    // With the timeout of 300 s this test would not end in time.
+    var transport = try HTTPTransport(configuration, stop: TransferStop())
+    let response = transport.perform(upload)
+    #expect(response == .failed(.timeout))
+  }
+
   @Test func `an answer that is cut off is status 0`() throws {
     let server = try LoopbackHTTPServer([
       .thenClose("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), .thenClose("HTTP/1.1 2"),
