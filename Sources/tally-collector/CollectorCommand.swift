@@ -1,6 +1,7 @@
 import ArgumentParser
+import Catalog
 import Collector
-import Glibc
+import CommandLineFrame
 import HostHAL
 import Metering
 
@@ -15,6 +16,8 @@ struct CollectorCommand: AsyncParsableCommand {
       work: wrong usage, files, network.
       """,
     subcommands: [Init.self, Enroll.self, Serve.self, Status.self, Rebuild.self])
+
+  static func main() async { await CommandLineFrame.run(CollectorCommand.self) }
 }
 
 /// What every command takes.
@@ -22,8 +25,7 @@ struct SharedOptions: ParsableArguments {
   @Option(help: "The collector's data directory. 数据目录。")
   var data = "/var/lib/tallystick-collector"
 
-  @Option(help: "en or zh; else as LANG says. 语言。")
-  var lang: String?
+  @OptionGroup var texts: LanguageOption
 
   /// Where everything lies.
   var directory: CollectorDirectory {
@@ -33,9 +35,7 @@ struct SharedOptions: ParsableArguments {
   }
 
   /// Chinese is asked for.
-  var isChinese: Bool {
-    (lang ?? ProcessEnvironment.value(of: "LANG") ?? "").lowercased().hasPrefix("zh")
-  }
+  var isChinese: Bool { texts.language == .chinese }
 
   /// The wording in the language that is asked for.
   func text(_ message: Message) -> String { isChinese ? message.chinese : message.english }
@@ -54,7 +54,7 @@ struct SharedOptions: ParsableArguments {
   }
 
   /// Writes a line on standard error.
-  func tell(_ line: String) { tally_collector.write(line, to: 2) }
+  func tell(_ line: String) { writeStandardError(line + "\n") }
 }
 
 /// `init`: keys and token.
@@ -136,7 +136,7 @@ struct Serve: AsyncParsableCommand {
         limits: RequestLimits(body: .seconds(requestSeconds)))
       try await server.run { url in
         // Not `print`: a supervisor waits for this line, and a pipe would be buffered.
-        write("ready \(url)", to: 1)
+        writeStandardOutput("ready \(url)\n")
       }
     }
   }
@@ -145,16 +145,22 @@ struct Serve: AsyncParsableCommand {
 /// `status`: what is mirrored.
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what is mirrored and decoded; ends with 1 if a log forked. 显示镜像与解码状态。")
+    abstract: """
+      Show what is mirrored and decoded; ends with 1 if a log forked or cosignatures are ahead of the \
+      clock. 显示镜像与解码状态。
+      """)
 
   @OptionGroup var options: SharedOptions
 
   func run() async throws {
     try await options.reporting {
-      let logs = try options.directory.status()
+      let logs = try options.directory.status(
+        clock: .wall(HostClock(), requiresSynchronisation: false))
       if logs.isEmpty { print(options.text(.noLogs)) }
       for log in logs { print(options.text(.log(log))) }
-      if logs.contains(where: { $0.forks > 0 }) { throw ExitCode(1) }
+      let late = logs.filter { $0.cosignatureLead > CosignatureClock.leadMax }
+      for log in late { print(options.text(.ahead(log))) }
+      if !late.isEmpty || logs.contains(where: { $0.forks > 0 }) { throw ExitCode(1) }
     }
   }
 }
@@ -172,16 +178,11 @@ struct Rebuild: AsyncParsableCommand {
       try directory.requireInitialised()
       let lock = try LockFile(locking: directory.lock)
       let logs = try await directory.rebuild(
-        clock: .wall(HostClock(), requiresSynchronisation: false), alarm: { write($0, to: 2) })
+        clock: .wall(HostClock(), requiresSynchronisation: false),
+        alarm: { writeStandardError($0 + "\n") })
       for log in logs { print(options.text(.log(log))) }
       _ = consume lock
       if logs.contains(where: { $0.decoderCursor < $0.mirroredSize }) { throw ExitCode(1) }
     }
   }
-}
-
-/// Writes a line at once.
-func write(_ line: String, to descriptor: Int32) {
-  let bytes = Array((line + "\n").utf8)
-  _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
 }
