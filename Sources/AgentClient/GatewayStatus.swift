@@ -1,3 +1,4 @@
+import HAL
 import TransparencyLog
 
 /// What a running agent says about itself over its control socket.
@@ -53,6 +54,8 @@ public struct GatewayStatus: Equatable, Sendable {
     public var utilisationPermille: Int?
     /// The port is open, not gone and looked for.
     public var isOpen: Bool
+    /// Receive errors since the machine started; `nil` where the driver does not count them.
+    public var errors: UARTErrorCounters?
   }
 
   /// The log.
@@ -179,6 +182,13 @@ extension GatewayStatus.Line {
     device = item["device"]?.string
     utilisationPermille = item["utilisation_permille"]?.number
     isOpen = item["open"] == .bool(true)
+    let counts = (item["errors"]?.items ?? []).compactMap {
+      $0.number.flatMap(UInt32.init(exactly:))
+    }
+    if counts.count >= 4 {
+      errors = UARTErrorCounters(
+        parity: counts[0], framing: counts[1], overrun: counts[2], breaks: counts[3])
+    }
   }
 }
 

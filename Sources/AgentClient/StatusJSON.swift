@@ -1,3 +1,5 @@
+import HAL
+
 /// JSON text as it is built up; keys keep their order.
 struct JSONText {
   private(set) var text = ""
@@ -97,6 +99,16 @@ extension GatewayStatus {
         json.add("device", line.device)
         json.add("utilisation_permille", line.utilisationPermille)
         json.add("open", line.isOpen)
+        if let errors = line.errors {
+          json.object("errors") {
+            $0.add("parity", Int(errors.parity))
+            $0.add("framing", Int(errors.framing))
+            $0.add("overrun", Int(errors.overrun))
+            $0.add("breaks", Int(errors.breaks))
+          }
+        } else {
+          json.add("errors", nil as Int?)
+        }
       }
       $0.object("log") {
         $0.add("origin", log.origin)

@@ -1,4 +1,5 @@
 import Catalog
+import HAL
 import Metering
 import Uplink
 
@@ -20,6 +21,7 @@ public struct StatusScreen {
     var result = [header]
     for (place, line) in status.lines.enumerated() {
       result.append(wording(of: line))
+      if let errors = line.errors.flatMap(wording) { result.append(errors) }
       for device in status.devices where device.line == place { result.append(wording(of: device)) }
     }
     result += logLines
@@ -85,6 +87,16 @@ public struct StatusScreen {
     }
     if let device = line.device { parts.append(device) }
     return parts.joined(separator: "  ")
+  }
+
+  /// Characters that the line spoilt since the machine started; `nil` if there is none.
+  private func wording(of errors: UARTErrorCounters) -> String? {
+    let counts: [(StatusWord, UInt32)] = [
+      (.framing, errors.framing), (.parity, errors.parity), (.overrun, errors.overrun),
+      (.breaks, errors.breaks),
+    ]
+    let parts = counts.filter { $0.1 > 0 }.map { "\(word($0.0)) \($0.1)" }
+    return parts.isEmpty ? nil : "  \(word(.errors)) " + parts.joined(separator: "  ")
   }
 
   private var logLines: [String] {

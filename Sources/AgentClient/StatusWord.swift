@@ -6,6 +6,7 @@ enum StatusWord {
   case line, log, mirror, clock, use
   case entries, signed, acknowledged, backlog, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
+  case errors, framing, parity, overrun, breaks
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -32,6 +33,11 @@ enum StatusWord {
     case .open: "open"
     case .portLost: "port lost"
     case .failed: "STORAGE HAS FAILED"
+    case .errors: "errors since the machine started:"
+    case .framing: "framing (baud rate?)"
+    case .parity: "parity"
+    case .overrun: "overrun"
+    case .breaks: "breaks"
     }
   }
 
@@ -58,6 +64,11 @@ enum StatusWord {
     case .open: "已打开"
     case .portLost: "端口断开"
     case .failed: "存储故障"
+    case .errors: "开机以来的线路错误："
+    case .framing: "帧错误（波特率？）"
+    case .parity: "校验位错误"
+    case .overrun: "溢出"
+    case .breaks: "中断信号"
     }
   }
 }

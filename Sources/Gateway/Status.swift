@@ -12,7 +12,9 @@ import Uplink
 //                  "reason": key of an Uplink.LinkFailure while down, else null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
-//     "lines"    [* { "name", "open", "device", "utilisation_permille" }]
+//     "lines"    [* { "name", "open", "device", "errors", "utilisation_permille" }]
+//     "errors"   [parity, framing, overrun, breaks] as the driver counts them since the machine
+//                started; null where it does not count, or the port is gone
 //     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
 //     "dropped"  entries not queued since the start
 //     value      { "utc", "unit", "clock", "value" / null, "age_ms", "reason", "rtt_us" / null,
@@ -23,7 +25,12 @@ import Uplink
 
 extension Acquisition {
   /// Writes the status answer. When it does not fit, `writer.overflowed` is set.
-  public borrowing func writeStatus(at now: Instant, to writer: inout ByteWriter) {
+  ///
+  /// `errors` gives what the driver of a line counted; `nil` where it does not.
+  public borrowing func writeStatus(
+    at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil },
+    to writer: inout ByteWriter
+  ) {
     writer.cbor(mapOf: 8)
     writeLog(to: &writer)
     writer.cbor(text: "now")
@@ -46,7 +53,7 @@ extension Acquisition {
     writer.cbor(UInt64(now.quality.rawValue))
     writer.cbor(text: "lines")
     writer.cbor(arrayOf: names.lines.count)
-    for line in 0..<names.lines.count { writeLine(line, to: &writer) }
+    for line in 0..<names.lines.count { writeLine(line, errors(line), to: &writer) }
     writer.cbor(text: "devices")
     writer.cbor(arrayOf: names.devices.count)
     for device in 0..<names.devices.count { writeDevice(device, at: now, to: &writer) }
@@ -75,15 +82,27 @@ extension Acquisition {
     writer.cbor(report.acknowledgedSize)
   }
 
-  private borrowing func writeLine(_ line: Int, to writer: inout ByteWriter) {
+  private borrowing func writeLine(
+    _ line: Int, _ errors: UARTErrorCounters?, to writer: inout ByteWriter
+  ) {
     let name = names.lines[line]
-    writer.cbor(mapOf: 4)
+    writer.cbor(mapOf: 5)
     writer.cbor(text: "name")
     writer.cbor(text: name.name.span)
     writer.cbor(text: "open")
     writer.cbor(sampler.isOpen(line: line))
     writer.cbor(text: "device")
     writer.cbor(text: name.device.span)
+    writer.cbor(text: "errors")
+    if let errors {
+      writer.cbor(arrayOf: 4)
+      writer.cbor(UInt64(errors.parity))
+      writer.cbor(UInt64(errors.framing))
+      writer.cbor(UInt64(errors.overrun))
+      writer.cbor(UInt64(errors.breaks))
+    } else {
+      writer.cborNull()
+    }
     writer.cbor(text: "utilisation_permille")
     writer.cbor(UInt64(utilisation[line]))
   }

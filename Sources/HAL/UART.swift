@@ -60,6 +60,26 @@ public enum UARTError: UInt8, Error, Sendable {
   case io = 2
 }
 
+/// Receive errors of a line, as its driver counts them since the machine started.
+public struct UARTErrorCounters: Equatable, Sendable, BitwiseCopyable {
+  /// Characters with bad parity.
+  public var parity: UInt32
+  /// Characters without a stop bit: most often a wrong baud rate.
+  public var framing: UInt32
+  /// Characters lost in the chip or the driver.
+  public var overrun: UInt32
+  /// Break conditions.
+  public var breaks: UInt32
+
+  /// Takes the counts.
+  public init(parity: UInt32, framing: UInt32, overrun: UInt32, breaks: UInt32) {
+    self.parity = parity
+    self.framing = framing
+    self.overrun = overrun
+    self.breaks = breaks
+  }
+}
+
 /// One serial port. No call blocks.
 ///
 /// For drivers: `read` returns 0 when nothing has arrived, and throws `.lost` when the device is gone:

@@ -204,25 +204,13 @@ public struct SerialPort: UART, ~Copyable {
   }
 
   /// Errors that the driver counted since the machine started; `nil` where it does not count.
-  public func errorCounters() -> SerialErrorCounters? {
+  public func errorCounters() -> UARTErrorCounters? {
     var errors = clinux_line_errors()
     guard clinux_line_errors(descriptor, &errors) >= 0 else { return nil }
-    return SerialErrorCounters(
+    return UARTErrorCounters(
       parity: errors.parity, framing: errors.framing,
       overrun: errors.overrun &+ errors.buffer_overrun, breaks: errors.breaks)
   }
-}
-
-/// Receive errors of a line, as the driver counts them.
-public struct SerialErrorCounters: Equatable, Sendable {
-  /// Characters with bad parity.
-  public var parity: UInt32
-  /// Characters without a stop bit: most often a wrong baud rate.
-  public var framing: UInt32
-  /// Characters lost in the chip or the driver.
-  public var overrun: UInt32
-  /// Break conditions.
-  public var breaks: UInt32
 }
 
 extension clinux_line {

@@ -96,7 +96,8 @@ struct Agent: ~Copyable {
     control.serve(loop, now: now.mono) { request, ticket, reply in
       do throws(ControlRefusal) {
         switch try ControlRequest(decoding: request) {
-        case .status: acquisition.writeStatus(at: now, to: &reply)
+        case .status:
+          acquisition.writeStatus(at: now, errors: ports.errorCounters, to: &reply)
         case .lease(let lease):
           try acquisition.lease(lease, in: request, ticket: ticket, at: now)
           return .later

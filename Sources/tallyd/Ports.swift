@@ -155,6 +155,9 @@ final class Ports {
     return true
   }
 
+  /// Receive errors that the driver of a line counted; `nil` where it does not, and while it is closed.
+  func errorCounters(_ line: Int) -> UARTErrorCounters? { holders[line].port?.errorCounters() }
+
   private func close(_ line: Int) {
     holders[line].port = nil
     slots[line].retryAt = 0

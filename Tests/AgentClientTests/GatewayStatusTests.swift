@@ -1,4 +1,5 @@
 import AgentClient
+import HAL
 import Testing
 import TransparencyLog
 
@@ -29,6 +30,7 @@ import TransparencyLog
     #expect(line.device == "/run/dev/line-a")
     #expect(line.utilisationPermille == 342)
     #expect(line.isOpen)
+    #expect(line.errors == UARTErrorCounters(parity: 2, framing: 7, overrun: 0, breaks: 0))
     #expect(status.log.origin == "sim.tallystick.invalid/gw/sim-0001/1")
     #expect(status.log.epoch == 1)
     #expect(status.log.size == 12345)
@@ -105,6 +107,7 @@ enum Example {
           .map([
             "name": .text("A"), "device": .text("/run/dev/line-a"),
             "utilisation_permille": .integer(342), "open": .bool(true),
+            "errors": .array([.integer(2), .integer(7), .integer(0), .integer(0)]),
           ])
         ])
       ),

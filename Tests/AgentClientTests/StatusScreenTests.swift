@@ -1,5 +1,6 @@
 import AgentClient
 import Catalog
+import HAL
 import Testing
 import Uplink
 
@@ -19,6 +20,19 @@ import Uplink
     #expect(
       device
         == "  Generator output     answers             1234.5 kW   3.2 s good       145.3 ms")
+  }
+
+  @Test func `receive errors stand under their line, and nothing where there are none`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    let lines = StatusScreen(status, language: .english).lines
+    let line = try #require(lines.firstIndex { $0.contains("/run/dev/line-a") })
+    #expect(
+      lines[line + 1] == "  errors since the machine started: framing (baud rate?) 7  parity 2")
+    #expect(status.json.contains(#""errors":{"parity":2,"framing":7,"overrun":0,"breaks":0}"#))
+    for errors in [nil, UARTErrorCounters(parity: 0, framing: 0, overrun: 0, breaks: 0)] {
+      status.lines[0].errors = errors
+      #expect(StatusScreen(status, language: .english).lines.count == lines.count - 1)
+    }
   }
 
   @Test func `the log's sizes, mirror and clock are at the end`() throws {

@@ -187,10 +187,14 @@ struct Meter: ~Copyable {
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 65_536)
     defer { memory.deallocate() }
     var writer = ByteWriter(memory)
-    meter.acquisition.writeStatus(at: meter.now, to: &writer)
+    let counters = UARTErrorCounters(parity: 2, framing: 0x1_0000, overrun: 0, breaks: 1)
+    meter.acquisition.writeStatus(at: meter.now, errors: { _ in counters }, to: &writer)
     let isWhole = !writer.overflowed
     #expect(isWhole)
     let bytes = Array(writer.written)
+    // "errors": [2, 65,536, 0, 1]
+    let errors = Array("\u{66}errors".utf8) + [0x84, 2, 0x1A, 0, 1, 0, 0, 0, 1]
+    #expect(bytes.indices.contains { bytes[$0...].starts(with: errors) })
     var reader = CBORReader(bytes.span)
     let keys = try reader.map()
     var names: [String] = []
