@@ -26,13 +26,16 @@ public struct SiteSummary: Sendable {
     }
     switch language {
     case .english:
-      lines.append("\(site.entriesPerDay) entries a day")
+      lines.append(
+        "\(site.entriesPerDay) entries a day; the board keeps \(site.board.storage.quotaMebibytes) MiB "
+          + "for the log")
       if unverified > 0 {
         lines.append(
           "\(unverified) values of these profiles are marked doubtful: see 'doubt' there")
       }
     case .chinese:
-      lines.append("每天 \(site.entriesPerDay) 条记录")
+      lines.append(
+        "每天 \(site.entriesPerDay) 条记录；板卡为日志留出 \(site.board.storage.quotaMebibytes) MiB")
       if unverified > 0 { lines.append("所用设备配置中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     return lines.map { $0 + "\n" }.joined()
