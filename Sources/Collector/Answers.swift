@@ -102,6 +102,8 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var problems: Int
   /// When the last cosignature was made (ISO 8601, UTC).
   public var lastCosignature: String?
+  /// Seconds by which the last cosignature lies after the collector's clock; 0 where it does not.
+  public var cosignatureLead: UInt64
   /// The note with the cosignature.
   public var checkpoint: String?
   /// Well-signed checkpoints that contradict each other: the log forked.
@@ -122,9 +124,10 @@ extension LogStatus {
   /// Reads what the databases say of a log.
   public init(
     of origin: String, state: MirrorState, stored: UInt64?, database: MirrorDatabase,
-    readings store: ReadingStore
+    readings store: ReadingStore, clock: CosignatureClock
   ) throws {
     let counts = try store.counts(of: origin)
+    let now = clock.now() ?? state.cosignatureTime
     self.init(
       origin: origin, hash: originHash(origin), mirroredSize: state.mirror?.size ?? 0,
       storedSize: stored, pendingSize: state.pending?.size ?? 0,
@@ -132,6 +135,7 @@ extension LogStatus {
       problems: counts.problems,
       lastCosignature: state.cosignatureTime == 0
         ? nil : TimeText.format(state.cosignatureTime * 1_000_000),
+      cosignatureLead: state.cosignatureTime - min(now, state.cosignatureTime),
       checkpoint: (state.mirror?.note).map { String(decoding: $0, as: UTF8.self) },
       forks: try database.forks(of: origin).count)
   }

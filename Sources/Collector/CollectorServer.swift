@@ -101,12 +101,14 @@ private func http(_ limits: RequestLimits) -> HTTP1Channel.Configuration {
       maxHeaderFieldCount: RequestLimits.headerCountMax))
 }
 
-/// Decodes whenever a log grew.
+/// Decodes whenever a log grew. A shutdown ends also what is under way: the cursor says where to go on.
 private struct DecodingService: Service {
   let growth: AsyncStream<Void>
   let decoding: Decoding
 
   func run() async throws {
-    for await _ in growth.cancelOnGracefulShutdown() { await decoding.catchUp() }
+    for await _ in growth.cancelOnGracefulShutdown() {
+      await cancelWhenGracefulShutdown { await decoding.catchUp() }
+    }
   }
 }

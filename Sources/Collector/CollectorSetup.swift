@@ -95,14 +95,14 @@ extension CollectorDirectory {
   }
 
   /// What the databases say of each log; reads only, and works while the collector serves.
-  public func status() throws -> [LogStatus] {
+  public func status(clock: CosignatureClock) throws -> [LogStatus] {
     try requireInitialised()
     let database = try MirrorDatabase(path: database)
     let store = try ReadingStore(path: readings)
     let logs = try database.logs().map { log in
       try LogStatus(
         of: log.origin, state: database.state(of: log.origin), stored: nil, database: database,
-        readings: store)
+        readings: store, clock: clock)
     }
     try store.close()
     try database.close()
@@ -125,6 +125,6 @@ extension CollectorDirectory {
     try Files.remove(readings + "-journal")
     guard rename(draft, readings) == 0 else { throw FileError(errno, .rename, readings) }
     try Files.syncDirectory(path)
-    return try status()
+    return try status(clock: clock)
   }
 }

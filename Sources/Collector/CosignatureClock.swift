@@ -15,6 +15,10 @@ public struct CosignatureClock: Sendable {
   /// up in 1970 or in the year it was made.
   public static let earliest: UInt64 = 1_704_067_200
 
+  /// Seconds that a cosignature may lie after the clock before it is a matter for a person: what a
+  /// gateway whose clock is good accepts of a mirror (`Uplink.TrustedClock`).
+  public static let leadMax: UInt64 = 300
+
   /// Uses a wall clock. With `requiresSynchronisation` a clock that the kernel does not call
   /// synchronised is no clock.
   public static func wall(

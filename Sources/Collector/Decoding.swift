@@ -15,10 +15,11 @@ public actor Decoding {
   /// Decodes what `collector` stores.
   public init(_ collector: Collector) { self.collector = collector }
 
-  /// Decodes everything that is cosigned and not decoded yet, of all logs.
+  /// Decodes everything that is cosigned and not decoded yet, of all logs, or what can be had until its
+  /// task is cancelled: a backlog of months must not hold up the end of the collector.
   public func catchUp() async {
     do {
-      for mirror in try collector.allMirrors() { await catchUp(mirror) }
+      for mirror in try collector.allMirrors() where !Task.isCancelled { await catchUp(mirror) }
     } catch {
       collector.setting.alarm("decoding: \(error)")
     }
@@ -32,13 +33,15 @@ public actor Decoding {
         try decoders[origin]
         ?? LogDecoder(origin: origin, store: collector.readings)
       decoders[origin] = nil
-      while decoder.cursor < size {
+      while decoder.cursor < size, !Task.isCancelled {
         try decodeBlock(of: mirror, to: size, with: &decoder)
         if UInt64(decoder.batch.range.count) >= Self.batchLimit || decoder.cursor == size {
           try decoder.commit()
           await Task.yield()
         }
       }
+      // What a cancelled task decoded is whole entries, and as good as a batch that is full.
+      try decoder.commit()
       decoders[origin] = decoder
     } catch {
       // The decoder with its uncommitted batch is dropped: the next attempt begins at the cursor.

@@ -63,17 +63,17 @@ public final class LiveBoard: Sendable {
   /// An empty board.
   public init() {}
 
-  /// Takes over the values that are newer than those it has.
+  /// Takes over all values of a post, in the order in which posts arrive.
+  ///
+  /// Not in the order of their times: a gateway has one post under way at a time, so what arrives later
+  /// was read later, also after its clock was set back. By time, a screen would then show the old value
+  /// until the clock is where it was. A post that a network held up costs two seconds, until the next.
   public func post(_ post: LivePost) {
     values.withLock { values in
       var board = values[post.origin] ?? [:]
       for value in post.values {
         let key = Key(device: value.device, quantity: value.quantity)
-        if let known = board[key] {
-          guard known.utc <= value.utc else { continue }
-        } else if board.count >= Self.maximumStreamCount {
-          continue
-        }
+        if board[key] == nil, board.count >= Self.maximumStreamCount { continue }
         board[key] = value
       }
       values[post.origin] = board

@@ -92,7 +92,7 @@ public final class MirrorDatabase: Sendable {
       sql: """
         CREATE TABLE log (
           origin TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL UNIQUE, vkey TEXT NOT NULL,
-          minimum_index INTEGER NOT NULL DEFAULT 0, live_token TEXT NOT NULL) WITHOUT ROWID;
+          live_token TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE pending (
           origin TEXT NOT NULL REFERENCES log(origin), size INTEGER NOT NULL, root BLOB NOT NULL,
           text BLOB NOT NULL, signatures BLOB NOT NULL, PRIMARY KEY (origin, size)) WITHOUT ROWID;

@@ -24,7 +24,9 @@ extension MirrorLog {
       if upload.end > mirrored { try finishTiles(from: mirrored, to: upload.end) }
       try confirmRoot(of: upload.target)
 
+      // Times of one log never go back; a clock that once was far ahead therefore stays in them.
       let time = max(now, state.cosignatureTime)
+      noteLead(of: time, over: now)
       var cosigned = upload.target
       guard let line = setting.key.cosign(cosigned.text, time: time) else {
         throw MirrorFault.noSignature

@@ -72,6 +72,8 @@ public actor MirrorLog {
   private var state: MirrorState?
   /// Index of the first entry that is not stored.
   private(set) var next: UInt64 = 0
+  /// It was said that cosignatures are ahead of the clock.
+  private var isAheadKnown = false
 
   /// Takes over an enrolled log. Nothing is read before the first request.
   public init(_ log: EnrolledLog, setting: MirrorSetting) throws(Malformed) {
@@ -160,6 +162,16 @@ public actor MirrorLog {
       bundle.ranges.count == width
     else { throw MirrorFault.damagedFile(path) }
     return bundle
+  }
+
+  /// Alarms, once until it is over, when cosignatures carry a time that this clock has long not reached.
+  func noteLead(of time: UInt64, over now: UInt64) {
+    let isAhead = time - now > CosignatureClock.leadMax
+    if isAhead, !isAheadKnown {
+      let alarm = CosignatureAlarm.ahead(origin: log.origin, seconds: time - now)
+      setting.alarm("\(alarm.english) \(alarm.chinese)")
+    }
+    isAheadKnown = isAhead
   }
 
   /// Turns a failure into the answer 500, tells the operator, and distrusts memory.

@@ -91,7 +91,7 @@ extension Collector {
       logs.append(
         try LogStatus(
           of: mirror.log.origin, state: state, stored: next, database: setting.database,
-          readings: readings))
+          readings: readings, clock: setting.clock))
     }
     return try .json(
       StatusAnswer(

@@ -9,13 +9,11 @@ struct IndexedBundle: Sendable {
   /// Reads a bundle; `nil` if it does not end with an entry's end.
   init?(_ bytes: [UInt8]) {
     var ranges: [Range<Int>] = []
-    var offset = 0
-    while offset < bytes.count {
-      guard bytes.count - offset >= 2 else { return nil }
-      let count = Int(bytes[offset]) << 8 | Int(bytes[offset + 1])
-      guard bytes.count - offset - 2 >= count else { return nil }
-      ranges.append((offset + 2)..<(offset + 2 + count))
-      offset += 2 + count
+    var bundle = EntryBundle(bytes.span)
+    do throws(EntryBundle.Truncated) {
+      while let range = try bundle.next() { ranges.append(range) }
+    } catch {
+      return nil
     }
     guard ranges.count <= Block.entryCount else { return nil }
     self.bytes = bytes

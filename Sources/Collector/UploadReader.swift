@@ -43,8 +43,6 @@ struct UploadReader: ~Copyable {
 
   /// Decoded bytes are taken in pieces of this size.
   static let pieceByteCount = 64 * 1_024
-  /// The most decoded bytes of one package.
-  static let maximumPackageByteCount = 256 * 65_537 + 1 + 63 * 32
 
   init(_ encoding: ContentEncoding) { content = ContentDecoder(encoding) }
 

@@ -9,6 +9,7 @@ enum Message {
   case clockNotSynchronised
   case noLogs
   case log(LogStatus)
+  case ahead(LogStatus)
 
   var english: String {
     switch self {
@@ -28,7 +29,12 @@ enum Message {
         last cosignature \(log.lastCosignature ?? "none")
         path \(log.hash)
       """
+    case .ahead(let log): alarm(log).english
     }
+  }
+
+  private func alarm(_ log: LogStatus) -> CosignatureAlarm {
+    .ahead(origin: log.origin, seconds: log.cosignatureLead)
   }
 
   var chinese: String {
@@ -48,6 +54,7 @@ enum Message {
         最近会签 \(log.lastCosignature ?? "无")
         路径 \(log.hash)
       """
+    case .ahead(let log): alarm(log).chinese
     }
   }
 }

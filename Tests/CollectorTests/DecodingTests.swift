@@ -240,7 +240,17 @@ import TransparencyLog
             == .ok)
         #expect(try await client.addEntries(log.entriesBody(0, count)).status == .ok)
       }
+      // A collector that is told to end decodes nothing more, and the next one goes on from there.
+      let ending = Task {
+        while !Task.isCancelled { await Task.yield() }
+        await Decoding(collector).catchUp()
+      }
+      ending.cancel()
+      await ending.value
+      #expect(try collector.readings.cursor(of: TestLog.origin) == 0)
       await Decoding(collector).catchUp()
+      #expect(
+        try collector.readings.cursor(of: TestLog.origin) == UInt64(log.entries.count))
       let before = try collector.readings.readings(ReadingQuery())
       try collector.readings.close()
       try collector.setting.database.close()

@@ -129,7 +129,8 @@ import TransparencyLog
     return try await mirror.client.post("/api/live", body, headers).status
   }
 
-  @Test func `the newest value of each stream is shown`() async throws {
+  /// Value 231 came last, although its gateway's clock was set back before it was read.
+  @Test func `the value of each stream that arrived last is shown`() async throws {
     try await withMirror { mirror async throws in
       let origin = TestLog.origin
       #expect(try await post(mirror, body(origin, value(#""230.6""#, utc: 20))) == .ok)
@@ -144,7 +145,7 @@ import TransparencyLog
           + #"{"device":2,"label":"feeder","quantity":"voltage-l1","status":0,"unit":"V","#
           + #""utc":5,"value":null},"#
           + #"{"device":3,"label":"feeder","quantity":"voltage-l1","status":0,"unit":"V","#
-          + #""utc":20,"value":"230.6"}]}]}"#)
+          + #""utc":10,"value":"231"}]}]}"#)
     }
   }
 
@@ -275,7 +276,7 @@ import TransparencyLog
       ] {
         let answer = try await mirror.client.get("/api/readings?" + query)
         #expect(answer.status == .badRequest, "\(query)")
-        #expect(answer.text.hasPrefix(String(query.prefix { $0 != "=" })), "\(answer.text)")
+        #expect(answer.text.contains(String(query.prefix { $0 != "=" })), "\(answer.text)")
       }
     }
   }

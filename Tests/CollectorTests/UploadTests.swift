@@ -131,7 +131,8 @@ import TransparencyLog
       #expect(throws: MirrorDatabaseError.self) { try directory.enroll(vkey: "\(other)") }
       #expect(throws: CollectorFailure.self) { try directory.enroll(vkey: "\(mirror)") }
       #expect(throws: CollectorFailure.self) { try directory.enroll(vkey: "nothing") }
-      #expect(try directory.status().map(\.origin) == [TestLog.origin])
+      #expect(
+        try directory.status(clock: CosignatureClock { nil }).map(\.origin) == [TestLog.origin])
     }
   }
 
