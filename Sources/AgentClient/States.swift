@@ -62,7 +62,7 @@ public enum LinkState: Equatable, Sendable {
   case unknown
   case up
   case down
-  /// The mirror refuses this log: uploading has stopped until a person looks.
+  /// The mirror refuses this log: a person must look. Some refusals are asked again.
   case refused
   /// A state that this version does not know.
   case other(String)

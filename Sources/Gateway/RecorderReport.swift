@@ -26,7 +26,7 @@ public enum RecorderNotice: UInt32, Sendable {
   case storageDegraded = 3
   /// The file system refuses O_DIRECT: the journal drops the page cache instead.
   case storageIndirect = 4
-  /// The mirror refuses this log; uploading has stopped until a person looks.
+  /// The mirror refuses this log: a person must look. Some refusals are asked again (`MirrorAlarm`).
   case mirrorRefuses = 5
 }
 
@@ -94,7 +94,7 @@ public final class RecorderReport: Sendable {
     get { LinkFailure(rawValue: UInt8(truncatingIfNeeded: linkTrouble.load(ordering: .relaxed))) }
     set { linkTrouble.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
   }
-  /// Recording has stopped for good after two failed writes.
+  /// Writing failed in two segments, or the key cannot sign: nothing is signed until it works again.
   public var hasFailed: Bool {
     get { failure.load(ordering: .relaxed) != 0 }
     set { failure.store(newValue ? 1 : 0, ordering: .relaxed) }

@@ -18,7 +18,7 @@ public struct DevicePlan: Sendable, BitwiseCopyable {
   public var line: Int
   /// What it speaks.
   public var meterProtocol: MeterProtocol
-  /// µs it may take to begin its answer, from the last byte sent. 20 ms to 10 s.
+  /// µs it may take to begin its answer, from the last byte sent: 10 ms to 30 s, as a site may say.
   public var timeout: UInt32
   /// How often one request is tried, at least 1.
   public var attempts: UInt8
