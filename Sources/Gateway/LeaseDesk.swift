@@ -136,7 +136,11 @@ extension ControlRefusal {
 extension Acquisition {
   /// Asks for one transaction for a tool, which is known by its `ticket`.
   ///
-  /// - Parameter bytes: the control request, of which `lease` names ranges.
+  /// - Parameters:
+  ///   - lease: what is asked, as ranges of `bytes`.
+  ///   - bytes: the control request.
+  ///   - ticket: what the tool is known by from now on.
+  ///   - now: when it was asked.
   public mutating func lease(
     _ lease: ControlRequest.Lease, in bytes: Span<UInt8>, ticket: UInt64, at now: Instant
   ) throws(ControlRefusal) {
