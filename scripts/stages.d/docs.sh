@@ -48,7 +48,8 @@ scaffolds() {
 
   # The innermost module that misses cases stops the build; its block of the article mends it.
   : >missing.log && : >named.txt
-  for target in "--target MeterProtocols" "--target Catalog" "--target Simulator" "--target tally-sim" --build-tests; do
+  for target in "--target MeterProtocols" "--target Catalog" "--target Simulator" "--target tally-sim" \
+    "--target FuzzSite" "--target FuzzProfile" --build-tests; do
     number=$((number + 1))
     # shellcheck disable=SC2086 # an option and its value
     missing_cases $target >>named.txt
