@@ -41,14 +41,14 @@ private struct CountingSink: ~Copyable, PollSink {
 /// made at the start.
 private struct TroubledLine: ~Copyable {
   var sampler: Sampler
-  var sink = CountingSink()
-  var mono: UInt64 = 1_000_000
-  var utc: UInt64 = Bench.start
+  var sink: CountingSink
+  var mono: UInt64
+  var utc: UInt64
   /// What the line brings for a request of Modbus, of DL/T 645, and for a follow-up request.
   private let modbus: [[UInt8]]
   private let meter: [[UInt8]]
   private let followUp: [[UInt8]]
-  private var turn = 0
+  private var turn: Int
 
   private static func memory<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
     .allocate(capacity: count)
@@ -94,6 +94,7 @@ private struct TroubledLine: ~Copyable {
         bytes: memory(UInt8.self, Sampler.bytesPerLine)))
   }
 
+  /// What can throw comes first: Swift 6.2.3 cannot compile a throw after a property is set.
   init() throws {
     let address = try #require(DLT645Address("003411001043"))
     let read = DLT645Request.read(address, identifier: 0x0201_FF00)
@@ -111,6 +112,9 @@ private struct TroubledLine: ~Copyable {
     let exception: [UInt8] = [1, 0x83, 2]
     var damaged = good
     damaged[4] ^= 0x40
+    mono = 1_000_000
+    utc = Bench.start
+    turn = 0
     modbus = [
       good, exception + modbusCRC(exception), [], damaged, requests[0] + good, [0, 0, 0, 0] + good,
       answer(unit: 2), [],
@@ -123,8 +127,12 @@ private struct TroubledLine: ~Copyable {
     let last = Self.frame(part, address, [0x23, 0x99, 0x22], more: false)
     followUp = [last, [], last, refusal]
 
-    sampler = Self.sampler(asking: requests)
-    sampler.opened(line: 0, at: now, into: &sink)
+    var sampler = Self.sampler(asking: requests)
+    var sink = CountingSink()
+    sampler.opened(
+      line: 0, at: Instant(mono: mono, utc: utc, quality: .unknown), into: &sink)
+    self.sampler = sampler
+    self.sink = sink
   }
 
   var now: Instant { Instant(mono: mono, utc: utc, quality: .unknown) }
