@@ -7,13 +7,17 @@ import Uplink
 public final class EntryQueue: Sendable {
   /// The ring itself.
   public let ring: EntryRing
+  // Unsafe: only the ring reads and writes it.
+  private nonisolated(unsafe) let memory: UnsafeMutableBufferPointer<UInt8>
 
-  /// A queue of `Limits.ringByteCount` bytes, kept for the life of the process.
+  /// A queue of `Limits.ringByteCount` bytes.
   public init() {
-    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: Limits.ringByteCount)
+    memory = .allocate(capacity: Limits.ringByteCount)
     memory.initialize(repeating: 0)
     ring = EntryRing(memory)
   }
+
+  deinit { memory.deallocate() }
 }
 
 /// Something that the recorder wants in the log. Only the sampling thread writes entries, so it asks.
