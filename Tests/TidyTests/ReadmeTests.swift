@@ -52,13 +52,16 @@ import Testing
     }
   }
 
-  /// The programs are asked: the test run has built them, the collector only where it is built.
+  /// The programs are asked that were built with these tests; the collector only where it is built.
   @Test func `every option of a program stands in its own help`() throws {
+    let built = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent()
+    #expect(FileManager.default.isExecutableFile(atPath: built.appending(path: "tally").path))
     for words in commands() {
       guard let name = words[0].split(separator: "/").last, name.hasPrefix("tally") else {
         continue
       }
-      let path = Repository.root.path + "/.build/debug/\(name)"
+      let path = built.appending(path: name).path
       guard FileManager.default.isExecutableFile(atPath: path) else { continue }
       let subcommands = words.dropFirst().prefix { word in word.allSatisfy { $0.isLowercase } }
       let program = Process()
