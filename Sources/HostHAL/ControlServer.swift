@@ -107,7 +107,7 @@ public struct ControlServer: ~Copyable {
   public func isWaiting(_ ticket: UInt64) -> Bool { place(of: ticket) != nil }
 
   /// Answers a request that was put off; does nothing if its client is gone.
-  public func answer(
+  public mutating func answer(
     _ ticket: UInt64, now: UInt64, _ body: (_ reply: inout ByteWriter) -> Void
   ) {
     guard let i = place(of: ticket) else { return }
