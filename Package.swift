@@ -134,7 +134,8 @@ let package = Package(
     // MARK: tests
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(name: "CSerialOnTerminal", path: "Tests/CSerialOnTerminal"),
-    .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
+    .testTarget(
+      name: "MeteringTests", dependencies: ["Metering", "FuzzKit"], swiftSettings: strict),
     .testTarget(
       name: "MeterProtocolsTests", dependencies: ["Metering", "HAL", "MeterProtocols"],
       exclude: ["Vectors"], swiftSettings: strict),

@@ -1,3 +1,4 @@
+import FuzzKit
 import Metering
 import Testing
 
@@ -40,7 +41,7 @@ import Testing
   }
 
   @Test func `every text reads back as the decimal that wrote it`() {
-    var random = SplitMix64(state: 1)
+    var random = FuzzRandom(state: 1)
     for _ in 0..<20_000 {
       let mantissa = Int64(bitPattern: random.next()) >> Int64(random.next() % 64)
       let value = Decimal(

@@ -1,3 +1,4 @@
+import FuzzKit
 import Metering
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
   }
 
   @Test func `a million seeded Float32 agree with the standard library`() {
-    var random = SplitMix64(state: 2026)
+    var random = FuzzRandom(state: 2026)
     var tried = 0
     var wrong: [Float32] = []
     while tried < 1_000_000 {
@@ -41,7 +42,7 @@ import Testing
   }
 
   @Test func `Float64 agree where the power of ten fits`() {
-    var random = SplitMix64(state: 64)
+    var random = FuzzRandom(state: 64)
     var wrong: [Float64] = []
     for exponent in 0..<2047 as Range<UInt64> {
       for fraction in [0, 1, 0xF_FFFF_FFFF_FFFF, random.next() >> 12, random.next() >> 12]

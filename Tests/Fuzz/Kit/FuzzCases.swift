@@ -84,10 +84,14 @@ public struct FuzzCases {
 }
 
 /// SplitMix64 (G. Steele et al. 2014).
-struct FuzzRandom: RandomNumberGenerator {
-  var state: UInt64
+public struct FuzzRandom: RandomNumberGenerator {
+  private var state: UInt64
 
-  mutating func next() -> UInt64 {
+  /// The sequence of a seed.
+  public init(state: UInt64) { self.state = state }
+
+  /// The next 64 bits.
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
