@@ -36,16 +36,34 @@ public struct Site: Sendable {
   }
 
   /// Entries that the poll plan makes in a day: one for each request of each stream and slot.
-  public var entriesPerDay: Int {
-    var count = 0
-    for line in lines {
-      for device in line.devices {
-        for stream in device.streams {
-          count += stream.requests.count * (86_400_000 / stream.periodMilliseconds)
+  public var entriesPerDay: Int { planPerDay.entries }
+
+  /// Bytes by which the poll plan lets the journal grow in a day, roughly: each commit fills whole
+  /// blocks (*Data on disk*).
+  public var bytesPerDay: Int {
+    let plan = planPerDay
+    let commits = min(86_400_000 / log.commitMilliseconds, plan.entries)
+    if commits == 0 { return 0 }
+    let block = 4096
+    let frame = 44 + (plan.bytes + commits - 1) / commits
+    return commits * ((frame + block - 1) / block * block)
+  }
+
+  /// Entries of a day and their bytes, each 48 more than the answer: its length, the head and the
+  /// elements of a reading (*Data on disk*).
+  private var planPerDay: (entries: Int, bytes: Int) {
+    var entries = 0
+    var bytes = 0
+    for device in lines.flatMap(\.devices) {
+      for stream in device.streams {
+        let count = 86_400_000 / stream.periodMilliseconds
+        entries += stream.requests.count * count
+        for request in stream.requests.map({ device.profile.requests[$0] }) {
+          bytes += (LineLoad.replyByteCount(request, address: device.address) + 48) * count
         }
       }
     }
-    return count
+    return (entries, bytes)
   }
 }
 

@@ -27,19 +27,22 @@ public struct SiteSummary: Sendable {
     switch language {
     case .english:
       lines.append(
-        "\(site.entriesPerDay) entries a day; the board keeps \(site.board.storage.quotaMebibytes) MiB "
-          + "for the log")
+        "\(site.entriesPerDay) entries a day; the log grows by about \(mebibytesPerDay) MiB a day, and "
+          + "the board's quota of \(site.board.storage.quotaMebibytes) MiB is not enforced yet")
       if unverified > 0 {
         lines.append(
           "\(unverified) values of these profiles are marked doubtful: see 'doubt' there")
       }
     case .chinese:
       lines.append(
-        "每天 \(site.entriesPerDay) 条记录；板卡为日志留出 \(site.board.storage.quotaMebibytes) MiB")
+        "每天 \(site.entriesPerDay) 条记录；日志每天约增长 \(mebibytesPerDay) MiB，"
+          + "板卡的配额 \(site.board.storage.quotaMebibytes) MiB 暂未执行")
       if unverified > 0 { lines.append("所用设备配置中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     return lines.map { $0 + "\n" }.joined()
   }
+
+  private var mebibytesPerDay: Int { max(1, (site.bytesPerDay + (1 << 19)) >> 20) }
 
   private func text(of line: Line, _ language: Language) -> String {
     let port = line.devicePath ?? line.portName

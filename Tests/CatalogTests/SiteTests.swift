@@ -80,6 +80,22 @@ import Testing
     #expect(try simulatedSite().entriesPerDay == 4 * 4 * 8640 + 5 * 86_400 + 3 * 17_280)
   }
 
+  @Test func `the log grows by whole blocks, one for each commit at least`() throws {
+    var site = try simulatedSite()
+    // Seven entries a second, below a block: 86,400 commits of one block are 337.5 MiB.
+    #expect(site.log.commitMilliseconds == 1000)
+    #expect(site.bytesPerDay == 86_400 * 4096)
+    let text = SiteSummary(site).text(.english)
+    #expect(text.contains("grows by about 338 MiB a day"))
+    #expect(text.contains("quota of 1024 MiB is not enforced"))
+    site.log.commitMilliseconds = 60_000
+    // A minute has some 260 entries of about a hundred bytes: some blocks, hardly a padding.
+    #expect(site.bytesPerDay > site.entriesPerDay * 80)
+    #expect(site.bytesPerDay < site.entriesPerDay * 140)
+    site.lines = []
+    #expect(site.bytesPerDay == 0)
+  }
+
   @Test func `the load of a line is the sum that a hand computes`() throws {
     let site = try simulatedSite()
     let poll = try #require(site.lines[1].load.polls.first { $0.name.hasSuffix("/phases") })

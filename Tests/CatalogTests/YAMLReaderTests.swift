@@ -65,7 +65,7 @@ import Testing
     let deep = String(repeating: "[", count: 5000)
     #expect(faults(deep) == [.tooDeep(limit: YAMLReader.depthMax)])
     let large = String(repeating: "# filling\n", count: 30_000)
-    #expect(faults(large) == [.tooLarge(byteCount: 300_000, limit: YAMLReader.byteCountMax)])
+    #expect(faults(large) == [.tooLarge(limit: YAMLReader.byteCountMax)])
     let many = "[" + String(repeating: "a,", count: 70_000) + "]"
     #expect(faults(many) == [.tooManyNodes(limit: YAMLReader.nodeCountMax)])
   }
@@ -75,6 +75,48 @@ import Testing
     #expect(root == nil)
     #expect(findings.map(\.kind) == [.yaml(.notText(byteOffset: 3))])
     #expect(!YAMLReader.read([0x61, 0x3A, 0x20, 0x00], file: "f").findings.isEmpty)
+  }
+
+  @Test func `bytes that are no text are told with their line and column`() {
+    // "电" in UTF-8 is one column. C4 E3 is GBK: C4 may begin a character, E3 does not go on with it.
+    let (_, findings) = YAMLReader.read(
+      Array("a: 1\nb: 电\nc: 电 ".utf8) + [0xC4, 0xE3, 0x0A], file: "f")
+    #expect(findings.map(\.place) == [YAMLPlace(line: 3, column: 7)])
+  }
+
+  @Test func `a byte order mark is no part of the text`() {
+    let (root, findings) = YAMLReader.read(Array("\u{FEFF}a: 1\nb: 2\n".utf8), file: "f")
+    #expect(findings.isEmpty)
+    #expect(root?["a"]?.place == YAMLPlace(line: 1, column: 4))
+    #expect(faults("\u{FEFF}") == [.empty])
+  }
+
+  @Test func `punctuation of full width is told where it stands`() {
+    func found(_ text: String) -> [Finding] {
+      YAMLReader.read(Array(text.utf8), file: "f").findings
+    }
+    func expect(_ text: String, _ wide: Character, _ plain: Character, _ line: Int, _ column: Int) {
+      let findings = found(text)
+      #expect(findings.map(\.kind) == [.yaml(.fullWidth(wide, plain: plain))], "\(text)")
+      #expect(findings.map(\.place) == [YAMLPlace(line: line, column: column)], "\(text)")
+    }
+    expect("a: 1\nword： x\nb: 2\n", "：", ":", 2, 5)
+    expect("mirror：\n  url: x\n", "：", ":", 1, 7)
+    expect("a: {en: b， zh: c}\n", "，", ",", 1, 10)
+    expect("a: ｛en: b, zh: c｝\n", "｛", "{", 1, 4)
+    expect("a: {en: “b: c”, zh: c}\n", "“", "\"", 1, 9)
+    // In quotes, in a comment and in plain text it is what somebody wants to say.
+    #expect(faults("a: '一：二'\nb: 三，四 # 五：六\n").isEmpty)
+    #expect(found("a: '一：二'\nb: [\n").map(\.kind).allSatisfy { $0 != .yaml(.empty) })
+    let quoted = faults("a: {b: '，', c: d: e} # ：\n")
+    guard case .syntax = quoted.first else {
+      Issue.record("\(quoted)")
+      return
+    }
+  }
+
+  @Test func `a tab is the only mistake of a line that it moves`() {
+    #expect(faults("a:\n  b: 1\n\tc: 2\n") == [.tab])
   }
 
   @Test func `a list as key is refused`() {

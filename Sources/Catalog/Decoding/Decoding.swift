@@ -136,9 +136,9 @@ struct Decoding {
     return integer(node, key: key, in: range, unit: unit).map { Int($0) } ?? fallback
   }
 
-  /// One of a few words.
+  /// One of a few words; `guesses` unless each of them is a slip of each other.
   mutating func choice<Value>(
-    _ node: YAMLNode, key: String, among choices: [(String, Value)]
+    _ node: YAMLNode, key: String, among choices: [(String, Value)], guesses: Bool = true
   ) -> Value? {
     guard let text = node.text else {
       note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
@@ -149,7 +149,8 @@ struct Decoding {
     note(
       .notOneOf(
         key: key, found: excerpt(text), allowed: words,
-        nearest: nearestWords(to: text, in: words, count: 1).first), at: node.place)
+        nearest: guesses ? nearestWords(to: text, in: words, count: 1).first : nil),
+      at: node.place)
     return nil
   }
 

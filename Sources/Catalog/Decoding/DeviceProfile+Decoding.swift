@@ -72,6 +72,10 @@ struct ProfileDecoding {
   private var sources: [ProfileSource] = []
   private var kind = MeterProtocol.modbusRTU
   private(set) var wordOrder: WordOrder?
+  /// Where the profile begins.
+  private(set) var head = YAMLPlace.start
+  /// That there is no word order was told.
+  var lacksWordOrder = false
 
   init(file: String) { base = Decoding(file: file) }
 
@@ -88,6 +92,7 @@ struct ProfileDecoding {
     guard let fields = base.fields(root, key: "profile", section: .profile, known: Self.keys) else {
       return nil
     }
+    head = root.place
     base.version("profile", fields)
     let vendor = base.text("vendor", fields)
     let model = base.text("model", fields)
@@ -125,7 +130,7 @@ struct ProfileDecoding {
       return nil
     }
     // After a misspelt order any will do: that points lack one would be the same mistake again.
-    return base.choice(node, key: "word_order", among: Self.wordOrders) ?? .abcd
+    return base.choice(node, key: "word_order", among: Self.wordOrders, guesses: false) ?? .abcd
   }
 
   private mutating func source(_ node: YAMLNode) -> ProfileSource? {
@@ -151,8 +156,14 @@ struct ProfileDecoding {
     guard let query = query(fields) else { return nil }
     var points: [Point] = []
     var end = 0
+    var lines: [Quantity: Int] = [:]
     for node in base.list("points", fields, limit: 128) {
       guard let (point, pointEnd) = point(node, query: query, inherited: cited) else { continue }
+      // The entry and the quantity name a reading (`ReadingStore`), so one of the two would be lost.
+      if let first = lines.updateValue(node.place.line, forKey: point.quantity) {
+        let key = point.quantity.key.description
+        base.note(.quantityTwice(key, firstLine: first), at: node["quantity"]?.place ?? node.place)
+      }
       points.append(point)
       end = max(end, pointEnd)
     }
@@ -180,7 +191,8 @@ struct ProfileDecoding {
     let count = base.integer("count", fields, in: 1...limit)
     guard let function, let address, let count else { return nil }
     if address + count > 65_536 {
-      base.note(.pastEnd(end: address + count, count: 65_536), at: fields.place(of: "count"))
+      base.note(
+        .pastLastAddress(end: address + count, count: 65_536), at: fields.place(of: "count"))
       return nil
     }
     return .modbus(function: UInt8(function), address: UInt16(address), count: UInt16(count))
@@ -215,9 +227,6 @@ extension ProfileDecoding {
     "quantity", "label", "type", "offset", "bit", "word_order", "scale", "unit", "not_available",
     "bytes", "decimals", "signed", "ratio", "source", "verified", "doubt",
   ]
-  private static let units: [(String, MeasurementUnit)] = MeasurementUnit.allCases.map {
-    ($0.ucum.description, $0)
-  }
   private static let quantities: [(String, Quantity)] = Quantity.allCases.map {
     ($0.key.description, $0)
   }
@@ -250,14 +259,33 @@ extension ProfileDecoding {
 
   /// What turns the unit of the device into the unit of the quantity.
   private mutating func unitFactor(_ fields: Fields, quantity: Quantity?) -> Ratio? {
-    guard let node = base.required("unit", fields),
-      let unit = base.choice(node, key: "unit", among: Self.units), let quantity
-    else { return nil }
+    guard let quantity else {
+      _ = base.required("unit", fields)
+      return nil
+    }
+    let key = quantity.key.description
+    let isGiven = fields.node["unit"].map { !$0.isEmpty } ?? fields.misspelt.contains("unit")
+    if !isGiven {
+      base.note(
+        .unitMissing(quantity: key, unit: quantity.unit.ucum.description), at: fields.node.place)
+      return nil
+    }
+    guard let node = base.required("unit", fields), let text = base.text(node, key: "unit") else {
+      return nil
+    }
+    guard let unit = MeasurementUnit(ucum: text) else {
+      let fitting = quantity.unit.convertible
+      base.note(
+        .notOneOf(
+          key: "unit", found: excerpt(text), allowed: fitting.map(\.ucum.description),
+          nearest: fitting.first { $0.isMeant(by: text) }?.ucum.description), at: node.place)
+      return nil
+    }
     if let factor = unit.ratio(to: quantity.unit) { return factor }
     base.note(
       .unit(
-        quantity: quantity.key.description, found: unit.ucum.description,
-        expected: quantity.unit.ucum.description), at: node.place)
+        quantity: key, found: unit.ucum.description, expected: quantity.unit.ucum.description),
+      at: node.place)
     return nil
   }
 

@@ -120,6 +120,7 @@ extension SiteLoading {
     }
     let label = decoding.label("label", fields)
     let serial = decoding.optionalText("serial", fields, rule: .line(limit: 64))
+    checkNames(label, serial, fields)
     var profile: DeviceProfile?
     if let node = decoding.required("profile", fields) { profile = self.profile(node) }
     let address = decoding.address(fields, protocol: profile?.meterProtocol)
@@ -138,9 +139,23 @@ extension SiteLoading {
     return device
   }
 
+  /// Nothing keys by label or serial number, but people do: a second use is a slip of copying.
+  private mutating func checkNames(_ label: Label?, _ serial: String?, _ fields: Fields) {
+    let line = fields.node.place.line
+    for name in label.map({ Set([$0.english, $0.chinese]).sorted() }) ?? [] {
+      guard let first = labelLines.updateValue(line, forKey: name) else { continue }
+      decoding.note(.labelTwice(excerpt(name), firstLine: first), at: fields.place(of: "label"))
+      break
+    }
+    if let serial, let first = serialLines.updateValue(line, forKey: serial) {
+      decoding.note(.serialTwice(serial, firstLine: first), at: fields.place(of: "serial"))
+    }
+  }
+
   /// Every value that is polled must be exact behind the transformers: others would be refused one by
   /// one, as `NoData.overflow`, or shown without their ratios.
   private mutating func checkRatios(of device: Device, _ fields: Fields) {
+    checkUse(of: device.ratios, by: device.profile, fields)
     let points = device.streams.flatMap(\.requests).flatMap { device.profile.requests[$0].points }
     let ratios = device.ratios
     let inexact = points.first {
@@ -149,6 +164,27 @@ extension SiteLoading {
     guard let inexact else { return }
     decoding.note(
       .inexactRatios(quantity: inexact.quantity.key.description), at: fields.place(of: "ratios"))
+  }
+
+  /// A ratio that no value asks for would be left out without a word, and so would one that was
+  /// forgotten.
+  private mutating func checkUse(
+    of ratios: TransformerRatios, by profile: DeviceProfile, _ fields: Fields
+  ) {
+    let used = Set(profile.requests.flatMap(\.points).map(\.rule.ratio))
+    guard let node = fields.node["ratios"], !node.isEmpty else {
+      if !used.isSubset(of: [.none]) {
+        decoding.note(.ratiosMissing(profile: profile.name), at: fields.place(of: "profile"))
+      }
+      return
+    }
+    let given: [(String, Ratio, TransformerRatio)] = [
+      ("current", ratios.current, .current), ("voltage", ratios.voltage, .voltage),
+    ]
+    for (key, ratio, kind) in given where ratio != .one && used.isDisjoint(with: [kind, .power]) {
+      let entries = Fields(node: node, section: .ratios, misspelt: [])
+      decoding.note(.ratioUnused(key: key, profile: profile.name), at: entries.place(of: key))
+    }
   }
 
   /// A timeout that was not given is three times what the slowest reply takes, at least 200 ms; one

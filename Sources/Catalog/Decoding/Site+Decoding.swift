@@ -52,8 +52,10 @@ struct SiteLoading {
   private var otherFindings: [Finding] = []
   private var profiles: [String: DeviceProfile?] = [:]
   private var profileNames: [String]?
-  /// Lines on which numbers, names and ports were first used.
+  /// Lines on which numbers, labels and serial numbers were used.
   var numberLines: [Int: Int] = [:]
+  var labelLines: [String: Int] = [:]
+  var serialLines: [String: Int] = [:]
   var streamCount = 0
 
   init(path: String, share: Share, deviceDirectory: String) {

@@ -124,11 +124,15 @@ extension ProfileDecoding {
   /// The point's own word order, else the profile's; one register needs none.
   private mutating func order(of type: RegisterType, _ fields: Fields) -> WordOrder? {
     if let node = fields.node["word_order"] {
-      return base.choice(node, key: "word_order", among: Self.wordOrders)
+      return base.choice(node, key: "word_order", among: Self.wordOrders, guesses: false)
     }
     if let wordOrder { return wordOrder }
     if type.registerCount == 1 { return .abcd }
-    base.note(.missingKey("word_order", in: .point), at: fields.node.place)
+    // One line at the head is meant, so it is told once, there.
+    if !lacksWordOrder {
+      base.note(.wordOrderMissing(known: Self.wordOrders.map(\.0)), at: head)
+      lacksWordOrder = true
+    }
     return nil
   }
 
@@ -148,14 +152,14 @@ extension ProfileDecoding {
   private mutating func checked(
     end: Int, _ fields: Fields, query: ProfileRequest.Query
   ) -> Bool {
-    let count =
+    let (count, unit): (Int, AnswerUnit) =
       switch query {
-      case .modbus(_, _, let count): Int(count)
-      case .dlt645(_, 0): 196
-      case .dlt645(_, let count): count
+      case .modbus(let function, _, let count): (Int(count), function <= 2 ? .bits : .registers)
+      case .dlt645(_, 0): (196, .bytes)
+      case .dlt645(_, let count): (count, .bytes)
       }
     if end <= count { return true }
-    base.note(.pastEnd(end: end, count: count), at: fields.place(of: "offset"))
+    base.note(.pastEnd(end: end, count: count, unit), at: fields.place(of: "offset"))
     return false
   }
 }

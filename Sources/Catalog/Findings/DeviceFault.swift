@@ -14,6 +14,22 @@ public enum DeviceFault: Sendable, Equatable {
   case requestTwice(String)
   /// Behind these transformers a quantity has values that no decimal can hold.
   case inexactRatios(quantity: String)
+  /// A transformer ratio on which no value of the profile depends.
+  case ratioUnused(key: String, profile: String)
+  /// The profile counts on transformer ratios, and the device gives none.
+  case ratiosMissing(profile: String)
+  /// Two devices that people cannot tell apart.
+  case labelTwice(String, firstLine: Int)
+  /// One device at two places of the site.
+  case serialTwice(String, firstLine: Int)
+
+  /// The configuration is usable in spite of it.
+  public var isWarning: Bool {
+    switch self {
+    case .ratiosMissing, .labelTwice, .serialTwice: true
+    default: false
+    }
+  }
 
   func wording(_ language: Language) -> Wording {
     switch language {
@@ -54,6 +70,27 @@ public enum DeviceFault: Sendable, Equatable {
         "behind these transformers '\(quantity)' has values without end, such as 1/3",
         "ratios whose product has a denominator of 2s and 5s",
         "copy both from the transformers' plates, primary/secondary, for example 600/5")
+    case .ratioUnused(let key, let profile):
+      Wording(
+        "'ratios' gives '\(key)', but no value of profile '\(profile)' depends on it",
+        "a ratio that a point of the profile names with 'ratio:'",
+        "add 'ratio: \(key)' or 'ratio: power' to those points, or remove the ratio if the meter "
+          + "multiplies by it itself")
+    case .ratiosMissing(let profile):
+      Wording(
+        "no 'ratios', and values of profile '\(profile)' depend on them",
+        "'ratios' with what stands on the transformers' plates",
+        "add 'ratios: {current: 600/5}', or 'ratios: {current: 1}' for a meter without transformers"
+      )
+    case .labelTwice(let label, let line):
+      Wording(
+        "two devices are called '\(label)'", "each label once in a site (first on line \(line))",
+        "call one of them otherwise: lists and 'tally read' name devices by it")
+    case .serialTwice(let serial, let line):
+      Wording(
+        "two devices have the serial number '\(serial)'",
+        "each serial number once (first on line \(line))",
+        "read it from the plate of both: one was copied")
     }
   }
 
@@ -79,6 +116,22 @@ public enum DeviceFault: Sendable, Equatable {
       Wording(
         "经此互感器后“\(quantity)”的值为无限小数，如 1/3", "变比之积的分母只含因子 2 和 5",
         "按互感器铭牌照抄一次/二次值，例如 600/5")
+    case .ratioUnused(let key, let profile):
+      Wording(
+        "“ratios”给出了“\(key)”，但设备档案“\(profile)”中没有依赖它的值", "档案中某测点以“ratio:”注明的变比",
+        "在这些测点加上“ratio: \(key)”或“ratio: power”；若表计自行乘变比，则删除此项")
+    case .ratiosMissing(let profile):
+      Wording(
+        "没有“ratios”，而设备档案“\(profile)”的值依赖变比", "按互感器铭牌写出的“ratios”",
+        "加上“ratios: {current: 600/5}”；无互感器的表计写“ratios: {current: 1}”")
+    case .labelTwice(let label, let line):
+      Wording(
+        "两台设备同名“\(label)”", "站点中每个名称只用一次（首次在第 \(line) 行）",
+        "为其中一台改名：列表和“tally read”以名称区分设备")
+    case .serialTwice(let serial, let line):
+      Wording(
+        "两台设备的出厂编号同为“\(serial)”", "每个编号只用一次（首次在第 \(line) 行）",
+        "核对两台设备的铭牌：其中一个是照抄的")
     }
   }
 }

@@ -109,8 +109,11 @@ public enum FindingKind: Sendable, Equatable {
 
   /// The configuration is usable in spite of it.
   public var isWarning: Bool {
-    if case .line(let fault) = self { return fault.isWarning }
-    return false
+    switch self {
+    case .line(let fault): fault.isWarning
+    case .device(let fault): fault.isWarning
+    case .file, .yaml, .value, .site, .profile: false
+    }
   }
 
   /// The finding in words.

@@ -2,10 +2,12 @@
 public enum YAMLFault: Sendable, Equatable {
   /// libyaml refuses the text; its own words.
   case syntax(String)
+  /// Punctuation of full width where YAML has its own.
+  case fullWidth(Character, plain: Character)
   /// Bytes that are not UTF-8, or control characters.
   case notText(byteOffset: Int)
   /// More bytes than any sensible configuration has.
-  case tooLarge(byteCount: Int, limit: Int)
+  case tooLarge(limit: Int)
   /// Nothing in it.
   case empty
   /// A tab.
@@ -40,14 +42,18 @@ public enum YAMLFault: Sendable, Equatable {
       Wording(
         "not YAML: \(problem)", "YAML with 'key: value' lines",
         "check indentation, colons and quotes on this line and the one before")
+    case .fullWidth(let found, let plain):
+      Wording(
+        "not YAML: '\(found)' is a full-width character", "\(plain)",
+        "type it with the input method off; quote it if it is part of a text")
     case .notText(let offset):
       Wording(
         "byte \(offset) is no UTF-8 text", "UTF-8 without control characters",
         "save the file as UTF-8 without BOM")
-    case .tooLarge(let count, let limit):
+    case .tooLarge(let limit):
       Wording(
-        "the file has \(count) bytes", "at most \(limit) bytes", "check that this is the right file"
-      )
+        "the file has more than \(limit) bytes", "at most \(limit) bytes",
+        "check that this is the right file")
     case .empty: Wording("the file is empty", "keys with values", "start from an example file")
     case .tab: Wording("a tab", "spaces only", "replace each tab by spaces")
     case .anchor:
@@ -74,10 +80,13 @@ public enum YAMLFault: Sendable, Equatable {
     switch self {
     case .syntax(let problem):
       Wording("不是合法的 YAML：\(problem)", "“键: 值”形式的 YAML", "检查本行及上一行的缩进、冒号和引号")
+    case .fullWidth(let found, let plain):
+      Wording(
+        "不是合法的 YAML：“\(found)”是全角字符", "\(plain)", "切换到英文标点重新输入；若它是文字的一部分，请加引号")
     case .notText(let offset):
       Wording("第 \(offset) 字节不是 UTF-8 文本", "不含控制字符的 UTF-8 文本", "将文件另存为无 BOM 的 UTF-8")
-    case .tooLarge(let count, let limit):
-      Wording("文件有 \(count) 字节", "不超过 \(limit) 字节", "确认文件是否选对")
+    case .tooLarge(let limit):
+      Wording("文件超过 \(limit) 字节", "不超过 \(limit) 字节", "确认文件是否选对")
     case .empty: Wording("文件为空", "带值的键", "从示例文件开始编写")
     case .tab: Wording("出现制表符", "只用空格", "把制表符改为空格")
     case .anchor: Wording("出现锚点（&）", "普通值", "直接写出该值；若“&”是值的一部分，请加引号")

@@ -24,12 +24,19 @@ public struct YAMLReader {
   }
 
   private let file: String
+  private let text: [UInt8]
   private var findings: [Finding] = []
   private var frames: [Frame] = []
   private var root: YAMLNode?
   private var nodeCount = 0
 
-  private init(file: String) { self.file = file }
+  private init(_ text: [UInt8], file: String) {
+    self.text = text
+    self.file = file
+  }
+
+  /// U+FEFF at the beginning of a file says that it is UTF-8 (Unicode 16.0, 23.8); some editors write it.
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
   /// Reads `bytes`; `file` is the name that findings carry.
   ///
@@ -37,14 +44,16 @@ public struct YAMLReader {
   public static func read(
     _ bytes: [UInt8], file: String
   ) -> (root: YAMLNode?, findings: [Finding]) {
-    var reader = YAMLReader(file: file)
+    let isMarked = bytes.starts(with: byteOrderMark)
+    let text = isMarked ? Array(bytes.dropFirst(byteOrderMark.count)) : bytes
+    var reader = YAMLReader(text, file: file)
     if bytes.count > byteCountMax {
-      reader.note(.tooLarge(byteCount: bytes.count, limit: byteCountMax), at: .start)
+      reader.note(.tooLarge(limit: byteCountMax), at: .start)
       return (nil, reader.findings)
     }
-    reader.findTabs(in: bytes)
+    reader.findTabs(in: text)
     // Blanks in their places, so that reading goes on behind them.
-    reader.parse(bytes.map { $0 == 0x09 ? 0x20 : $0 })
+    reader.parse(text.map { $0 == 0x09 ? 0x20 : $0 })
     if reader.root == nil, reader.findings.isEmpty { reader.note(.empty, at: .start) }
     return (reader.root, reader.findings)
   }
@@ -107,17 +116,32 @@ public struct YAMLReader {
   }
 
   private mutating func noteSyntax(_ parser: UnsafeMutablePointer<yaml_parser_t>) {
-    let mark = parser.pointee.problem_mark
-    let place = YAMLPlace(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
-    var text = parser.pointee.problem.map { String(cString: $0) } ?? "unreadable"
-    if let context = parser.pointee.context { text += " " + String(cString: context) }
-    if parser.pointee.error == YAML_READER_ERROR {
-      note(.notText(byteOffset: Int(parser.pointee.problem_offset)), at: place)
-    } else {
-      note(.syntax(text), at: place)
-    }
     // Half a tree would give findings about what stands in the other half.
     root = nil
+    if parser.pointee.error == YAML_READER_ERROR {
+      let offset = min(Int(parser.pointee.problem_offset), text.count)
+      note(.notText(byteOffset: offset), at: place(ofByte: offset))
+      return
+    }
+    let mark = parser.pointee.problem_mark
+    let place = YAMLPlace(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+    // A tab was told already, and what follows from its width is the same mistake.
+    if findings.contains(where: { $0.kind == .yaml(.tab) && $0.place <= place }) { return }
+    if let wide = FullWidth.first(in: text, nearLine: place.line) {
+      note(.fullWidth(wide.found, plain: wide.plain), at: wide.place)
+      return
+    }
+    var problem = parser.pointee.problem.map { String(cString: $0) } ?? "unreadable"
+    if let context = parser.pointee.context { problem += " " + String(cString: context) }
+    note(.syntax(problem), at: place)
+  }
+
+  private func place(ofByte offset: Int) -> YAMLPlace {
+    let before = text[..<offset]
+    let line = before.lastIndex(of: 0x0A).map { before[($0 + 1)...] } ?? before
+    // Continuation bytes of UTF-8 do not begin a character.
+    return YAMLPlace(
+      line: before.count { $0 == 0x0A } + 1, column: line.count { $0 & 0xC0 != 0x80 } + 1)
   }
 
   /// Takes one event; `false` ends the reading.

@@ -89,7 +89,8 @@ enum SiteShare {
     protocol: dlt645-2007
     sources: [{id: d, document: e}]
     requests: [{name: r, identifier: "02800002", source: d, points: [
-          {quantity: frequency, label: f, type: bcd, offset: 0, bytes: 2, decimals: 2, unit: Hz}]}]
+          {quantity: active-power, label: p, type: bcd, offset: 0, bytes: 2, decimals: 2, unit: kW,
+           ratio: power}]}]
 
     """
 }
