@@ -3,17 +3,19 @@ import Catalog
 import CommandLineFrame
 import HostHAL
 
-/// Reads a site with everything that it names and tells all that is wrong with it.
+/// Reads a site with everything that it names, or a profile or a board, and tells all that is wrong.
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Check a site's configuration and tell everything that is wrong with it.",
     discussion: """
+      A device profile or a board is checked by itself; its first keys say that it is one.
+
       Ends with 0 when the site can be used (warnings included), with 1 when something is wrong, and \
       with 2 when the file cannot be read.
       """)
 
-  @Argument(help: "The site file, or a directory that holds site.yaml.")
+  @Argument(help: "The site file or a directory that holds site.yaml; a profile; a board.yaml.")
   var site: String
 
   @Option(help: "The directory that holds profiles/ and boards/.")
@@ -23,6 +25,19 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let language = texts.language
+    let path = self.path
+    switch FileKind(path: path) {
+    case .site: try checkSite(path, language)
+    case .profile:
+      let (profile, findings) = DeviceProfile.check(path: path)
+      try end(profile?.summary(language), findings, language)
+    case .board:
+      let (board, findings) = Board.check(path: path)
+      try end(board?.summary(language), findings, language)
+    }
+  }
+
+  private func checkSite(_ path: String, _ language: Language) throws {
     var tried: [String] = []
     guard let share = Share.locate(option: share, tried: &tried) else {
       let kind = FindingKind.file(.shareNotFound(tried))
@@ -31,12 +46,14 @@ struct CheckCommand: ParsableCommand {
     }
     let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
     let (loaded, findings) = Site.check(path: path, share: share, deviceDirectory: devices)
+    try end(loaded.map { SiteSummary($0).text(language) }, findings, language)
+  }
+
+  /// The findings, then the summary of what can be used.
+  private func end(_ summary: String?, _ findings: [Finding], _ language: Language) throws {
     report(findings, language)
-    if let loaded {
-      print(SiteSummary(loaded).text(language), terminator: "")
-      return
-    }
-    throw ExitCode(Findings(list: findings).isUnreadable ? 2 : 1)
+    guard let summary else { throw ExitCode(Findings(list: findings).isUnreadable ? 2 : 1) }
+    print(summary, terminator: "")
   }
 
   private var path: String {

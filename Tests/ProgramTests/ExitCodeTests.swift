@@ -71,6 +71,22 @@ import Testing
     #expect(folder.exit == .exited(code: 1))
   }
 
+  @Test func `a profile and a board are checked by themselves`() throws {
+    let place = try Place()
+    let profile = place.share + "/profiles/hefeng-cems.yaml"
+    for file in [profile, place.share + "/boards/native/sim/board.yaml"] {
+      // No share is asked for.
+      let (exit, output, _) = try Program.tally.run(["check", file, "--share", "/nonexistent"])
+      #expect(exit == .exited(code: 0), "\(output)")
+    }
+    let wrong = place.path + "/wrong.yaml"
+    let text = String(decoding: try Files.read(profile), as: UTF8.self)
+    try Files.replace(wrong, with: Array(text.replacing("count: 20", with: "count: 200").utf8))
+    let (exit, output, _) = try Program.tally.run(["check", wrong])
+    #expect(exit == .exited(code: 1))
+    #expect(output.contains("'count' is 200") && output.contains("errors: 1,"), "\(output)")
+  }
+
   @Test func `a site or a share that is not there ends with 2`() throws {
     let place = try Place()
     let missing = try Program.tally.run(
