@@ -27,15 +27,15 @@ import Testing
       share.made == [
         "Sources/Catalog/Profiles/\(name).yaml", "Tests/CatalogTests/Captures/\(name).hex",
       ])
-    #expect(share.share.profileNames == (ProfilesTests.names + [name]).sorted())
+    #expect(share.share.profileNames == Set(ProfilesTests.names + [name]).sorted())
   }
 
   @Test func `the profile has no finding and reads the exchange`() throws {
     let text = try block(".yaml").text
     let (profile, findings) = DeviceProfile.check(yaml: Array(text.utf8), file: "acme-m1.yaml")
     #expect(findings.isEmpty)
-    let capture = try Capture(text: try block(".hex").text, kind: .modbusRTU)
-    try capture.expectRead(by: try #require(profile))
+    let capture = Capture(text: try block(".hex").text, file: "acme-m1.hex", kind: .modbusRTU)
+    capture.expectRead(by: try #require(profile))
     #expect(capture.exchanges.flatMap(\.values).count == 2)
   }
 

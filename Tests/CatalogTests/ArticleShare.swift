@@ -43,12 +43,13 @@ final class ArticleShare {
   }
 
   /// The article makes as many files as its table says, all of them new, and edits none.
+  ///
+  /// They are new because they are Acme's, who makes nothing but examples. An author who has tried the
+  /// article's own command has files of that name too.
   func expectCost(_ article: Article) throws {
     let row = try #require(article.section("Overview").tables.first?.first)
     #expect(made.count == Int(row[0].prefix { $0.isNumber }))
     #expect(row[1] == "0")
-    for path in made {
-      #expect(!FileManager.default.fileExists(atPath: repositoryPath + "/" + path), "\(path)")
-    }
+    for path in made { #expect(path.contains("/acme"), "\(path)") }
   }
 }

@@ -62,6 +62,18 @@ func names(in folder: String) -> [String] {
   return ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
 }
 
+/// Neither file says anywhere what `scripts/new` writes where the example still speaks.
+func expectFilledIn(_ paths: String...) throws {
+  let mark = "FILL" + "-IN"
+  for path in paths {
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() where line.contains(mark) {
+      Issue.record("\(path):\(index + 1): \(line.trimmingCharacters(in: .whitespaces))")
+    }
+  }
+}
+
 /// A whole file.
 func bytes(_ path: String) throws -> [UInt8] {
   Array(try Data(contentsOf: URL(filePath: path)))

@@ -16,7 +16,9 @@ import Testing
 
   private func profile(_ name: String) throws -> DeviceProfile {
     let path = "\(repositoryPath)/Sources/Catalog/Profiles/\(name).yaml"
-    return try DeviceProfile.parse(yaml: try bytes(path), file: path).get()
+    let (profile, findings) = DeviceProfile.check(yaml: try bytes(path), file: path)
+    for finding in findings { Issue.record(Comment(rawValue: finding.text(.english))) }
+    return try #require(profile, "see the findings")
   }
 
   @Test func `the folder has the profiles of the simulated site and no capture is left over`() {
@@ -38,10 +40,15 @@ import Testing
   }
 
   @Test(arguments: names)
+  func `nothing that scripts/new made is left to fill in`(name: String) throws {
+    try expectFilledIn(
+      "\(repositoryPath)/Sources/Catalog/Profiles/\(name).yaml", "\(capturesPath)/\(name).hex")
+  }
+
+  @Test(arguments: names)
   func `a profile reads its captured exchange`(name: String) throws {
     let profile = try profile(name)
-    let capture = try Capture(name: name, kind: profile.meterProtocol)
-    try capture.expectRead(by: profile)
+    try Capture(name: name, kind: profile.meterProtocol).expectRead(by: profile)
   }
 
   @Test(arguments: names)
@@ -97,80 +104,5 @@ import Testing
   @Test func `the hand computes what is printed elsewhere`() {
     // pymodbus 7361275, test/framer/test_framer.py:121: 11 03 00 7C 00 02 has the checksum 07 43.
     #expect(crc([0x11, 0x03, 0x00, 0x7C, 0x00, 0x02]) == [0x07, 0x43])
-  }
-
-  /// CRC-16 of Modbus over serial line V1.02, 6.2.2, bit by bit; low byte first.
-  private func crc(_ bytes: [UInt8]) -> [UInt8] {
-    var register: UInt16 = 0xFFFF
-    for byte in bytes {
-      register ^= UInt16(byte)
-      for _ in 0..<8 {
-        register = register & 1 == 1 ? register >> 1 ^ 0xA001 : register >> 1
-      }
-    }
-    return [UInt8(register & 255), UInt8(register >> 8)]
-  }
-}
-
-/// Exchanges with a device, from `Captures/<profile>.hex`.
-///
-/// Lines: `# …` · `address <as in a site>` · `request <hex>` · `reply <hex>` · `value <quantity>
-/// <decimal, or the name of a NoData>` · indented hex continues the line before.
-struct Capture {
-  struct Exchange {
-    var request: [UInt8] = []
-    var reply: [UInt8] = []
-    var values: [String] = []
-  }
-
-  var address: [UInt8] = []
-  var exchanges: [Exchange] = []
-
-  init(name: String, kind: MeterProtocol) throws {
-    let path = "\(capturesPath)/\(name).hex"
-    try self.init(text: try String(contentsOfFile: path, encoding: .utf8), kind: kind)
-  }
-
-  init(text: String, kind: MeterProtocol) throws {
-    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-      let words = line.split(separator: " ")
-      switch words[0] {
-      case "address":
-        let word = String(words[1])
-        address = kind == .modbusRTU ? [try #require(UInt8(word))] : try #require(hexBytes(word))
-      case "request":
-        exchanges.append(Exchange(request: try #require(hexBytes(words.dropFirst().joined()))))
-      case "reply":
-        exchanges[exchanges.count - 1].reply = try #require(hexBytes(words.dropFirst().joined()))
-      case "value":
-        exchanges[exchanges.count - 1].values.append("\(words[1]) \(words[2])")
-      default:
-        exchanges[exchanges.count - 1].reply += try #require(hexBytes(words.joined()))
-      }
-    }
-  }
-
-  /// The profile has these requests, accepts these replies, and reads these values from them.
-  func expectRead(by profile: DeviceProfile) throws {
-    #expect(!exchanges.isEmpty)
-    for exchange in exchanges {
-      let request = try #require(
-        profile.requests.first { $0.requestBytes(address: address) == exchange.request },
-        "no request of \(profile.name) is \(exchange.request)")
-      let scan = profile.meterProtocol.scan(
-        request: exchange.request.span, received: exchange.reply.span)
-      guard case .accepted(let range, more: false) = scan else {
-        Issue.record("\(profile.name)/\(request.name): \(scan)")
-        continue
-      }
-      #expect(range == 0..<exchange.reply.count)
-      let values = request.points.map { point in
-        switch point.rule.decode(frame: exchange.reply.span, protocol: profile.meterProtocol) {
-        case .success(let value): "\(point.quantity.key) \(value.canonical)"
-        case .failure(let reason): "\(point.quantity.key) \(reason)"
-        }
-      }
-      #expect(values == exchange.values, "\(profile.name)/\(request.name)")
-    }
   }
 }
