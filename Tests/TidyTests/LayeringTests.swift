@@ -137,12 +137,30 @@ private let layers: [Layer] = [
     }
   }
 
-  @Test func `an import outside the table would be seen`() {
+  @Test(arguments: [
+    "import Foundation", "@testable import Foundation", "fileprivate import Foundation",
+    "@_spi(A, B) import Foundation", "public import struct Foundation.Data",
+    "@preconcurrency internal import typealias Foundation.Data", "let a = 1; import Foundation",
+    "import\n  Foundation", "import `Foundation`", "@_spi(A)import Foundation",
+    "#if os(Linux)\n  import /* all of it */ Foundation.NSData\n#endif",
+  ])
+  func `an import outside the table would be seen, in whatever form`(text: String) {
+    let file = Repository.File(path: "Sources/Journal/Example.swift", text: text)
+    #expect(imports(of: file) == ["Foundation"])
+    #expect(!isAllowed("Foundation", in: byName["Journal"]!))
+  }
+
+  @Test func `what only looks like an import is none, and one in the table is allowed`() {
     let file = Repository.File(
       path: "Sources/Journal/Example.swift",
-      text: "@testable import Foundation\n// import Glibc\npublic import struct Metering.Decimal\n")
-    #expect(imports(of: file) == ["Foundation", "Metering"])
-    #expect(!isAllowed("Foundation", in: byName["Journal"]!))
+      text: """
+        // import Glibc
+        #if canImport(Glibc)
+          public import struct Metering.Decimal
+        #endif
+        let text = "import Glibc", energy = Energy.import, active = read(import: energy)
+        """)
+    #expect(imports(of: file) == ["Metering"])
     #expect(isAllowed("Metering", in: byName["Journal"]!))
   }
 
@@ -152,18 +170,20 @@ private let layers: [Layer] = [
     return layer.ring == 3 && byName[module] == nil
   }
 
+  /// The modules behind each word `import` of the code, whatever attributes and modifiers are before it.
   private func imports(of file: Repository.File) -> [String] {
-    let kinds: Set<Substring> = ["struct", "class", "enum", "func", "var", "let", "protocol"]
-    return String(file.code.code).split(separator: "\n").compactMap { line in
-      var words = line.split(whereSeparator: { $0 == " " || $0 == ";" })[...]
-      while let first = words.first, first != "import" {
-        guard first.hasPrefix("@") || ["public", "internal", "package", "private"].contains(first)
-        else { return nil }
-        words = words.dropFirst()
-      }
-      guard words.popFirst() != nil else { return nil }
+    let kinds: Set<Substring> = [
+      "struct", "class", "enum", "func", "var", "let", "protocol", "typealias", "actor",
+    ]
+    // A member (`.import`) and a label (`import:`) keep their sign, so that they are other words.
+    var words = String(file.code.code)
+      .split { !($0.isLetter || $0.isNumber || "_.:`".contains($0)) }[...]
+    var found: [String] = []
+    while let start = words.firstIndex(of: "import") {
+      words = words[(start + 1)...]
       if let first = words.first, kinds.contains(first) { words = words.dropFirst() }
-      return words.first.map { String($0.prefix { $0 != "." }) }
+      if let path = words.first { found.append(path.prefix { $0 != "." }.filter { $0 != "`" }) }
     }
+    return found
   }
 }
