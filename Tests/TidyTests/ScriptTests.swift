@@ -6,11 +6,13 @@ import Testing
   private let scripts = Repository.files(in: "scripts", extensions: [""])
 
   /// What a script prints, and how it ends.
-  private func run(_ words: [String]) throws -> (text: String, code: Int32) {
+  private func run(
+    _ words: [String], in folder: URL = Repository.root
+  ) throws -> (text: String, code: Int32) {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["bash"] + words
-    process.currentDirectoryURL = Repository.root
+    process.currentDirectoryURL = folder
     let output = Pipe()
     process.standardOutput = output
     process.standardError = output
@@ -48,11 +50,16 @@ import Testing
     "", "profile", "profile acme", "profile Acme-m1", "profile ../acme-m1", "profile acme-m1 more",
     "profile eastron-sdm630", "board acme", "board acme/Edge", "board native/sim",
     "protocol Acme", "protocol modbus", "uplink mirror", "uplink 1st", "toaster acme",
+    "protocol default", "protocol self", "protocol raw-value", "protocol none",
+    "protocol dlt645", "protocol string", "protocol decimal",
+    "profile \(String(repeating: "a", count: 300))-b",
+    "profile \(String(repeating: "a", count: 63))-b",
   ])
   func `scripts/new refuses what it cannot make, and makes nothing`(words: String) throws {
     let arguments = words.split(separator: " ").map(String.init)
-    let (text, code) = try run(["scripts/new"] + (arguments.isEmpty ? ["profile"] : arguments))
+    let (text, code) = try run(["scripts/new"] + arguments)
     #expect(code == 2, "\(text)")
     #expect(text.hasPrefix("scripts/new: ") && text.contains("--help"))
+    #expect(text.split(separator: "\n").count == 1, "\(text)")
   }
 }

@@ -43,6 +43,7 @@ scaffolds() {
   scripts/new profile initech-x1
   scripts/new board initech/box
   scripts/new uplink initech-cloud
+  scripts/new uplink globex-telemetry
   scripts/new protocol acme-bus | tee new.log
   sed -nE 's#^ +((Sources|Tests)/[^ ]+:[0-9]+)$#\1#p' new.log | sort >promised.txt
 
