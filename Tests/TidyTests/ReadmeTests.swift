@@ -97,32 +97,6 @@ import Testing
     }
   }
 
-  @Test func `every program and subcommand that the README names exists`() {
-    for words in commands() {
-      guard let program = words.first?.split(separator: "/").last.map(String.init),
-        ["tally", "tallyd", "tally-sim", "tally-collector"].contains(program)
-      else { continue }
-      let sources = Repository.sources.filter { $0.target == program }
-      #expect(!sources.isEmpty, "\(program)")
-      for word in words.dropFirst() where word.hasPrefix("--") {
-        let long = word.dropFirst(2).prefix { $0 != "=" }
-        let camel = long.split(separator: "-").enumerated()
-          .map { $0.offset == 0 ? String($0.element) : $0.element.capitalized }.joined()
-        #expect(
-          sources.contains { $0.text.contains("--\(long)") || $0.text.contains("var \(camel)") },
-          "\(program) does not know \(word)")
-      }
-      guard program != "tallyd", words.count > 1, !words[1].hasPrefix("-") else { continue }
-      let name = words[1]
-      #expect(
-        sources.contains {
-          $0.text.contains("commandName: \"\(name)\"")
-            || $0.text.contains("struct \(name.capitalized): ParsableCommand")
-            || $0.text.contains("struct \(name.capitalized): AsyncParsableCommand")
-        }, "\(program) has no subcommand \(name)")
-    }
-  }
-
   @Test func `every script is careful`() {
     for script in Repository.files(in: "scripts", extensions: [""]) {
       #expect(script.text.hasPrefix("#!/usr/bin/env bash\n# "), "\(script.path)")

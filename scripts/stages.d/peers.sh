@@ -10,6 +10,8 @@ emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tall
 # minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
 modbus_clients() { .build/venv/bin/python Tests/peers/modbus_clients.py .build/release .build/test/modbus-clients; }
 modbus_servers() { .build/venv/bin/python Tests/peers/modbus_servers.py .build/release .build/test/modbus-servers; }
+# What the README tells people to type after scripts/run.
+readme_commands() { python3 Tests/peers/readme.py .build/release .build/test/readme; }
 # nginx with good and bad certificates in front of the collector; clients that dribble and slips in queries.
 nginx_tls() { /usr/bin/python3 Tests/peers/nginx_tls.py .build/release .build/test/nginx-tls; }
 slow_clients() { /usr/bin/python3 Tests/peers/slow_clients.py .build/release .build/test/slow-clients; }
