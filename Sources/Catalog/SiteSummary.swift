@@ -37,7 +37,7 @@ public struct SiteSummary: Sendable {
       lines.append(
         "每天 \(site.entriesPerDay) 条记录；日志每天约增长 \(mebibytesPerDay) MiB，"
           + "板卡的配额 \(site.board.storage.quotaMebibytes) MiB 暂未执行")
-      if unverified > 0 { lines.append("所用设备配置中有 \(unverified) 个测点存疑，见其“doubt”") }
+      if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     return lines.map { $0 + "\n" }.joined()
   }

@@ -8,8 +8,8 @@ extension Report {
       row(
         chinese ? "来源" : "source",
         source == .gateway
-          ? (chinese ? "网关日志（分段、超级块、哈希块）" : "gateway journal (segments, superblocks, tiles)")
-          : (chinese ? "采集端日志（C2SP 布局）" : "collector log (C2SP layout)")),
+          ? (chinese ? "网关日志（分段、超级块、瓦片）" : "gateway journal (segments, superblocks, tiles)")
+          : (chinese ? "汇集端日志（C2SP 布局）" : "collector log (C2SP layout)")),
     ]
     if let signedSize, let signedRoot {
       lines.append(
@@ -65,7 +65,7 @@ extension Report {
   private func signatureText(_ chinese: Bool) -> String {
     var text =
       chinese
-      ? "已检查检查点签名、\(entryCount) 个条目的哈希与根、\(tileCount) 个哈希块"
+      ? "已检查检查点签名、\(entryCount) 个条目的哈希与根、\(tileCount) 个瓦片"
       : "note, \(entryCount) entries hashed up to the root, \(tileCount) tiles"
     if let signedSize, entryCount > signedSize {
       text +=

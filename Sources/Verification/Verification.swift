@@ -98,7 +98,7 @@ public enum Verification {
       english:
         "\(directory) holds no log of \(policy.logKey.name): give a gateway's or collector's "
         + "data directory, or the directory of one log, and the key of that log",
-      chinese: "\(directory) 中没有 \(policy.logKey.name) 的日志：请指定网关或采集端的数据目录（或单个日志目录）"
+      chinese: "\(directory) 中没有 \(policy.logKey.name) 的日志：请指定网关或汇集端的数据目录（或单个日志目录）"
         + "以及该日志的公钥")
   }
 
@@ -110,7 +110,7 @@ public enum Verification {
         + "says how many entries were signed, and by whom. It was deleted or not copied: bring it back "
         + "from a backup, or from the collector or auditor that has this log",
       chinese: "\(place) 中有日志的瓦片，但缺少文件 \(place)/checkpoint：没有它便无从得知签署了多少条目、由谁签署。"
-        + "该文件被删除或未复制：请从备份，或从持有该日志的采集端或核查方恢复")
+        + "该文件被删除或未复制：请从备份，或从持有该日志的汇集端或核查方恢复")
   }
 
   /// Where the log of a key may lie below a directory.

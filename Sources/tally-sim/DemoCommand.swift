@@ -9,7 +9,7 @@ struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
     abstract:
-      "Runs substation, gateway and collector together and shows them. 同时运行仿真变电站、网关与采集端。")
+      "Runs substation, gateway and collector together and shows them. 同时运行仿真变电站、网关与汇集端。")
 
   @Option(help: "Where keys, logs and data of the run are kept.") var directory = ".build/run"
   @Option(name: .customLong("for"), help: "End so many seconds after everything is ready.")

@@ -69,7 +69,7 @@ enum DemoRole: String, CaseIterable {
   var chinese: String {
     switch self {
     case .simulator: "仿真器"
-    case .collector: "采集端"
+    case .collector: "汇集端"
     case .gateway: "网关"
     }
   }

@@ -46,21 +46,21 @@ enum DemoText {
 
   var chinese: String {
     switch self {
-    case .otherPort(0, let taken): "采集端监听端口 \(taken)"
-    case .otherPort(let port, let taken): "端口 \(port) 被占用：采集端改用 \(taken)"
+    case .otherPort(0, let taken): "汇集端监听端口 \(taken)"
+    case .otherPort(let port, let taken): "端口 \(port) 被占用：汇集端改用 \(taken)"
     case .keysMade: "已生成密钥与令牌，网关已登记"
     case .starting(let role): "启动\(role.chinese)"
-    case .ready(let url): "全部就绪；采集端地址 \(url)"
+    case .ready(let url): "全部就绪；汇集端地址 \(url)"
     case .firstAcknowledgement(let seconds): "就绪后 \(seconds) 秒收到首次确认"
     case .stopHint: "按 Ctrl-C 结束"
     case .stopping(let role): "停止\(role.chinese)"
     case .killed(let role): "\(role.chinese)未在 20 秒内结束，已被强制终止"
     case .acknowledged(let count, let new): "已确认条目：\(count)，其中本次运行 \(new)"
     case .nothingAcknowledged: "本次运行没有任何条目得到确认"
-    case .readings(let count): "采集端数据库中本次运行的读数：不少于 \(count)"
-    case .noReadings(let why): "采集端数据库中没有本次运行的读数：\(why)"
-    case .verified: "采集端日志核查通过"
-    case .notVerified(let code): "采集端日志核查未通过（退出码 \(code)）"
+    case .readings(let count): "汇集端数据库中本次运行的读数：不少于 \(count)"
+    case .noReadings(let why): "汇集端数据库中没有本次运行的读数：\(why)"
+    case .verified: "汇集端日志核查通过"
+    case .notVerified(let code): "汇集端日志核查未通过（退出码 \(code)）"
     case .dataLies(let path): "数据位于：\(path)"
     case .verifyWith(let command): "核查命令：\(command)"
     }

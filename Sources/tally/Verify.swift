@@ -135,7 +135,7 @@ private final class RemoteLog {
       throw ReadFailure(
         english: "\(url): the collector wants a read token: give --token "
           + "(keys/read.token in its data directory)",
-        chinese: "\(url)：采集端要求读取令牌：请用 --token 指定（其数据目录中的 keys/read.token）")
+        chinese: "\(url)：汇集端要求读取令牌：请用 --token 指定（其数据目录中的 keys/read.token）")
     default:
       throw ReadFailure(
         english: "\(url)\(folder)/\(path): HTTP \(answer.status)",

@@ -37,6 +37,35 @@ import Testing
     }
   }
 
+  @Test func `one thing has one Chinese word`() throws {
+    let terms = try #require(Repository.file("Sources/Gateway/Gateway.docc/Terminology.md"))
+    let outputs = Repository.files(in: "Tests", extensions: ["txt"])
+    for (other, word) in [("采集" + "端", "汇集端"), ("设备" + "配置", "设备档案"), ("哈希" + "块", "瓦片")] {
+      #expect(terms.text.contains("| \(word) |"))
+      for file in Repository.prose + outputs where file.text.contains(other) {
+        Issue.record("\(file.path) says \(other) for \(word)")
+      }
+    }
+  }
+
+  @Test func `every command of tally that a text advises exists`() throws {
+    let advice = try Regex("['“`]tally ([a-z]+)", as: (Substring, Substring).self)
+    let program = Repository.sources.filter { $0.target == "tally" }
+    var names: Set<Substring> = []
+    for file in Repository.sources {
+      names.formUnion(file.text.matches(of: advice).map(\.output.1))
+    }
+    #expect(names.count >= 5)
+    for name in names {
+      #expect(
+        program.contains {
+          $0.text.contains("struct \(name.capitalized): ParsableCommand")
+            || $0.text.contains("commandName: \"\(name)\"")
+        },
+        "tally has no command \(name)")
+    }
+  }
+
   @Test func `nothing is left to do later`() throws {
     let marks = try Regex("\\b(?:TO" + "DO|FIX" + "ME|X" + "XX)\\b")
     for file in Repository.prose where isOurs(file) {

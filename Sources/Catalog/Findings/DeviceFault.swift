@@ -56,7 +56,7 @@ public enum DeviceFault: Sendable, Equatable {
     case .unknownProfile(let found, let nearest):
       Wording(
         "there is no profile '\(found)'", "the name of a file in profiles/, without .yaml",
-        suggestion(nearest) ?? "see 'tally devices' or 'ls' of the share's profiles/")
+        suggestion(nearest) ?? "see 'ls' of the share's profiles/")
     case .unknownRequest(let found, let profile, let known):
       Wording(
         "profile '\(profile)' has no request '\(found)'",
@@ -106,10 +106,10 @@ public enum DeviceFault: Sendable, Equatable {
       Wording("“address”为“\(found)”", "DL/T 645 地址为 12 位十进制数字", "照抄表面铭牌上的表号，保留前导零")
     case .unknownProfile(let found, let nearest):
       Wording(
-        "没有设备配置“\(found)”", "profiles/ 中的文件名，不带 .yaml",
-        chineseSuggestion(nearest) ?? "用“tally devices”或查看 share 目录下的 profiles/")
+        "没有设备档案“\(found)”", "profiles/ 中的文件名，不带 .yaml",
+        chineseSuggestion(nearest) ?? "查看 share 目录下的 profiles/")
     case .unknownRequest(let found, let profile, let known):
-      Wording("设备配置“\(profile)”没有请求“\(found)”", known.joined(separator: "、") + " 之一", "改正名称")
+      Wording("设备档案“\(profile)”没有请求“\(found)”", known.joined(separator: "、") + " 之一", "改正名称")
     case .requestTwice(let name):
       Wording("请求“\(name)”被本设备的两个轮询项使用", "每个请求只在一个轮询项中", "从其中一个删除")
     case .inexactRatios(let quantity):

@@ -27,7 +27,7 @@ public enum FileFault: Error, Sendable, Equatable {
         "give it with --share DIR or set TALLYSTICK_SHARE")
     case (.shareNotFound(let tried), .chinese):
       Wording(
-        "找不到设备配置目录；已查找：\(tried.joined(separator: "、"))", "含有 profiles/ 和 boards/ 的目录",
+        "找不到设备档案目录；已查找：\(tried.joined(separator: "、"))", "含有 profiles/ 和 boards/ 的目录",
         "用 --share DIR 指定，或设置环境变量 TALLYSTICK_SHARE")
     }
   }

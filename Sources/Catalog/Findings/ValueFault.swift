@@ -229,7 +229,7 @@ public enum Section: Sendable, Equatable {
     case .device: "设备"
     case .ratios: "“ratios”"
     case .poll: "轮询项"
-    case .profile: "设备配置"
+    case .profile: "设备档案"
     case .source: "来源"
     case .request: "请求"
     case .point: "测点"
