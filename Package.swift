@@ -137,7 +137,7 @@ let package = Package(
     .testTarget(
       name: "MeteringTests", dependencies: ["Metering", "FuzzKit"], swiftSettings: strict),
     .testTarget(
-      name: "MeterProtocolsTests", dependencies: ["Metering", "HAL", "MeterProtocols"],
+      name: "MeterProtocolsTests", dependencies: ["Metering", "HAL", "MeterProtocols", "FuzzKit"],
       exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "TransparencyLogTests",
@@ -180,7 +180,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "CatalogTests",
-      dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog", "Articles"],
+      dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog", "Articles", "FuzzKit"],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(
       name: "MirrorUplinkTests",

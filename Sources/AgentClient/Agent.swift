@@ -75,8 +75,7 @@ public enum AgentError: Error, Equatable, Sendable {
   public var isAboutLine: Bool {
     switch refusal {
     case .portClosed, .lineLeased, .lineBusy: true
-    case .malformed, .unknownRequest, .notAvailable, .unknownLine, .unknownProtocol, .badTimeout,
-      .notARead, nil:
+    case .malformed, .unknownRequest, .unknownLine, .unknownProtocol, .badTimeout, .notARead, nil:
       false
     }
   }
@@ -108,7 +107,6 @@ extension ControlRefusal {
     switch self {
     case .malformed: "tallyd does not understand the request: the versions may differ"
     case .unknownRequest: "tallyd does not know this request: its version is older"
-    case .notAvailable: "this tallyd cannot do that"
     case .unknownLine: "the running site has no such line: look at tally status"
     case .unknownProtocol: "tallyd does not speak this meter protocol: its version is older"
     case .badTimeout: "the timeout must be 20 to 10,000 ms"
@@ -126,7 +124,6 @@ extension ControlRefusal {
     switch self {
     case .malformed: "tallyd 无法理解该请求：版本可能不一致"
     case .unknownRequest: "tallyd 不认识该请求：其版本较旧"
-    case .notAvailable: "此 tallyd 无法执行该操作"
     case .unknownLine: "运行中的站点没有该线路：请查看 tally status"
     case .unknownProtocol: "tallyd 不支持该仪表协议：其版本较旧"
     case .badTimeout: "超时须为 20 至 10,000 毫秒"

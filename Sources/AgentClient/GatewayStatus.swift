@@ -1,3 +1,4 @@
+import Catalog
 import HAL
 import TransparencyLog
 
@@ -127,6 +128,11 @@ public struct GatewayStatus: Equatable, Sendable {
       && (dropped ?? 0) == 0
   }
 
+  /// The name of a device's line; `nil` if the answer lists no such line.
+  public func lineName(of device: Device) -> String? {
+    lines.indices.contains(device.line) ? lines[device.line].name : nil
+  }
+
   /// Asks the agent whose data directory is `directory`.
   public static func read(
     fromDataDirectory directory: String, timeoutMilliseconds: UInt64 = 2000
@@ -150,6 +156,14 @@ extension GatewayStatus.Device {
     state = item["state"]?.string.map(DeviceState.init(key:))
     address = item["address"]?.string
     values = (item["values"]?.items ?? []).map(GatewayStatus.Value.init)
+  }
+
+  /// Its name in a language; in English where it has no Chinese one.
+  public func label(_ language: Language) -> String {
+    switch language {
+    case .english: label
+    case .chinese: labelChinese ?? label
+    }
   }
 
   /// The value that stands for the device where only one has room: its power if it measures that, else

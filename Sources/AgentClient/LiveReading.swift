@@ -125,9 +125,7 @@ public struct LiveReading: Sendable {
       return request.points.map { ($0, .failure(reason)) }
     }
     return request.points.map { point in
-      let rule =
-        point.rule.withRatios(current: device.ratios.current, voltage: device.ratios.voltage)
-        ?? point.rule
+      let rule = device.rule(for: point)
       guard good.count > 1 else {
         return (
           point, rule.decode(frame: first.raw.span, protocol: device.profile.meterProtocol)

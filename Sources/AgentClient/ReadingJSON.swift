@@ -12,18 +12,9 @@ extension GatewayStatus {
       $0.add("label", device.label)
       $0.add("label_zh", device.labelChinese)
       $0.add("address", device.address)
-      $0.add("line", lines.indices.contains(device.line) ? lines[device.line].name : nil)
+      $0.add("line", lineName(of: device))
       $0.add("state", device.state?.key)
-      $0.array("values", device.values) { value, json in
-        json.add("quantity", value.quantity)
-        json.add("value", value.value)
-        json.add("unit", value.unit)
-        json.add("reason", value.reason)
-        json.add("status", value.status)
-        json.add("utc", value.utc)
-        json.add("age_ms", value.ageMilliseconds)
-        json.add("rtt_us", value.roundTripMicroseconds)
-      }
+      $0.array("values", device.values) { $1.add($0) }
     }
     return json.text
   }

@@ -34,6 +34,17 @@ struct JSONText {
     text += value ? "true" : "false"
   }
 
+  mutating func add(_ value: GatewayStatus.Value) {
+    add("quantity", value.quantity)
+    add("value", value.value)
+    add("unit", value.unit)
+    add("reason", value.reason)
+    add("status", value.status)
+    add("utc", value.utc)
+    add("age_ms", value.ageMilliseconds)
+    add("rtt_us", value.roundTripMicroseconds)
+  }
+
   private mutating func open(_ key: String?, _ bracket: String) {
     start(key)
     text += bracket
@@ -83,16 +94,7 @@ extension GatewayStatus {
         json.add("line", device.line)
         json.add("state", device.state?.key)
         json.add("address", device.address)
-        json.array("values", device.values) { value, json in
-          json.add("quantity", value.quantity)
-          json.add("value", value.value)
-          json.add("unit", value.unit)
-          json.add("reason", value.reason)
-          json.add("status", value.status)
-          json.add("utc", value.utc)
-          json.add("age_ms", value.ageMilliseconds)
-          json.add("rtt_us", value.roundTripMicroseconds)
-        }
+        json.array("values", device.values) { $1.add($0) }
       }
       $0.array("lines", lines) { line, json in
         json.add("name", line.name)

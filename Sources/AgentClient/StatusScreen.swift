@@ -42,7 +42,6 @@ public struct StatusScreen {
 
   /// One device in one line.
   public func wording(of device: GatewayStatus.Device) -> String {
-    let name = language == .chinese ? device.labelChinese ?? device.label : device.label
     var cells = [device.state.map { $0.text(language) } ?? ""]
     if let main = device.mainValue, main.wasRead {
       cells += [
@@ -53,7 +52,7 @@ public struct StatusScreen {
     } else {
       cells += ["–", "", "", ""]
     }
-    return row(name, cells)
+    return row(device.label(language), cells)
   }
 
   // MARK: rows

@@ -38,6 +38,11 @@ public struct Share: Sendable, Equatable {
     return nil
   }
 
+  /// The directory that relative device files of a board lie in: `TALLYSTICK_DEV`, else `/dev`.
+  public static var deviceDirectory: String {
+    getenv("TALLYSTICK_DEV").map { String(cString: $0) } ?? "/dev"
+  }
+
   private static func check(_ path: String, _ tried: inout [String]) -> Share? {
     if TextFile.exists(path + "/profiles") { return Share(path: path) }
     tried.append(path)

@@ -201,6 +201,14 @@ extension Device {
     }
     return found
   }
+
+  /// The rule of a point of its profile with its transformers' ratios. Traps if they do not fit the
+  /// rule's scale, which no site that was loaded lets happen.
+  public func rule(for point: Point) -> ValueRule {
+    let rule = point.rule.withRatios(current: ratios.current, voltage: ratios.voltage)
+    guard let rule else { preconditionFailure("the checks of a site cover its ratios") }
+    return rule
+  }
 }
 
 /// Requests of one device that are polled together.

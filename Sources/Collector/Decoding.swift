@@ -21,7 +21,8 @@ public actor Decoding {
     do {
       for mirror in try collector.allMirrors() where !Task.isCancelled { await catchUp(mirror) }
     } catch {
-      collector.setting.alarm("decoding: \(error)")
+      collector.setting.alarm(
+        CollectorAlarm.decodingFailed(origin: nil, problem: "\(error)").text)
     }
   }
 
@@ -35,17 +36,18 @@ public actor Decoding {
       decoders[origin] = nil
       while decoder.cursor < size, !Task.isCancelled {
         try decodeBlock(of: mirror, to: size, with: &decoder)
-        if UInt64(decoder.batch.range.count) >= Self.batchLimit || decoder.cursor == size {
+        if UInt64(decoder.batch.range.count) >= Self.batchLimit {
           try decoder.commit()
           await Task.yield()
         }
       }
-      // What a cancelled task decoded is whole entries, and as good as a batch that is full.
+      // The rest. What a cancelled task decoded is whole entries, and as good as a batch that is full.
       try decoder.commit()
       decoders[origin] = decoder
     } catch {
       // The decoder with its uncommitted batch is dropped: the next attempt begins at the cursor.
-      collector.setting.alarm("decoding \(origin): \(error)")
+      collector.setting.alarm(
+        CollectorAlarm.decodingFailed(origin: origin, problem: "\(error)").text)
     }
   }
 

@@ -71,14 +71,15 @@ extension MirrorLog {
   }
 
   private func keepFork(_ request: CheckpointRequest, reason: String) {
-    setting.alarm("\(log.origin): a well-signed checkpoint was refused: \(reason)")
+    setting.alarm(CollectorAlarm.checkpointRefused(origin: log.origin, reason: reason).text)
     do {
       try setting.database.keepFork(
         note: request.submitted.note, old: request.old, reason: reason,
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
       // The answer is 422 all the same: keeping the proof is a courtesy to the auditor.
-      setting.alarm("\(log.origin): the refused checkpoint could not be kept: \(error)")
+      setting.alarm(
+        CollectorAlarm.refusedCheckpointNotKept(origin: log.origin, problem: "\(error)").text)
     }
   }
 }

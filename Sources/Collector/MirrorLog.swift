@@ -17,7 +17,7 @@ public struct MirrorSetting: Sendable {
   public var tickets: TicketScheme
   /// Test probe of the durable writes.
   public var probe: DurableProbe
-  /// Told of every alarm: what went wrong, in English, for the log.
+  /// Told of every alarm: what went wrong, in both languages, for the log.
   public var alarm: @Sendable (String) -> Void
 
   /// Takes all parts.
@@ -168,8 +168,8 @@ public actor MirrorLog {
   func noteLead(of time: UInt64, over now: UInt64) {
     let isAhead = time - now > CosignatureClock.leadMax
     if isAhead, !isAheadKnown {
-      let alarm = CosignatureAlarm.ahead(origin: log.origin, seconds: time - now)
-      setting.alarm("\(alarm.english) \(alarm.chinese)")
+      setting.alarm(
+        CollectorAlarm.cosignaturesAhead(origin: log.origin, seconds: time - now).text)
     }
     isAheadKnown = isAhead
   }
@@ -177,7 +177,7 @@ public actor MirrorLog {
   /// Turns a failure into the answer 500, tells the operator, and distrusts memory.
   func failed(_ error: any Error) -> MirrorAnswer {
     distrustMemory()
-    setting.alarm("\(log.origin): \(error)")
+    setting.alarm(CollectorAlarm.mirrorFailed(origin: log.origin, problem: "\(error)").text)
     return .refused(500, "the collector cannot store now; its operator was told")
   }
 }

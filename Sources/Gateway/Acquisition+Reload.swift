@@ -80,7 +80,7 @@ extension Acquisition {
     guard let site else { preconditionFailure("the site in force is not known") }
     precondition(keptLines.count == next.lines.count, "one for each line")
     change = nil
-    let isKept = keptLines.count == site.lines.count && keptLines == Array(site.lines.indices)
+    let isKept = keptLines == Array(site.lines.indices)
     if isKept, site.isSame(as: next) { return false }
     change = SiteChange(site: next, keptLines: keptLines, begunAt: now.mono)
     return true
@@ -191,14 +191,10 @@ extension Acquisition {
     guard var change = self.change else { preconditionFailure("no change is under way") }
     self.change = nil
     // Lines get other numbers, and the memory of a request that waits goes with the plan.
-    for line in names.lines.indices {
-      sampler.cancelLease(line: line)
-      writer.leaseRefused(line: line, .lineBusy, at: now)
-    }
+    sampler.refuseLeases(at: now, into: &writer)
     for line in names.lines.indices where !change.keptLines.contains(line) {
       sampler.lost(line: line, at: now, into: &writer)
     }
-    sampler.refuseLeases(at: now, into: &writer)
     if let writing = change.writing {
       let isQueued = writer.document(
         writing.document, entry: writing.next, sha256: writing.sha256, reserve: 0, at: now)

@@ -15,8 +15,9 @@ import TransparencyLog
 //     timeout   ms that the meter may take to begin its answer, 20 to 10,000
 //
 // It is valid if and only if nothing follows it and each element is of its type and in its range.
-// The answer to "status" is in `Status.swift`, the one to "lease" in `LeaseAnswer.swift`. What cannot
-// be done is answered with a refusal (`ControlRefusal`); the connection stays.
+// The answer to "status" is in `Status.swift`, the one to "lease" in `LeaseDesk.swift`, the one to
+// "reload" in `ReloadAnswer.swift`. What cannot be done is answered with a refusal (`ControlRefusal`);
+// the connection stays.
 //
 // Worked example, 27 bytes: on "line-a", ask Modbus unit 17 for registers 124 and 125 and give it half
 // a second.
@@ -143,15 +144,14 @@ public enum ControlRequest: Equatable, Sendable {
 
 /// Why the agent did not do what it was asked.
 ///
-/// Its answer is then the map `{"refused": number}`. Keys may be added to it, numbers are never reused.
-/// Worked example, 10 bytes, "not available": `a1 67 72656675736564 03`.
+/// Its answer is then the map `{"refused": number}`. Keys may be added to it, numbers are never reused:
+/// 3 was "not available", before every agent could do all of it.
+/// Worked example, 10 bytes, "unknown request": `a1 67 72656675736564 02`.
 public enum ControlRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
   /// The request is no deterministic CBOR, or an element is of another type than is due there.
   case malformed = 1
   /// There is no request of that name with that many elements.
   case unknownRequest = 2
-  /// This agent cannot do it.
-  case notAvailable = 3
   /// The site has no line of that name.
   case unknownLine = 4
   /// There is no meter protocol of that number.

@@ -120,8 +120,12 @@ public struct LogWriter: ~Copyable, PollSink {
     at instant: Instant
   ) {
     recoverFromOverflow(at: instant)
-    if !pushShed(channelIndex: channelIndex, first: first, last: last, reason: reason, at: instant)
-    {
+    var writer = ByteWriter(buffer)
+    EventEntry.write(
+      head: head(at: instant),
+      EventEntry.Shed(channel: channelIndex, firstSlot: first, lastSlot: last, reason: reason),
+      to: &writer)
+    if !push(writer) {
       unlogged.note(channel: channelIndex, first: first, last: last, reason: reason)
     }
   }
@@ -225,10 +229,16 @@ public struct LogWriter: ~Copyable, PollSink {
   private mutating func push(_ writer: borrowing ByteWriter) -> Bool {
     // The sampler's buffers bound every entry: 1,000 B of frame, 1,000 B rejected, 100 B of fields.
     precondition(!writer.overflowed, "an entry has at most 4,000 bytes")
-    guard !isOverflowing, queue.ring.push(writer.written) else {
+    guard !isOverflowing, enqueue(writer) else {
       droppedCount &+= 1
       return false
     }
+    return true
+  }
+
+  /// Queues what was written as the next entry, if there is room for it.
+  private mutating func enqueue(_ writer: borrowing ByteWriter) -> Bool {
+    guard queue.ring.push(writer.written) else { return false }
     nextIndex &+= 1
     return true
   }
@@ -249,18 +259,6 @@ public struct LogWriter: ~Copyable, PollSink {
     if !push(writer) { lostEvents &+= 1 }
   }
 
-  private mutating func pushShed(
-    channelIndex: UInt64, first: UInt64, last: UInt64, reason: EventEntry.ShedReason,
-    at instant: Instant
-  ) -> Bool {
-    var writer = ByteWriter(buffer)
-    EventEntry.write(
-      head: head(at: instant),
-      EventEntry.Shed(channel: channelIndex, firstSlot: first, lastSlot: last, reason: reason),
-      to: &writer)
-    return push(writer)
-  }
-
   /// Says what was lost, as soon as a quarter of the queue is free again.
   mutating func recoverFromOverflow(at instant: Instant) {
     guard isOverflowing, queue.ring.byteCount &* 4 <= queue.ring.capacity &* 3 else { return }
@@ -275,8 +273,7 @@ public struct LogWriter: ~Copyable, PollSink {
         EventEntry.Shed(
           channel: slots.channel, firstSlot: slots.first, lastSlot: slots.last,
           reason: slots.reason), to: &writer)
-      guard queue.ring.push(writer.written) else { return }
-      nextIndex &+= 1
+      guard enqueue(writer) else { return }
       unlogged.removeFirst()
     }
     guard lostEvents > 0 else { return }
@@ -284,8 +281,7 @@ public struct LogWriter: ~Copyable, PollSink {
     EventEntry.begin(
       head: head(at: instant), code: .backlogOverflow, argumentCount: 1, to: &writer)
     writer.cbor(lostEvents)
-    guard queue.ring.push(writer.written) else { return }
-    nextIndex &+= 1
+    guard enqueue(writer) else { return }
     lostEvents = 0
   }
 }

@@ -40,14 +40,17 @@ public struct UARTConfiguration: Equatable, Sendable, BitwiseCopyable {
 #if !hasFeature(Embedded)
   extension UARTConfiguration {
     /// As engineers write it: "9600 8N1".
-    public var shortText: String {
+    public var shortText: String { "\(baudRate) \(formatText)" }
+
+    /// Data bits, parity and stop bits as engineers write them: "8N1".
+    public var formatText: String {
       let letter =
         switch parity {
         case .none: "N"
         case .even: "E"
         case .odd: "O"
         }
-      return "\(baudRate) \(dataBits)\(letter)\(stopBits)"
+      return "\(dataBits)\(letter)\(stopBits)"
     }
   }
 #endif

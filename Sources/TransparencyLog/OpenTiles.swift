@@ -26,26 +26,6 @@ public struct OpenTiles: ~Copyable {
     self.memory = memory
   }
 
-  /// Becomes the right edge of a tree of `size` leaves whose hashes `source` has: after a restart.
-  ///
-  /// At most 5 × 256 hashes are asked for, all at heights 0, 8 … 32. On an error it is empty.
-  public mutating func load<Source: HashSource & ~Copyable>(
-    size: UInt64, from source: inout Source
-  ) throws(HashSourceError) {
-    precondition(size < OpenTiles.sizeLimit, "more leaves than the open tiles hold")
-    self.size = 0
-    for level in 0..<OpenTiles.levelCount {
-      let total = OpenTiles.total(size, level)
-      guard total > 0 else { break }
-      var index = total &- 1 &- ((total &- 1) & 255)
-      while index < total {
-        memory[slot(level, index)] = try source.subtreeHash(height: level &* 8, index: index)
-        index &+= 1
-      }
-    }
-    self.size = size
-  }
-
   /// Adds the next leaf; traps at `sizeLimit`.
   public mutating func append(_ leaf: Digest) {
     precondition(size < OpenTiles.sizeLimit, "more leaves than the open tiles hold")

@@ -33,8 +33,8 @@ enum Message {
     }
   }
 
-  private func alarm(_ log: LogStatus) -> CosignatureAlarm {
-    .ahead(origin: log.origin, seconds: log.cosignatureLead)
+  private func alarm(_ log: LogStatus) -> CollectorAlarm {
+    .cosignaturesAhead(origin: log.origin, seconds: log.cosignatureLead)
   }
 
   var chinese: String {

@@ -44,8 +44,8 @@ struct CheckCommand: ParsableCommand {
       report([Finding(file: site, place: .start, kind: kind)], language)
       throw ExitCode(2)
     }
-    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-    let (loaded, findings) = Site.check(path: path, share: share, deviceDirectory: devices)
+    let (loaded, findings) = Site.check(
+      path: path, share: share, deviceDirectory: Share.deviceDirectory)
     try end(loaded.map { SiteSummary($0).text(language) }, findings, language)
   }
 

@@ -51,8 +51,7 @@ struct Keys: ParsableCommand {
       try KeysFailure.report(texts.language) { () throws(KeysFailure) in
         var tried: [String] = []
         guard let share = Share.locate(option: share, tried: &tried) else { throw .noShare(tried) }
-        let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-        switch Site.load(path: site, share: share, deviceDirectory: devices) {
+        switch Site.load(path: site, share: share, deviceDirectory: Share.deviceDirectory) {
         case .failure(let findings): throw .site(findings)
         case .success(let site): try create(origin: site.origin.origin(epoch: 1))
         }

@@ -62,10 +62,10 @@ struct ReadCommand: ParsableCommand {
     if json {
       writeStandardOutput(status.json(of: device) + "\n")
     } else {
-      let line = status.lines.indices.contains(device.line) ? status.lines[device.line].name : "?"
-      let label = language == .chinese ? device.labelChinese ?? device.label : device.label
       var page = ReadPage(language)
-      page.head(label: label, number: device.number, address: device.address ?? "?", line: line)
+      page.head(
+        label: device.label(language), number: device.number, address: device.address ?? "?",
+        line: status.lineName(of: device) ?? "?")
       for value in device.values { page.row(value) }
       if !device.values.contains(where: \.wasRead) { page.note(.noValue(state: device.state)) }
       writeStandardOutput(page.text)
@@ -101,8 +101,7 @@ struct ReadCommand: ParsableCommand {
     guard let share = Share.locate(option: share, tried: &tried) else {
       throw .text(.noShare(tried))
     }
-    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-    switch Site.load(path: path, share: share, deviceDirectory: devices) {
+    switch Site.load(path: path, share: share, deviceDirectory: Share.deviceDirectory) {
     case .success(let site): return site
     case .failure(let findings): throw .site(findings)
     }
@@ -156,7 +155,7 @@ struct DeviceChoice {
   ) throws(ReadingFailure) {
     let wanted = name.lowercased()
     func labels(_ device: GatewayStatus.Device) -> [String] {
-      [device.label, device.labelChinese ?? device.label].map { $0.lowercased() }
+      Language.allCases.map { device.label($0).lowercased() }
     }
     let ways: [(GatewayStatus.Device) -> Bool] = [
       { "\($0.number)" == name }, { labels($0).contains(wanted) }, { $0.address == name },
@@ -180,10 +179,8 @@ struct DeviceChoice {
     _ devices: [GatewayStatus.Device], _ status: GatewayStatus, _ language: Language
   ) -> [String] {
     devices.map { device in
-      let label = language == .chinese ? device.labelChinese ?? device.label : device.label
-      let line = status.lines.indices.contains(device.line) ? status.lines[device.line].name : "?"
-      return TextLayout.fit("\(device.number)", 6) + TextLayout.fit(label, 34) + " "
-        + TextLayout.fit(device.address ?? "", 14) + line
+      TextLayout.fit("\(device.number)", 6) + TextLayout.fit(device.label(language), 34) + " "
+        + TextLayout.fit(device.address ?? "", 14) + (status.lineName(of: device) ?? "?")
     }
   }
 }
@@ -257,8 +254,7 @@ struct ReadPage {
     }
     note(.someFailed(failed: failed.count, requests: reading.exchanges.count))
     let uart = reading.line.uart
-    let parity = ["N", "E", "O"][Int(uart.parity.rawValue)]
-    let rate = "\(uart.baudRate) Bd \(uart.dataBits)\(parity)\(uart.stopBits)"
+    let rate = "\(uart.baudRate) Bd \(uart.formatText)"
     switch first.status {
     case .timeout:
       note(

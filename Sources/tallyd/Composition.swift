@@ -99,10 +99,9 @@ struct Composition: Sendable {
       entry.device.streams.flatMap { stream in
         stream.requests.map { request in
           entry.device.profile.requests[request].points.map {
-            let rule = $0.rule.withRatios(
-              current: entry.device.ratios.current, voltage: entry.device.ratios.voltage)
-            guard let rule else { preconditionFailure("the catalog checks the ratios of a site") }
-            return LivePoint(device: number, quantity: $0.quantity, unit: $0.unit, rule: rule)
+            LivePoint(
+              device: number, quantity: $0.quantity, unit: $0.unit, rule: entry.device.rule(for: $0)
+            )
           }
         }
       }

@@ -49,8 +49,7 @@ struct SiteLoading: Sendable {
     guard let share = Share.locate(option: arguments.share, tried: &tried) else {
       return .bad([ReloadAnswer.Finding(.noShare(tried: tried))])
     }
-    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-    switch Site.load(path: arguments.site, share: share, deviceDirectory: devices) {
+    switch Site.load(path: arguments.site, share: share, deviceDirectory: Share.deviceDirectory) {
     case .failure(let findings): return .bad(findings.list.map { ReloadAnswer.Finding($0) })
     case .success(let site): return check(site)
     }

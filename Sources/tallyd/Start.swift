@@ -57,7 +57,7 @@ struct Start {
     _ body: () throws(FileError) -> T
   ) throws(StartError) -> T {
     do { return try body() } catch {
-      throw failure(.alreadyRunning(language == .english ? error.english : error.chinese))
+      throw failure(.file(error))
     }
   }
 
@@ -66,13 +66,11 @@ struct Start {
     guard let share = Share.locate(option: arguments.share, tried: &tried) else {
       throw failure(.noShare(tried: tried))
     }
-    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-    switch Site.load(path: arguments.site, share: share, deviceDirectory: devices) {
+    switch Site.load(path: arguments.site, share: share, deviceDirectory: Share.deviceDirectory) {
     case .success(let site): return site
     case .failure(let findings):
-      // A file that is not there is usage, one that is wrong a finding.
       throw StartError(
-        message: findings.text(language), code: Files.exists(arguments.site) ? 1 : 2)
+        message: findings.text(language), code: findings.isUnreadable ? 2 : 1)
     }
   }
 
@@ -268,8 +266,8 @@ struct Start {
       transport: try transport("mirror", http, answered: recorderWake)
     ) { [language] error in say(.recordingStopped(error.description(language))) }
     let live = try liveUplink(http)
-    let devices = ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
-    let ports = Ports(lines: site.lines, deviceDirectory: devices, language: language, say: say)
+    let ports = Ports(
+      lines: site.lines, deviceDirectory: Share.deviceDirectory, language: language, say: say)
     say(
       .started(
         origin: site.origin.identity, lines: site.lines.count,

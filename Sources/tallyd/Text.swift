@@ -11,7 +11,7 @@ enum Text: Error {
   case unknownFlag(String)
   case missingValue(flag: String)
   case missingFlag(String)
-  case alreadyRunning(String)
+  case file(FileError)
   case noKey(path: String, problem: String)
   case keyMade(vkey: String)
   case keyLost(path: String, signed: UInt64)
@@ -63,7 +63,7 @@ enum Text: Error {
     case .unknownFlag(let flag): "unknown flag \(flag)"
     case .missingValue(let flag): "\(flag) needs a value"
     case .missingFlag(let flag): "\(flag) is missing"
-    case .alreadyRunning(let problem): problem
+    case .file(let error): error.english
     case .noKey(let path, let problem):
       "the log key \(path) cannot be used: \(problem)"
     case .keyMade(let vkey):
@@ -145,7 +145,7 @@ enum Text: Error {
     case .unknownFlag(let flag): "未知选项 \(flag)"
     case .missingValue(let flag): "\(flag) 缺少取值"
     case .missingFlag(let flag): "缺少 \(flag)"
-    case .alreadyRunning(let problem): problem
+    case .file(let error): error.chinese
     case .noKey(let path, let problem): "无法使用日志密钥 \(path)：\(problem)"
     case .keyMade(let vkey):
       "已生成日志密钥；请在汇集端登记本网关：tally-collector enroll \(vkey)"

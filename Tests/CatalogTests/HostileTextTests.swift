@@ -1,22 +1,10 @@
+import FuzzKit
 import Testing
 
 @testable import Catalog
 
 /// No text whatsoever traps: each mutant is read as site, profile and board in turn.
 @Suite struct HostileTextTests {
-  /// A small generator, so that a failing mutant can be made again from its seed.
-  struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      // SplitMix64, G. Steele et al. 2014.
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-      return z ^ z >> 31
-    }
-  }
-
   static let site = """
     tallystick: 1
     origin: {domain: a.b, serial: s}
@@ -56,7 +44,7 @@ import Testing
     "%YAML 2.0\n",
   ]
 
-  static func mutant(of seed: [UInt8], _ random: inout Random) -> [UInt8] {
+  static func mutant(of seed: [UInt8], _ random: inout FuzzRandom) -> [UInt8] {
     var bytes = seed
     for _ in 0..<Int.random(in: 1...4, using: &random) {
       let at = Int.random(in: 0...bytes.count, using: &random)
@@ -79,7 +67,7 @@ import Testing
 
   @Test(arguments: 0..<8)
   func `a mutated text is accepted or gives findings, and never traps`(part: Int) {
-    var random = Random(state: UInt64(part))
+    var random = FuzzRandom(state: UInt64(part))
     let seeds = [Self.site, Self.profile, Self.meter].map { Array($0.utf8) }
     let share = Share(path: "/nonexistent")
     for round in 0..<12_500 {
@@ -101,7 +89,7 @@ import Testing
   }
 
   @Test func `random bytes give findings`() {
-    var random = Random(state: 99)
+    var random = FuzzRandom(state: 99)
     for _ in 0..<2000 {
       let count = Int.random(in: 0...300, using: &random)
       let text = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -49,8 +49,8 @@ import TransparencyLog
   }
 
   @Test func `the refusal of the example is written as it stands`() {
-    let written = ByteWriter.bytes { ControlRefusal.notAvailable.write(to: &$0) }
-    #expect(written == [0xA1, 0x67, 0x72, 0x65, 0x66, 0x75, 0x73, 0x65, 0x64, 0x03])
+    let written = ByteWriter.bytes { ControlRefusal.unknownRequest.write(to: &$0) }
+    #expect(written == [0xA1, 0x67, 0x72, 0x65, 0x66, 0x75, 0x73, 0x65, 0x64, 0x02])
   }
 
   @Test func `a request cut short or with bytes after it is malformed`() {

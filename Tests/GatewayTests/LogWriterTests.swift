@@ -82,18 +82,7 @@ struct Meter: ~Copyable {
   }
 
   /// Takes everything out of the queue.
-  func drain() -> [[UInt8]] {
-    let buffer = Self.memory(UInt8.self, 4_096)
-    defer { buffer.deallocate() }
-    var entries: [[UInt8]] = []
-    var count = queue.ring.peek(into: buffer)
-    while count > 0 {
-      entries.append(Array(buffer[0..<count]))
-      queue.ring.removeFirst()
-      count = queue.ring.peek(into: buffer)
-    }
-    return entries
-  }
+  func drain() -> [[UInt8]] { queue.takeAll() }
 }
 
 @Suite struct LogWriterTests {

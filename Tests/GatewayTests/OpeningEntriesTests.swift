@@ -37,10 +37,8 @@ import TransparencyLog
   }
 
   private func take(from queue: EntryQueue, index: UInt64, into history: inout LogHistory) {
-    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
-    defer { memory.deallocate() }
-    let count = queue.ring.peek(into: memory)
-    history.take(index: index, UnsafeBufferPointer(rebasing: memory[..<count]).span)
+    let entry = queue.takeOne() ?? []
+    history.take(index: index, entry.span)
   }
 
   /// What the next boot logs of the channel: the slot that polling goes on after, and the slots shed.
@@ -53,9 +51,7 @@ import TransparencyLog
     let result = opening.index(of: channel, profileIndex: 3, drain: {})
     #expect(result.index == 0)
     guard opening.nextIndex > 100 else { return (result.lastSlot, nil) }
-    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
-    defer { memory.deallocate() }
-    let bytes = UnsafeBufferPointer(rebasing: memory[..<queue.ring.peek(into: memory)])
+    let bytes = try Rig.required(queue.takeOne())
     guard case .event(let event) = try Entry.decode(bytes.span) else { return (nil, nil) }
     guard let shed = event.shed(in: bytes.span) else { return (nil, nil) }
     #expect(shed.channel == 0)

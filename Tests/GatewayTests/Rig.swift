@@ -83,6 +83,27 @@ enum Rig {
   }
 }
 
+extension EntryQueue {
+  /// Takes the oldest entry out of the queue; `nil` when it is empty.
+  func takeOne() -> [UInt8]? {
+    let entry = withUnsafeTemporaryAllocation(
+      of: UInt8.self, capacity: Limits.entryByteCountMax
+    ) { buffer in
+      Array(buffer[..<ring.peek(into: buffer)])
+    }
+    guard !entry.isEmpty else { return nil }
+    ring.removeFirst()
+    return entry
+  }
+
+  /// Takes everything out of the queue.
+  func takeAll() -> [[UInt8]] {
+    var entries: [[UInt8]] = []
+    while let entry = takeOne() { entries.append(entry) }
+    return entries
+  }
+}
+
 /// The tree of RFC 6962 §2.1, written as its definition.
 func naiveRoot(_ leaves: ArraySlice<Digest>) -> Digest {
   guard leaves.count > 1 else { return leaves.first ?? Tree.empty }

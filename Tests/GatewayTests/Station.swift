@@ -105,7 +105,7 @@ final class Station {
     var taken: [[UInt8]] = []
     var opening = OpeningEntries(
       nextIndex: UInt64(log.count), boot: 1, at: Rig.instant(mono), history: history, queue: queue)
-    let starts = opening.index(of: site) { taken += Self.drain(queue) }
+    let starts = opening.index(of: site) { taken += queue.takeAll() }
     acquisition = Acquisition(
       site: site, starts: starts, history: opening.history, nextIndex: opening.nextIndex, boot: 1,
       queue: queue, report: RecorderReport())
@@ -116,29 +116,11 @@ final class Station {
 
   var now: Instant { Rig.instant(mono) }
 
-  private static func drain(_ queue: EntryQueue) -> [[UInt8]] {
-    let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_096)
-    defer { buffer.deallocate() }
-    var entries: [[UInt8]] = []
-    var count = queue.ring.peek(into: buffer)
-    while count > 0 {
-      entries.append(Array(buffer[0..<count]))
-      queue.ring.removeFirst()
-      count = queue.ring.peek(into: buffer)
-    }
-    return entries
-  }
-
-  func drain() { log += Self.drain(queue) }
+  func drain() { log += queue.takeAll() }
 
   /// Takes one entry out of the queue.
   func takeOne() {
-    let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_096)
-    defer { buffer.deallocate() }
-    let count = queue.ring.peek(into: buffer)
-    guard count > 0 else { return }
-    log.append(Array(buffer[0..<count]))
-    queue.ring.removeFirst()
+    if let entry = queue.takeOne() { log.append(entry) }
   }
 
   /// One turn of the loop, and the time to the next.

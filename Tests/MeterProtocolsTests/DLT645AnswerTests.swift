@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Metering
 import Testing
@@ -146,7 +147,7 @@ import Testing
   }
 
   @Test func `no bytes make it trap`() {
-    var random = SplitMix64(state: 2_007)
+    var random = FuzzRandom(state: 2_007)
     let rules =
       (0..<3).map(Self.voltage) + [
         ValueRule(layout: .bcd(offset: 255, byteCount: 9, signed: true)),

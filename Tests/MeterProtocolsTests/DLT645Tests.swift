@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Metering
 import Testing
@@ -75,7 +76,7 @@ import Testing
   func `a reply is found between garbage, echo and wake-up bytes`(vector: Vector) throws {
     let request = try request(for: vector)
     let frame = bare(vector.frame)
-    var random = SplitMix64(state: 645)
+    var random = FuzzRandom(state: 645)
     for turn in 0..<200 {
       let before = random.bytes(Int(random.next() % 40)) + (turn % 2 == 0 ? request : [0xFE, 0x68])
       let after = random.bytes(Int(random.next() % 24))

@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Metering
 import Testing
@@ -46,7 +47,7 @@ import Testing
       ValueRule(layout: .registerBits(register: 0, first: 3, count: 5)),
       ValueRule(layout: .bcd(offset: 0, byteCount: 3, signed: true), exponent: -3),
     ]
-    var random = SplitMix64(state: UInt64(meter.rawValue))
+    var random = FuzzRandom(state: UInt64(meter.rawValue))
     var buffer = [UInt8](repeating: 0, count: 64)
     var found = 0
     for turn in 0..<500_000 {
@@ -75,7 +76,7 @@ import Testing
 
   private static func fill(
     _ buffer: inout [UInt8], turn: Int, pieces: [Vector], reply: [UInt8],
-    random: inout SplitMix64
+    random: inout FuzzRandom
   ) -> Int {
     var count = 0
     var word = random.next()

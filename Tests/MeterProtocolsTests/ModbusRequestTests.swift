@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
   }
 
   @Test func `the CRC equals the one computed bit by bit`() {
-    var random = SplitMix64(state: 16)
+    var random = FuzzRandom(state: 16)
     for _ in 0..<500 {
       let data = random.bytes(Int(random.next() % 64))
       var expected: UInt16 = 0xFFFF

@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Metering
 import Testing
@@ -54,7 +55,7 @@ import Testing
   @Test(arguments: replies)
   func `a reply is found between garbage`(vector: Vector) {
     let request = request(for: vector.frame)
-    var random = SplitMix64(state: 7)
+    var random = FuzzRandom(state: 7)
     for _ in 0..<200 {
       let before = random.bytes(Int(random.next() % 24))
       let after = random.bytes(Int(random.next() % 24))

@@ -1,10 +1,11 @@
+import FuzzKit
 import MeterProtocols
 import Testing
 
 @Suite struct ModbusServerTests {
   @Test(arguments: ModbusRequestTests.requests)
   func `a server finds a published request between garbage`(vector: Vector) throws {
-    var random = SplitMix64(state: 3)
+    var random = FuzzRandom(state: 3)
     for count in 0..<12 {
       let before = random.bytes(count)
       let found = ModbusServer.scan((before + vector.frame + [0x55]))

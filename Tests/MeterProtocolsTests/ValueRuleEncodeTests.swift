@@ -1,3 +1,4 @@
+import FuzzKit
 import MeterProtocols
 import Metering
 import Testing
@@ -24,7 +25,7 @@ import Testing
   private func modbus(_ data: [UInt8]) -> [UInt8] { [1, 3, UInt8(data.count)] + data + [0, 0] }
 
   @Test func `every order writes what it reads`() throws {
-    var random = SplitMix64(state: 11)
+    var random = FuzzRandom(state: 11)
     for type in [.uint16, .int16, .uint32, .int32, .int64, .float32, .float64] as [RegisterType] {
       for order in [.abcd, .badc, .cdab, .dcba] as [WordOrder] {
         for _ in 0..<100 {
@@ -46,7 +47,7 @@ import Testing
   }
 
   @Test func `a decimal of seven digits survives a Float32 register`() throws {
-    var random = SplitMix64(state: 12)
+    var random = FuzzRandom(state: 12)
     for _ in 0..<5_000 {
       let value = Decimal(
         mantissa: Int64(random.next() % 1_000_000), exponent: -Int8(random.next() % 7)

@@ -1,3 +1,4 @@
+import FuzzKit
 import Foundation
 import HAL
 import Testing
@@ -104,7 +105,7 @@ func written(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
   return Array(writer.written)
 }
 
-extension SplitMix64 {
+extension FuzzRandom {
   mutating func bytes(_ count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
   }

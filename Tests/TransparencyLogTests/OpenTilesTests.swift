@@ -82,24 +82,4 @@ import TransparencyLog
     #expect(tiles.subtreeHash(height: 0, index: .max) == nil)
     #expect(tiles.subtreeHash(height: 9, index: .max) == nil)
   }
-
-  @Test func `after a restart the right edge is loaded, and the tree grows on as before`() throws {
-    let memory = UnsafeMutableBufferPointer<Digest>.allocate(capacity: OpenTiles.digestCount)
-    defer { memory.deallocate() }
-    let tree = NaiveTree()
-    for i in 0..<1_500 { tree.append(cheapLeaf(i)) }
-    for size in [0, 1, 255, 256, 257, 600, 767, 768, 769, 1_024] as [UInt64] {
-      var tiles = OpenTiles(memory)
-      var source = NaiveSource(tree)
-      try tiles.load(size: size, from: &source)
-      #expect(tiles.root() == tree.hash(0, size))
-      #expect(source.asked <= 512)
-      for i in size..<(size + 300) { tiles.append(cheapLeaf(Int(i))) }
-      #expect(tiles.root() == tree.hash(0, size + 300))
-    }
-    var tiles = OpenTiles(memory)
-    var source = NaiveSource(tree)
-    #expect(throws: HashSourceError.missing) { try tiles.load(size: 1_501, from: &source) }
-    #expect(tiles.size == 0)
-  }
 }

@@ -23,12 +23,6 @@ public enum Language: Sendable, Equatable, CaseIterable {
   public init(environment: String?) {
     self = environment?.hasPrefix("zh") == true ? .chinese : .english
   }
-
-  /// Chooses by `--lang`, else by the value of `LANG`; English when neither says Chinese.
-  public init(option: String?, environment: String?) {
-    let wish = option ?? environment ?? ""
-    self = wish.hasPrefix("zh") ? .chinese : .english
-  }
 }
 
 /// One thing in a configuration that is wrong or doubtful, and what to do about it.
