@@ -8,8 +8,6 @@ import TransparencyLog
 
 /// A collector with two logs that go on step by step.
 final class RoutesWorld: @unchecked Sendable {
-  /// Requests that are taken of one input; a history that is played again has more.
-  static let requestCountMax = 4_096
   /// Logs after which a new world begins, so that a listing of all stays short.
   private static let logCountMax = 16
 
@@ -24,7 +22,7 @@ final class RoutesWorld: @unchecked Sendable {
   }
 
   /// Sizes of the first log, and of the second, which goes past the end of a tile: that costs more.
-  private static let sizes = [[2, 5, 9, 14, 20], [250, 256, 258]]
+  private static let sizes = [[2, 5, 9, 14, 20, 27, 35, 44], [250, 256, 258]]
   private static let plant = FuzzLog(entries: FuzzLog.plant(origin: "fuzz", count: 260))
   nonisolated(unsafe) private static var world: RoutesWorld?
   nonisolated(unsafe) private static var historyFile = RoutesHistory()
