@@ -8,6 +8,8 @@ struct Demo {
   struct Options {
     var directory: String
     var share: String
+    /// The folder with site and plant; `nil` for the sample of the share.
+    var board: String?
     /// Seconds after everything is ready; `nil` runs until a signal.
     var seconds: UInt64?
     var fresh: Bool
@@ -84,7 +86,7 @@ struct Demo {
   private mutating func start() throws(DemoFailure) {
     let isNew = !keys.isComplete
     try keys.makeCollectorKeys()
-    let board = options.share + "/boards/native/sim"
+    let board = options.board ?? options.share + "/boards/native/sim"
     // Where the collector listens is known once it does; until then only the gateway would ask.
     try DemoSite.write(
       from: board + "/site.yaml", to: paths.site, url: "http://127.0.0.1:\(options.port)")

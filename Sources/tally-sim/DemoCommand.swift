@@ -18,6 +18,8 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "Plant time runs so many times as fast.") var speed: UInt64 = 1
   @Option(help: "Port of the collector, or one of the twenty after it if it is busy; 0: any.")
   var port: UInt16 = 8470
+  @Option(help: "Folder with site.yaml and plant.yaml of your own; boards/native/sim unless told.")
+  var board: String?
   @Option(help: "Directory with profiles, boards and plant.") var share: String?
   @OptionGroup var texts: LanguageOption
 
@@ -37,7 +39,8 @@ struct DemoCommand: ParsableCommand {
       }
       var demo = try Demo(
         Demo.Options(
-          directory: directory, share: share.path, seconds: seconds, fresh: fresh, speed: speed,
+          directory: directory, share: share.path, board: board, seconds: seconds, fresh: fresh,
+          speed: speed,
           language: language, port: port))
       code = demo.run()
     } catch {
