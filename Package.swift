@@ -180,7 +180,9 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "CatalogTests",
-      dependencies: ["Metering", "HAL", "MeterProtocols", "Catalog", "Articles", "FuzzKit"],
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "Articles", "FuzzKit",
+      ],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(
       name: "MirrorUplinkTests",
@@ -195,7 +197,8 @@ let package = Package(
     .testTarget(
       name: "AgentClientTests",
       dependencies: [
-        "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "Catalog", "AgentClient",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "HostHAL",
+        "Catalog", "AgentClient",
       ],
       swiftSettings: strict),
     .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),

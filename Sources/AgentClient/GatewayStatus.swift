@@ -98,12 +98,14 @@ public struct GatewayStatus: Equatable, Sendable {
   public var clockQuality: UInt16?
   /// How the connection to the mirror is.
   public var link: LinkState?
-  /// Why it is down: the key of an `Uplink.LinkFailure`.
+  /// Why it is down or refuses this log: the key of an `Uplink.LinkFailure` or an `Uplink.MirrorAlarm`.
   public var linkReason: String?
   /// Readings lost because the ring was full.
   public var dropped: Int?
   /// Absolute path of the site file that the agent runs.
   public var sitePath: String?
+  /// `Catalog.Site.fingerprint` of the site that the agent runs.
+  public var fingerprint: Digest?
 
   /// What an agent answers to `["status"]`.
   public init(decoding bytes: [UInt8]) throws(CBORError) {
@@ -118,6 +120,7 @@ public struct GatewayStatus: Equatable, Sendable {
     linkReason = root["link"]?["reason"]?.string
     dropped = root["dropped"]?.number
     sitePath = root["site"]?.string
+    if case .bytes(let bytes)? = root["fingerprint"] { fingerprint = Digest(bytes.span) }
   }
 
   /// Every device answers or was not asked yet, every line is open, the log is written, the mirror is
@@ -126,6 +129,11 @@ public struct GatewayStatus: Equatable, Sendable {
     devices.allSatisfy { $0.state == .answering || $0.state == .waiting }
       && lines.allSatisfy(\.isOpen) && !log.hasFailed && (link == .up || link == .unknown)
       && (dropped ?? 0) == 0
+  }
+
+  /// The agent runs this site with these profiles; an agent too old to tell is taken at its word.
+  public func runs(_ site: Site) -> Bool {
+    fingerprint == nil || fingerprint == site.fingerprint
   }
 
   /// The name of a device's line; `nil` if the answer lists no such line.

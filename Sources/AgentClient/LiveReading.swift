@@ -1,6 +1,7 @@
 import Catalog
 import Gateway
 import HAL
+import HostHAL
 import MeterProtocols
 import Metering
 import TransparencyLog
@@ -28,7 +29,29 @@ public struct LeaseAnswer: Equatable, Sendable {
 
 extension Agent {
   /// One transaction on a line, between polls; returns when it has ended.
+  ///
+  /// While another tool has the line this one waits as long as the agent waits for its polls, 10 s.
   public func lease(
+    line: String, meterProtocol: MeterProtocol, request: [UInt8], timeoutMilliseconds: UInt64
+  ) throws(AgentError) -> LeaseAnswer {
+    let clock = HostClock()
+    let deadline = clock.microseconds() + Agent.leasePatience
+    while true {
+      do throws(AgentError) {
+        return try leaseNow(
+          line: line, meterProtocol: meterProtocol, request: request,
+          timeoutMilliseconds: timeoutMilliseconds)
+      } catch {
+        guard error.refusal == .lineLeased, clock.microseconds() < deadline else { throw error }
+        clock.sleep(microseconds: 50_000)
+      }
+    }
+  }
+
+  /// µs that a tool waits while another one has the line.
+  static let leasePatience: UInt64 = 10_000_000
+
+  private func leaseNow(
     line: String, meterProtocol: MeterProtocol, request: [UInt8], timeoutMilliseconds: UInt64
   ) throws(AgentError) -> LeaseAnswer {
     // The wait for the line, the meter's patience, and ten seconds for the longest frame at 300 Bd.
@@ -56,6 +79,8 @@ public struct LiveReading: Sendable {
     public var status: ReadingStatus { frames.last?.answer.status ?? .other }
     /// Code of the exception or the error byte, if the meter refused.
     public var refusalCode: UInt8?
+    /// Why the agent did not ask this, or all of it.
+    public var refusal: AgentError?
   }
 
   /// The device's line.
@@ -74,25 +99,50 @@ public struct LiveReading: Sendable {
   }
 
   /// Asks a device of a site through the agent that polls it.
+  ///
+  /// What was read stays when the line is lost to the rest; an error means that nothing was read.
   public init(of device: Device, on line: Line, through agent: Agent) throws(AgentError) {
+    try self.init(of: device, on: line) { request throws(AgentError) in
+      try agent.lease(
+        line: line.name, meterProtocol: device.profile.meterProtocol, request: request,
+        timeoutMilliseconds: UInt64(device.timeoutMilliseconds))
+    }
+  }
+
+  /// The same with any way to ask.
+  init(
+    of device: Device, on line: Line, asking ask: ([UInt8]) throws(AgentError) -> LeaseAnswer
+  ) throws(AgentError) {
     self.line = line
     self.device = device
+    var refusal: AgentError?
     for request in device.profile.requests {
-      exchanges.append(try exchange(request, agent))
+      do throws(AgentError) {
+        // The line is as good as lost: a tool that waited for it once does not wait for each request.
+        if let refusal { throw refusal }
+        exchanges.append(try exchange(request, ask))
+      } catch {
+        guard error.isAboutLine, exchanges.contains(where: { !$0.frames.isEmpty }) else {
+          throw error
+        }
+        refusal = error
+        exchanges.append(
+          Exchange(
+            name: request.name, frames: [],
+            values: request.points.map { ($0, .failure(.notYet)) }, refusal: refusal))
+      }
     }
   }
 
   private func exchange(
-    _ request: ProfileRequest, _ agent: Agent
+    _ request: ProfileRequest, _ ask: ([UInt8]) throws(AgentError) -> LeaseAnswer
   ) throws(AgentError) -> Exchange {
     let spoken = device.profile.meterProtocol
     let first = request.requestBytes(address: device.address)
     var frames: [(request: [UInt8], answer: LeaseAnswer)] = []
     var next = first
     repeat {
-      let answer = try agent.lease(
-        line: line.name, meterProtocol: spoken, request: next,
-        timeoutMilliseconds: UInt64(device.timeoutMilliseconds))
+      let answer = try ask(next)
       frames.append((next, answer))
       guard answer.status == .good, spoken.hasMore(answer.raw.span) else { break }
       next = followUp(first, part: UInt8(frames.count))

@@ -1,4 +1,5 @@
 import Catalog
+import Gateway
 import MeterProtocols
 import Metering
 
@@ -35,6 +36,7 @@ extension LiveReading {
         json.add("name", exchange.name)
         json.add("status", Int(exchange.status.rawValue))
         json.add("refusal", exchange.refusalCode.map { Int($0) })
+        json.add("refused", (exchange.refusal?.refusal).map { Int($0.rawValue) })
         json.array("frames", exchange.frames) { frame, json in
           json.add("rtt_us", frame.answer.roundTripMicroseconds)
           json.add("request", TextLayout.hex(frame.request))

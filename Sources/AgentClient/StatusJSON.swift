@@ -1,4 +1,5 @@
 import HAL
+import TransparencyLog
 
 /// JSON text as it is built up; keys keep their order.
 struct JSONText {
@@ -128,6 +129,7 @@ extension GatewayStatus {
         $0.add("reason", linkReason)
       }
       $0.add("dropped", dropped)
+      $0.add("fingerprint", fingerprint?.hex)
     }
     return json.text
   }

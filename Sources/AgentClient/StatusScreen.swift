@@ -118,14 +118,14 @@ public struct StatusScreen {
     return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
   }
 
-  /// Why the mirror is not reached and what to do; `nil` when it is.
+  /// Why the mirror is not reached, or what it finds wrong, and what to do; `nil` when all is well.
   private var linkReason: String? {
     guard let key = status.linkReason else { return nil }
-    guard let failure = LinkFailure.allCases.first(where: { "\($0.key)" == key }) else {
-      return key
-    }
-    let wording = language == .chinese ? failure.chinese : failure.english
-    return "\(word(.mirror)): \(wording)"
+    let isChinese = language == .chinese
+    let failures = LinkFailure.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
+    let alarms = MirrorAlarm.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
+    guard let known = (failures + alarms).first(where: { "\($0.0)" == key }) else { return key }
+    return "\(word(.mirror)): \(known.1)"
   }
 
   // MARK: words

@@ -1,6 +1,7 @@
 import HAL
 import MeterProtocols
 import Metering
+import TransparencyLog
 
 /// What one gateway is to do: who it is, whom it reports to, and what it polls.
 ///
@@ -25,6 +26,8 @@ public struct Site: Sendable {
   public var path: String
   /// What is doubtful but usable.
   public var warnings: [Finding]
+  /// Where the keys stand that an agent may refuse later.
+  var places: [SiteKey: YAMLPlace]
 
   /// All profiles in use, each once, sorted by name.
   public var profiles: [DeviceProfile] {
@@ -33,6 +36,15 @@ public struct Site: Sendable {
       for device in line.devices { byName[device.profile.name] = device.profile }
     }
     return byName.values.sorted { $0.name < $1.name }
+  }
+
+  /// Tells this site with its profiles from any other: SHA-256 over the SHA-256 of the site file and of each
+  /// profile, in the order of `profiles`.
+  public var fingerprint: Digest {
+    var hash = SHA256()
+    hash.update(SHA256.hash(yaml.span).span)
+    for profile in profiles { hash.update(SHA256.hash(profile.yaml.span).span) }
+    return hash.finalize()
   }
 
   /// Entries that the poll plan makes in a day: one for each request of each stream and slot.
@@ -149,6 +161,8 @@ public struct Device: Sendable {
   public var attempts: Int
   /// Instrument transformers in front of the device.
   public var ratios: TransformerRatios
+  /// Where the site file describes it.
+  public var place: YAMLPlace
 
   /// The address as people write it: `17` or `003411001043`.
   public var addressText: String {

@@ -1,5 +1,7 @@
+import Catalog
 import HostCrypto
 import HostHAL
+import TransparencyLog
 
 /// Why a command of the collector failed. Each wording says what to do.
 public enum CollectorFailure: Error, Sendable {
@@ -7,10 +9,12 @@ public enum CollectorFailure: Error, Sendable {
   case notInitialised(directory: String)
   /// `init` was asked for another name than the key has.
   case otherName(existing: String, asked: String)
+  /// A new mirror key needs a name.
+  case noName
   /// A name that cannot name a key.
   case badName(String)
   /// The text is not the vkey of a log.
-  case badVKey(String)
+  case badVKey(String, VerifierKeyFault)
   /// The origin is enrolled with another key.
   case otherKey(origin: String, enrolled: String)
   /// `mirror.vkey` does not belong to `mirror.key`.
@@ -38,10 +42,12 @@ public enum CollectorFailure: Error, Sendable {
     case .otherName(let existing, let asked):
       "the mirror key here is named \(existing), not \(asked): a key keeps its name; "
         + "use another --data directory for another mirror"
+    case .noName:
+      "a new mirror key needs a name, which stays for good: give --name, your domain and a word, such as "
+        + "collector.example/m1"
     case .badName(let name): "\(name) cannot name a key: 1 to 255 bytes, no blanks, no +"
-    case .badVKey(let text):
-      "\(text) is not the verifier key of a log. "
-        + "Expected the line that \"tally keys show\" prints on the gateway"
+    case .badVKey(let text, let fault):
+      "\(text) is not the verifier key of a log: \(fault.english(.log)). \(fault.advice(.log))"
     case .otherKey(let origin, let enrolled):
       "\(origin) is enrolled with another key (\(enrolled)). If the gateway lost its key, "
         + "let it begin a new epoch; a log never changes its key"
@@ -68,9 +74,10 @@ public enum CollectorFailure: Error, Sendable {
       "\(directory) 中没有镜像密钥。请执行：tally-collector init --data \(directory)"
     case .otherName(let existing, let asked):
       "此处镜像密钥名为 \(existing)，而非 \(asked)：密钥名称不可更改；另建镜像请使用另一 --data 目录"
+    case .noName: "新的镜像密钥需要名称，且今后不可更改：请用 --name 给出自己的域名和一个词，如 collector.example/m1"
     case .badName(let name): "\(name) 不能作为密钥名称：应为 1 至 255 字节，不含空格和 +"
-    case .badVKey(let text):
-      "\(text) 不是日志的验证公钥。应为网关上 \"tally keys show\" 输出的那一行"
+    case .badVKey(let text, let fault):
+      "\(text) 不是日志的验证公钥：\(fault.chinese(.log))。\(fault.chineseAdvice(.log))"
     case .otherKey(let origin, let enrolled):
       "\(origin) 已用另一密钥登记（\(enrolled)）。若网关丢失密钥，请开始新纪元；日志从不更换密钥"
     case .vkeyMismatch(let path): "\(path) 与其旁的密钥不匹配：请从同一备份恢复两者"

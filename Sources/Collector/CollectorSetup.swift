@@ -1,3 +1,4 @@
+import Catalog
 import Glibc
 import HostCrypto
 import HostHAL
@@ -5,18 +6,16 @@ import ReadingStore
 import TransparencyLog
 
 extension CollectorDirectory {
-  /// The name of a mirror key if none is asked for.
-  public static let defaultName = "collector.example/m1"
-
   /// Makes directories, keys and token unless they are there; gives the mirror's verifier key.
   ///
-  /// Nothing that exists is changed, so a second `init` repeats what the first one said.
+  /// The first time it needs a name. Nothing that exists is changed, so a second `init` repeats what the
+  /// first one said.
   public func initialise(name: String?) throws -> VerifierKey {
     try Files.makeDirectory(path, mode: 0o755)
     try Files.makeDirectory(keys, mode: 0o700)
     try Files.makeDirectory(logs)
     let existing = Files.exists(mirrorVKey) ? try storedKey() : nil
-    let asked = name ?? existing?.name.description ?? Self.defaultName
+    guard let asked = name ?? existing?.name.description else { throw CollectorFailure.noName }
     if let existing, existing.name.description != asked {
       throw CollectorFailure.otherName(existing: existing.name.description, asked: asked)
     }
@@ -56,8 +55,9 @@ extension CollectorDirectory {
   /// Admits the log of a verifier key; gives its live token. Works while the collector serves.
   public func enroll(vkey: String) throws -> EnrolledLog {
     try requireInitialised()
-    guard let key = VerifierKey(vkey: Array(vkey.utf8).span), key.type == .log else {
-      throw CollectorFailure.badVKey(vkey)
+    let key: VerifierKey
+    do throws(VerifierKeyFault) { key = try VerifierKey(vkey, expecting: .log) } catch {
+      throw CollectorFailure.badVKey(vkey, error)
     }
     let database = try MirrorDatabase(path: database)
     defer { try? database.close() }

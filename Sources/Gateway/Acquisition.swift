@@ -1,6 +1,7 @@
 import HAL
 import Metering
 import Sampling
+import TransparencyLog
 
 /// What people call the parts of the site; for status and live values.
 public struct SiteNames: Sendable {
@@ -46,16 +47,21 @@ public struct SiteNames: Sendable {
   public var epoch: UInt32
   /// Absolute path of the site file, UTF-8.
   public var sitePath: [UInt8]
+  /// SHA-256 over the SHA-256 of the site file and of each of its profiles, sorted by name: tells a tool
+  /// whether the files that it reads are those in force.
+  public var fingerprint: Digest
 
   /// Takes the fields.
   public init(
-    devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32, sitePath: [UInt8]
+    devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32, sitePath: [UInt8],
+    fingerprint: Digest
   ) {
     self.devices = devices
     self.lines = lines
     self.origin = origin
     self.epoch = epoch
     self.sitePath = sitePath
+    self.fingerprint = fingerprint
   }
 }
 

@@ -9,7 +9,8 @@ import Uplink
 //     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
 //     "now"      utc µs
 //     "link"     { "state": "unknown" / "up" / "down" / "refused",
-//                  "reason": key of an Uplink.LinkFailure while down, else null }
+//                  "reason": key of an Uplink.LinkFailure while down, of an Uplink.MirrorAlarm while
+//                  refused, else null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "errors", "utilisation_permille" }]
@@ -17,6 +18,7 @@ import Uplink
 //                started; null where it does not count, or the port is gone
 //     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
 //     "dropped"  entries not queued since the start
+//     "fingerprint"  of site and profiles in force (`SiteNames`): 32 bytes
 //     value      { "utc", "unit", "clock", "value" / null, "age_ms", "reason", "rtt_us" / null,
 //                  "status", "quantity" }
 //
@@ -31,7 +33,7 @@ extension Acquisition {
     at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil },
     to writer: inout ByteWriter
   ) {
-    writer.cbor(mapOf: 8)
+    writer.cbor(mapOf: 9)
     writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
@@ -40,8 +42,8 @@ extension Acquisition {
     writer.cbor(text: "state")
     writer.cbor(text: report.linkState.key)
     writer.cbor(text: "reason")
-    if report.linkState == .down, let failure = report.linkFailure {
-      writer.cbor(text: failure.key)
+    if let reason = linkReason() {
+      writer.cbor(text: reason)
     } else {
       writer.cborNull()
     }
@@ -59,6 +61,16 @@ extension Acquisition {
     for device in 0..<names.devices.count { writeDevice(device, at: now, to: &writer) }
     writer.cbor(text: "dropped")
     writer.cbor(self.writer.droppedCount)
+    writer.cbor(text: "fingerprint")
+    writer.cbor(bytes: names.fingerprint.span)
+  }
+
+  private borrowing func linkReason() -> StaticString? {
+    switch report.linkState {
+    case .down: return report.linkFailure?.key
+    case .refused: return report.alarm?.key
+    case .unknown, .up: return nil
+    }
   }
 
   private borrowing func writeLog(to writer: inout ByteWriter) {

@@ -23,6 +23,9 @@ public final class HostClock: MonotonicClock, WallClock, Sendable {
   /// `CLOCK_REALTIME` in µs since 1970.
   public func utcMicroseconds() -> UInt64 { clinux_utc_us() }
 
+  /// Waits; a signal may end it early.
+  public func sleep(microseconds: UInt64) { clinux_sleep_us(microseconds) }
+
   /// How well the wall clock is known.
   ///
   /// Synchronised by the kernel's word: the smallest `e` with `2^e` ≥ maxerror, source NTP (the kernel

@@ -1,5 +1,5 @@
 /// Something is wrong that a person must know about.
-public enum MirrorAlarm: UInt8, Error, Sendable {
+public enum MirrorAlarm: UInt8, Error, CaseIterable, Sendable {
   /// The mirror does not know this log (404); asked again every 15 minutes.
   case notEnrolled = 1
   /// The mirror knows the log but not its key (403); asked again every 15 minutes.

@@ -64,7 +64,11 @@ struct Init: AsyncParsableCommand {
 
   @OptionGroup var options: SharedOptions
 
-  @Option(help: "Name of the mirror key, such as collector.example/m1. 镜像密钥名称。")
+  @Option(
+    help: """
+      Name of the mirror key, such as collector.example/m1; needed the first time. \
+      镜像密钥名称，首次必须给出。
+      """)
   var name: String?
 
   func run() async throws {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Catalog
 import CommandLineFrame
-import HostHAL
 
 /// Reads a site with everything that it names, or a profile or a board, and tells all that is wrong.
 struct CheckCommand: ParsableCommand {
@@ -25,19 +24,18 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let language = texts.language
-    let path = self.path
-    switch FileKind(path: path) {
-    case .site: try checkSite(path, language)
+    switch FileKind(path: site) {
+    case .site: try checkSite(language)
     case .profile:
-      let (profile, findings) = DeviceProfile.check(path: path)
+      let (profile, findings) = DeviceProfile.check(path: site)
       try end(profile?.summary(language), findings, language)
     case .board:
-      let (board, findings) = Board.check(path: path)
+      let (board, findings) = Board.check(path: site)
       try end(board?.summary(language), findings, language)
     }
   }
 
-  private func checkSite(_ path: String, _ language: Language) throws {
+  private func checkSite(_ language: Language) throws {
     var tried: [String] = []
     guard let share = Share.locate(option: share, tried: &tried) else {
       let kind = FindingKind.file(.shareNotFound(tried))
@@ -45,7 +43,7 @@ struct CheckCommand: ParsableCommand {
       throw ExitCode(2)
     }
     let (loaded, findings) = Site.check(
-      path: path, share: share, deviceDirectory: Share.deviceDirectory)
+      path: site, share: share, deviceDirectory: Share.deviceDirectory)
     try end(loaded.map { SiteSummary($0).text(language) }, findings, language)
   }
 
@@ -54,11 +52,6 @@ struct CheckCommand: ParsableCommand {
     report(findings, language)
     guard let summary else { throw ExitCode(Findings(list: findings).isUnreadable ? 2 : 1) }
     print(summary, terminator: "")
-  }
-
-  private var path: String {
-    let isDirectory = (try? Files.status(of: site))?.kind == .directory
-    return isDirectory ? site + "/site.yaml" : site
   }
 
   private func report(_ findings: [Finding], _ language: Language) {

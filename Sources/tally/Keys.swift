@@ -11,6 +11,12 @@ struct Keys: ParsableCommand {
     abstract: "Make the gateway's signing key, or show its public half. 生成或显示网关密钥。",
     subcommands: [Show.self, Create.self])
 
+  @OptionGroup var texts: LanguageOption
+
+  func run() throws {
+    try KeysFailure.report(texts.language) { () throws(KeysFailure) in throw .noCommand }
+  }
+
   /// Prints the verifier key that a collector is told with `tally-collector enroll`.
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -86,6 +92,7 @@ enum KeysFailure: Error {
   case notOrigin(String)
   case noShare([String])
   case site(Findings)
+  case noCommand
 
   /// Says what `body` fails with and ends with 2, or with 1 for findings in a site that can be read.
   static func report(
@@ -111,6 +118,7 @@ enum KeysFailure: Error {
     case .notOrigin(let origin): "\(origin) cannot name a key: no blanks and no + in it"
     case .noShare(let tried): "no profiles and boards in \(tried.joined(separator: ", "))"
     case .site(let findings): "the site cannot be used:\n" + findings.text(.english)
+    case .noCommand: "keys alone does nothing: say tally keys show or tally keys create"
     }
   }
 
@@ -123,6 +131,7 @@ enum KeysFailure: Error {
     case .notOrigin(let origin): "\(origin) 不能作为密钥名称：不得含空格和 +"
     case .noShare(let tried): "以下位置没有设备模板与板卡描述：\(tried.joined(separator: "、"))"
     case .site(let findings): "站点配置不可用：\n" + findings.text(.chinese)
+    case .noCommand: "仅有 keys 不执行任何操作：请用 tally keys show 或 tally keys create"
     }
   }
 }

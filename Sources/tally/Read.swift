@@ -67,7 +67,11 @@ struct ReadCommand: ParsableCommand {
         label: device.label(language), number: device.number, address: device.address ?? "?",
         line: status.lineName(of: device) ?? "?")
       for value in device.values { page.row(value) }
-      if !device.values.contains(where: \.wasRead) { page.note(.noValue(state: device.state)) }
+      if !device.values.contains(where: \.wasRead) {
+        page.note(.noValue(state: device.state))
+      } else if device.state != .answering {
+        page.note(.oldValues(state: device.state))
+      }
       writeStandardOutput(page.text)
     }
     return device.state == .answering && device.values.allSatisfy { $0.value != nil }
@@ -78,7 +82,9 @@ struct ReadCommand: ParsableCommand {
   private func readLive(
     _ device: GatewayStatus.Device, _ status: GatewayStatus, _ language: Language
   ) throws(ReadingFailure) -> Bool {
-    let (line, known) = try find(device.number, in: loadSite(status))
+    let site = try loadSite(status)
+    guard status.runs(site) else { throw .text(.notInForce(path: site.path)) }
+    let (line, known) = try find(device.number, in: site)
     let reading: LiveReading
     do throws(AgentError) {
       reading = try LiveReading(of: known, on: line, through: Agent(dataDirectory: data))
@@ -201,13 +207,18 @@ struct ReadPage {
   /// One value that the agent has.
   mutating func row(_ value: GatewayStatus.Value) {
     let row = Quantity(key: value.quantity)?.row
-    let name = row.map { language == .chinese ? $0.chinese.description : $0.english.description }
+    let name = row.map(name)
     let unit = row?.unit.symbol.description ?? value.unit ?? ""
     let age = value.ageMilliseconds.map { TextLayout.tenths($0 / 100) + " s" } ?? ""
     let reason = value.reason.flatMap { UInt8(exactly: $0) }.flatMap(NoData.init(rawValue:))
     add(
       name ?? value.quantity, value.value ?? reason?.text(language) ?? "–",
       value.value == nil ? "" : unit, value.wasRead ? age : "")
+  }
+
+  /// Both pages name a value by its quantity, so that one can be held against the other.
+  private func name(_ row: QuantityRow) -> String {
+    language == .chinese ? row.chinese.description : row.english.description
   }
 
   private mutating func add(_ name: String, _ value: String, _ unit: String, _ rest: String) {
@@ -226,7 +237,7 @@ struct ReadPage {
     for exchange in reading.exchanges {
       var roundTrip = exchange.frames.compactMap(\.answer.roundTripMicroseconds).reduce(0, +)
       for value in exchange.values {
-        let name = language == .chinese ? value.point.label.chinese : value.point.label.english
+        let name = name(value.point.quantity.row)
         let rest = roundTrip > 0 ? TextLayout.tenths(roundTrip / 100) + " ms" : ""
         switch value.result {
         case .success(let number):
@@ -253,6 +264,7 @@ struct ReadPage {
       return
     }
     note(.someFailed(failed: failed.count, requests: reading.exchanges.count))
+    if let refusal = first.refusal { return note(.notAsked(refusal)) }
     let uart = reading.line.uart
     let rate = "\(uart.baudRate) Bd \(uart.formatText)"
     switch first.status {

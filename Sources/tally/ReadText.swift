@@ -9,9 +9,12 @@ enum ReadText {
   case severalDevices(String)
   case devicesAre
   case notInSite(number: Int, path: String)
+  case notInForce(path: String)
   case noSitePath
   case noShare([String])
   case noValue(state: DeviceState?)
+  case oldValues(state: DeviceState?)
+  case notAsked(AgentError)
   case allAnswered(requests: Int)
   case someFailed(failed: Int, requests: Int)
   case timeout(address: String, rate: String, timeout: Int)
@@ -29,9 +32,21 @@ enum ReadText {
     case .devicesAre: "its devices are:"
     case .notInSite(let number, let path):
       "\(path) has no device \(number): it was changed since the agent read it"
+    case .notInForce(let path):
+      "\(path), or a profile of it, is not what tallyd runs: it was changed and not reloaded. "
+        + "Run tally reload, then ask again"
     case .noSitePath: "this tallyd does not tell its site file: name it with --site"
     case .noShare(let tried): "no profiles and boards in \(tried.joined(separator: ", "))"
     case .noValue(let state): "no value yet; state: \(state?.english ?? "?")"
+    case .oldValues(let state):
+      switch state {
+      case .portLost:
+        "The values are old: the port of the line is gone. Plug the adapter in; tally status tells when it "
+          + "is back"
+      case .silent, .waiting, .answering, .other, nil:
+        "The values are old: the device is \(state?.english ?? "?"). Ask with --live to see what to look at"
+      }
+    case .notAsked(let refusal): "The rest was not asked: \(refusal.english)"
     case .allAnswered(let requests): "\(requests) of \(requests) requests answered"
     case .someFailed(let failed, let requests):
       "\(requests - failed) of \(requests) requests answered"
@@ -67,9 +82,18 @@ enum ReadText {
     case .severalDevices(let name): "\(name) 可能指多台设备：请给出编号"
     case .devicesAre: "站点中的设备："
     case .notInSite(let number, let path): "\(path) 中没有设备 \(number)：网关读取之后该文件已更改"
+    case .notInForce(let path):
+      "\(path) 或其设备档案与 tallyd 正在运行的不同：已更改但未重新加载。请先运行 tally reload，再读取"
     case .noSitePath: "此 tallyd 未告知站点文件：请用 --site 指明"
     case .noShare(let tried): "以下位置没有设备模板与板卡描述：\(tried.joined(separator: "、"))"
     case .noValue(let state): "尚无数值；状态：\(state?.chinese ?? "?")"
+    case .oldValues(let state):
+      switch state {
+      case .portLost: "数值已旧：线路端口已断开。请插好适配器；恢复情况见 tally status"
+      case .silent, .waiting, .answering, .other, nil:
+        "数值已旧：设备状态为“\(state?.chinese ?? "?")”。请用 --live 读取，查看应检查什么"
+      }
+    case .notAsked(let refusal): "其余请求未发出：\(refusal.chinese)"
     case .allAnswered(let requests): "\(requests) 条请求均已应答"
     case .someFailed(let failed, let requests): "\(requests) 条请求中 \(requests - failed) 条已应答"
     case .timeout(let address, let rate, let timeout):

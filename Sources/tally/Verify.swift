@@ -69,13 +69,21 @@ struct VerifyCommand: ParsableCommand {
   private func key(
     _ text: String, _ type: KeyType, _ option: String
   ) throws(ReadFailure) -> VerifierKey {
-    if let key = VerifierKey(text), key.type == type { return key }
-    throw ReadFailure(
-      english: "\(option) takes a verifier key of the form name+hash+base64"
-        + (type == .log ? ", the log's (tally keys show)" : ", a mirror's or witness's")
-        + "; this is none: \(text)",
-      chinese: "\(option) 应为 name+hash+base64 形式的"
-        + (type == .log ? "日志公钥（见 tally keys show）" : "镜像或见证方公钥") + "，而不是：\(text)")
+    do throws(VerifierKeyFault) {
+      return try VerifierKey(text, expecting: type)
+    } catch {
+      throw ReadFailure(
+        english: """
+          \(option) is '\(text)': \(error.english(type))
+              expected: name+8 hex digits+base64
+              to do:    \(error.advice(type))
+          """,
+        chinese: """
+          \(option) 为“\(text)”：\(error.chinese(type))
+              应为：名称+8 位十六进制+base64
+              处理：\(error.chineseAdvice(type))
+          """)
+    }
   }
 
   // MARK: URL

@@ -21,18 +21,28 @@ struct Composition: Sendable {
   }
 
   /// What the site asks for beyond what this version takes.
-  var excess: Text? {
+  var excess: Finding? {
+    let lines = site.place(of: .lines)
     if site.lines.count > Limits.linesMax {
-      return .tooMany("lines", found: site.lines.count, most: Limits.linesMax)
+      return excess(.lines, site.lines.count, Limits.linesMax, at: lines)
     }
     if devices.count > Limits.devicesMax {
-      return .tooMany("devices", found: devices.count, most: Limits.devicesMax)
+      return excess(.devices, devices.count, Limits.devicesMax, at: lines)
     }
-    let most = devices.flatMap { $0.device.streams }.map(\.requests.count).max() ?? 0
-    if most > Limits.requestsPerChannelMax {
-      return .tooMany("requests", found: most, most: Limits.requestsPerChannelMax)
+    for (_, device) in devices {
+      let most = device.streams.map(\.requests.count).max() ?? 0
+      if most > Limits.requestsPerChannelMax {
+        return excess(.requests, most, Limits.requestsPerChannelMax, at: device.place)
+      }
     }
     return nil
+  }
+
+  private func excess(
+    _ what: AgentFault.Countable, _ found: Int, _ most: Int, at place: YAMLPlace
+  ) -> Finding {
+    Finding(
+      file: site.path, place: place, kind: .agent(.tooMany(what, found: found, most: most)))
   }
 
   // MARK: documents
@@ -121,6 +131,7 @@ struct Composition: Sendable {
         SiteNames.Line(name: Array($0.name.utf8), device: Array(($0.devicePath ?? "").utf8))
       },
       origin: Array(origin.description.utf8), epoch: epoch,
-      sitePath: Array(((try? Files.resolve(site.path)) ?? site.path).utf8))
+      sitePath: Array(((try? Files.resolve(site.path)) ?? site.path).utf8),
+      fingerprint: site.fingerprint)
   }
 }

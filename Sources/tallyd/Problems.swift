@@ -83,20 +83,3 @@ extension JournalError {
     }
   }
 }
-
-/// The kernel's identifier of this boot: 16 bytes, new at each start of the machine.
-enum HostIdentity {
-  static var bootID: InlineArray<16, UInt8> {
-    var id = InlineArray<16, UInt8>(repeating: 0)
-    guard let text = try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64) else {
-      return id
-    }
-    var digits = 0
-    for character in text where digits < 32 {
-      guard let value = Character(UnicodeScalar(character)).hexDigitValue else { continue }
-      id[digits / 2] = id[digits / 2] << 4 | UInt8(value)
-      digits += 1
-    }
-    return id
-  }
-}

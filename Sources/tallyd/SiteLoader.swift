@@ -8,9 +8,11 @@ enum MirrorKey {
   static func load(_ site: Site, data: String) throws(Text) -> VerifierKey {
     let path: String
     let text: String
+    var place = YAMLPlace.start
     switch site.mirror.verifierKey {
     case .inline(let vkey):
       path = site.path
+      place = site.place(of: .mirrorVerifierKey)
       text = vkey
     case .file(let name):
       path = name.hasPrefix("/") ? name : data + "/" + name
@@ -19,13 +21,17 @@ enum MirrorKey {
         while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
         text = String(decoding: bytes, as: UTF8.self)
       } catch {
-        throw .noMirrorKey(path: path, error)
+        throw .noMirrorKey(
+          site: site.path, site.place(of: .mirrorVerifierKey), path: path, error)
       }
     }
-    guard let key = VerifierKey(text), key.type == .cosigner else {
-      throw .badMirrorKey(path: path, found: text)
+    do throws(VerifierKeyFault) {
+      return try VerifierKey(text, expecting: .cosigner)
+    } catch {
+      throw .finding(
+        Finding(
+          file: path, place: place, kind: .site(.verifierKey(found: excerpt(text), error))))
     }
-    return key
   }
 }
 
@@ -58,18 +64,23 @@ struct SiteLoading: Sendable {
   private func check(_ site: Site) -> LoadedSite {
     let composition = Composition(site: site)
     var findings: [Text] = []
-    if let excess = composition.excess { findings.append(excess) }
+    if let excess = composition.excess { findings.append(.finding(excess)) }
     var fixed = started.fixedSettings(changedBy: site)
     do throws(Text) {
       let key = try MirrorKey.load(site, data: arguments.data)
       if "\(key)" != "\(mirrorKey)" {
         fixed.append(
-          FixedSetting(key: "mirror.vkey", running: "\(mirrorKey)", found: "\(key)"))
+          FixedSetting(
+            key: .mirrorVerifierKey, running: "\(mirrorKey)", found: "\(key)"))
       }
     } catch {
       findings.append(error)
     }
-    findings += fixed.map { .needsRestart(site: site.path, $0) }
+    findings += fixed.map {
+      .finding(
+        Finding(
+          file: site.path, place: site.place(of: $0.key), kind: .agent(.needsRestart($0))))
+    }
     guard findings.isEmpty else { return .bad(findings.map { ReloadAnswer.Finding($0) }) }
     return .good(composition, composition.pollSite(origin: origin, epoch: epoch))
   }

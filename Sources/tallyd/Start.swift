@@ -31,7 +31,7 @@ struct Start {
   func run() throws(StartError) {
     let site = try loadSite()
     let composition = Composition(site: site)
-    if let excess = composition.excess { throw failure(excess, code: 1) }
+    if let excess = composition.excess { throw failure(.finding(excess), code: 1) }
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
     let origin = try originName(site)
@@ -228,7 +228,7 @@ struct Start {
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
     opening.boot(
-      bootID: HostIdentity.bootID, previousSize: previous.size, previousRoot: previous.root,
+      bootID: bootID(), previousSize: previous.size, previousRoot: previous.root,
       softwareHash: executableHash(), origin: origin, drain: drain)
     let starts = opening.index(of: site, drain: drain)
     drain()
@@ -243,9 +243,21 @@ struct Start {
     do throws(FileError) {
       try Files.readChunks("/proc/self/exe") { hash.update($0) }
     } catch {
+      say(.noSoftwareHash(error))
       return .zero
     }
     return hash.finalize()
+  }
+
+  /// This boot of the machine; zeros where the kernel does not tell it.
+  private func bootID() -> InlineArray<16, UInt8> {
+    do throws(FileError) {
+      if let id = try HostIdentity.bootID() { return id }
+      say(.noBootID(nil))
+    } catch {
+      say(.noBootID(error))
+    }
+    return InlineArray(repeating: 0)
   }
 
   private func work(

@@ -17,11 +17,12 @@ enum Text: Error {
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
   case logLost(mark: String, log: String)
-  case noMirrorKey(path: String, FileError)
-  case badMirrorKey(path: String, found: String)
+  case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
   case storage(path: String, problem: String)
   case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
+  case noBootID(FileError?)
+  case noSoftwareHash(FileError)
   case started(origin: String, lines: Int, devices: Int, mirror: String)
   case portOpened(line: String, path: String)
   case portMissing(line: String, problem: String)
@@ -37,8 +38,7 @@ enum Text: Error {
   case noShare(tried: [String])
   case badOrigin(String)
   case noThread(errno: Int32)
-  case tooMany(String, found: Int, most: Int)
-  case needsRestart(site: String, FixedSetting)
+  case finding(Finding)
   case queueFull
   case reloaded(SiteChangeReport)
   case nothingChanged
@@ -79,18 +79,24 @@ enum Text: Error {
       "\(mark) says that this key has signed a log, and \(log) holds none: the log was lost or moved. "
         + "Put it back; beginning anew under the same name would be a second history. For a new log use "
         + "another --data directory and serial"
-    case .noMirrorKey(let path, let problem):
-      "the mirror's key \(path) cannot be read: \(problem.english); copy the collector's mirror.vkey "
-        + "there"
-    case .badMirrorKey(let path, let found):
-      "\(path): found \"\(found)\", expected a cosigner's vkey (name+8 hex digits+base64); "
-        + "copy the collector's mirror.vkey there"
+    case .noMirrorKey(let site, let place, let path, let problem):
+      "\(site):\(place.line):\(place.column): error: the mirror's key \(path) cannot be read: "
+        + "\(problem.english)\n"
+        + "    expected: the file that holds the mirror's key, found from the data directory\n"
+        + "    to do:    copy the collector's mirror.vkey there"
     case .noLiveToken(let path):
       "\(path) is missing: live values are not posted (tally-collector enroll prints the token)"
     case .storage(let path, let problem): "the log in \(path) cannot be used: \(problem)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "log: \(size) entries, \(signed) signed, \(acknowledged) acknowledged"
         + (torn ? "; a torn tail was removed" : "")
+    case .noBootID(let problem):
+      (problem?.english ?? "\(HostIdentity.bootIDPath) holds no boot identifier")
+        + ". The boot entry has zeros in its place, and a start of the machine cannot be told from one of "
+        + "the agent: mount /proc"
+    case .noSoftwareHash(let problem):
+      "\(problem.english). The boot entry has zeros in place of this program's hash, and does not tell which "
+        + "version ran: mount /proc, and let this user read the program"
     case .started(let origin, let lines, let devices, let mirror):
       "\(origin): polling \(devices) devices on \(lines) lines, uploading to \(mirror)"
     case .portOpened(let line, let path): "line \(line): \(path) open"
@@ -105,7 +111,7 @@ enum Text: Error {
     case .linkDown(let failure):
       "the collector cannot be reached" + (failure.map { ": \($0.english)" } ?? "")
         + ". Entries are kept and sent later"
-    case .mirrorAlarm(let alarm): alarm.english
+    case .mirrorAlarm(let alarm): "\(alarm.english)"
     case .timeUnchecked:
       "the collector's signatures are taken, but their time cannot be checked: the clock here is not "
         + "synchronised. Set up NTP"
@@ -116,12 +122,7 @@ enum Text: Error {
         + "TALLYSTICK_SHARE"
     case .badOrigin(let text): "\"\(text)\" is no origin: at most 255 bytes, no space and no +"
     case .noThread(let errno): "no further thread can be started (error \(errno))"
-    case .tooMany(let what, let found, let most):
-      "the site has \(found) \(what), this version takes \(most) at most"
-    case .needsRestart(let site, let setting):
-      "\(site): error: \(setting.key) is \(setting.found) now\n"
-        + "    expected: \(setting.running), as when tallyd was started\n"
-        + "    to do:    restart tallyd for it, or put the old value back"
+    case .finding(let finding): finding.text(.english)
     case .queueFull:
       "the new site could not be logged for 30 s: the medium does not take entries. Reload again when "
         + "it does"
@@ -157,16 +158,20 @@ enum Text: Error {
     case .logLost(let mark, let log):
       "\(mark) 表明该密钥已签署过日志，而 \(log) 中没有日志：日志丢失或被移走。请恢复日志；"
         + "以同名重新开始会形成第二份历史。如需新日志，请另用 --data 目录和序列号"
-    case .noMirrorKey(let path, let problem):
-      "无法读取镜像公钥 \(path)：\(problem.chinese)；请将汇集端的 mirror.vkey 复制到此处"
-    case .badMirrorKey(let path, let found):
-      "\(path)：实际为 “\(found)”，应为会签方 vkey（名称+8 位十六进制+base64）；"
-        + "请将汇集端的 mirror.vkey 复制到此处"
+    case .noMirrorKey(let site, let place, let path, let problem):
+      "\(site):\(place.line):\(place.column): 错误：无法读取镜像公钥 \(path)：\(problem.chinese)\n"
+        + "    应为：存有镜像公钥的文件，相对于数据目录\n"
+        + "    处理：将汇集端的 mirror.vkey 复制到此处"
     case .noLiveToken(let path):
       "缺少 \(path)：不上传实时值（tally-collector enroll 会给出令牌）"
     case .storage(let path, let problem): "无法使用 \(path) 中的日志：\(problem)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "日志：\(size) 条，已签 \(signed)，已确认 \(acknowledged)" + (torn ? "；已清除残缺尾部" : "")
+    case .noBootID(let problem):
+      (problem?.chinese ?? "\(HostIdentity.bootIDPath) 中没有启动标识")
+        + "。启动条目中以零代替，无法区分整机启动与程序启动：请挂载 /proc"
+    case .noSoftwareHash(let problem):
+      "\(problem.chinese)。启动条目中程序散列值以零代替，无法得知运行的版本：请挂载 /proc，并允许当前用户读取该程序"
     case .started(let origin, let lines, let devices, let mirror):
       "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，上传到 \(mirror)"
     case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
@@ -179,7 +184,7 @@ enum Text: Error {
     case .linkUp: "汇集端已应答"
     case .linkDown(let failure):
       "无法连接汇集端" + (failure.map { "：\($0.chinese)" } ?? "") + "。数据保留，稍后上传"
-    case .mirrorAlarm(let alarm): alarm.chinese
+    case .mirrorAlarm(let alarm): "\(alarm.chinese)"
     case .timeUnchecked: "接受汇集端的签名，但无法核对其时间：本机时钟未同步。请配置 NTP"
     case .stopped(let size, let acknowledged):
       "已停止：\(size) 条已落盘，\(acknowledged) 条已确认"
@@ -187,12 +192,7 @@ enum Text: Error {
       "找不到设备档案（已查找 \(tried.joined(separator: "、"))）；请用 --share 指定或设置 TALLYSTICK_SHARE"
     case .badOrigin(let text): "“\(text)” 不是有效来源：最多 255 字节，不含空格与 +"
     case .noThread(let errno): "无法启动线程（错误 \(errno)）"
-    case .tooMany(let what, let found, let most):
-      "站点有 \(found) 个 \(what)，本版本最多 \(most) 个"
-    case .needsRestart(let site, let setting):
-      "\(site)：错误：\(setting.key) 现为 \(setting.found)\n"
-        + "    应为：\(setting.running)（与 tallyd 启动时相同）\n"
-        + "    处理：重启 tallyd 使其生效，或恢复原值"
+    case .finding(let finding): finding.text(.chinese)
     case .queueFull: "30 秒内无法将新站点写入日志：介质不接受条目。请在介质恢复后重新加载"
     case .reloaded(let report):
       "站点已重新加载：\(report.kept) 个通道继续，\(report.begun) 个开始，\(report.ended) 个结束；"

@@ -91,7 +91,8 @@ import TransparencyLog
     #expect(json.contains("\"label\":\"Stack \\\"A\\\"\""))
     #expect(
       json.contains(
-        "\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\",\"reason\":null},\"dropped\":0}"))
+        "\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\",\"reason\":null},\"dropped\":0,"
+          + "\"fingerprint\":\"" + String(repeating: "2a", count: 32) + "\"}"))
   }
 }
 
@@ -121,6 +122,7 @@ enum Example {
         ])
       ), ("clock", .map(["quality": .integer(74)])), ("link", .map(["state": .text("up")])),
       ("dropped", .integer(0)), ("site", .text("/etc/tallystick/site.yaml")),
+      ("fingerprint", .bytes(Array(repeating: 0x2A, count: 32))),
     ])
   }
 

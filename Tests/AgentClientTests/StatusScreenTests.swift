@@ -59,6 +59,23 @@ import Uplink
     for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
   }
 
+  @Test(arguments: MirrorAlarm.allCases, [Language.english, .chinese])
+  func `what the mirror finds wrong is told whole`(alarm: MirrorAlarm, language: Language) throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.link = .refused
+    status.linkReason = "\(alarm.key)"
+    let lines = StatusScreen(status, language: language, columns: 60).lines
+    let wording = "\(language == .chinese ? alarm.chinese : alarm.english)"
+    let told = lines.suffix(7).joined().filter { $0 != " " }
+    #expect(told.contains(wording.filter { $0 != " " }))
+    for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
+  }
+
+  @Test func `no two reasons have the same word`() {
+    let keys = LinkFailure.allCases.map { "\($0.key)" } + MirrorAlarm.allCases.map { "\($0.key)" }
+    #expect(Set(keys).count == keys.count)
+  }
+
   @Test func `a reason of a newer agent is shown by its word`() throws {
     var status = try GatewayStatus(decoding: Example.answer)
     status.linkReason = "solar-storm"

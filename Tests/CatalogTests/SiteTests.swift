@@ -1,7 +1,9 @@
+import Foundation
 import HAL
 import MeterProtocols
 import Metering
 import Testing
+import TransparencyLog
 
 @testable import Catalog
 
@@ -42,7 +44,7 @@ import Testing
     other.origin.serial = "sim-0002"
     #expect(
       site.fixedSettings(changedBy: other)
-        == [FixedSetting(key: "origin.serial", running: "sim-0001", found: "sim-0002")])
+        == [FixedSetting(key: .originSerial, running: "sim-0001", found: "sim-0002")])
     other.origin.domain = "other.invalid"
     other.mirror.url = "https://collector.example"
     other.mirror.certificateAuthority = "/etc/ca.pem"
@@ -51,10 +53,81 @@ import Testing
     other.log.checkpointEntryCount += 1
     other.log.segmentByteCount *= 2
     #expect(
-      site.fixedSettings(changedBy: other).map(\.key) == [
+      site.fixedSettings(changedBy: other).map(\.key.rawValue) == [
         "origin.domain", "origin.serial", "mirror.url", "mirror.ca", "log.commit_ms",
         "log.checkpoint_ms", "log.checkpoint_entries", "log.segment_bytes",
       ])
+  }
+
+  @Test func `every key that an agent may refuse has its place`() throws {
+    let path = repositoryPath + "/boards/native/sim/site.yaml"
+    let share = try SharedFiles()
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(
+      separator: "\n", omittingEmptySubsequences: false)
+    func place(_ text: String, _ value: String) throws -> YAMLPlace {
+      let line = try #require(lines.firstIndex { $0.contains(text) })
+      let range = try #require(lines[line].range(of: value))
+      let column = lines[line].distance(from: lines[line].startIndex, to: range.lowerBound) + 1
+      return YAMLPlace(line: line + 1, column: column)
+    }
+    let site = try Site.load(path: path, share: share.share, deviceDirectory: "/run/dev").get()
+    let expected: [SiteKey: YAMLPlace] = [
+      .originDomain: try place("domain:", "sim."), .originSerial: try place("serial: sim", "sim-"),
+      .mirrorURL: try place("url:", "http"), .mirrorVerifierKey: try place("vkey_file:", "keys/"),
+      // Not there: the section's place.
+      .mirrorAuthority: try place("mirror:", "mirror"),
+      .logCommit: try place("commit_ms", "1000"),
+      .logCheckpoint: try place("checkpoint_ms", "5000"),
+      .logCheckpointEntries: try place("log:", "log"), .logSegment: try place("log:", "log"),
+    ]
+    for (key, place) in expected { #expect(site.place(of: key) == place, "\(key.rawValue)") }
+    #expect(expected.count == SiteKey.allCases.count - 1)
+    #expect(site.place(of: .lines).line == (try place("lines:", "lines")).line + 1)
+    let device = try #require(site.lines.first?.devices.first)
+    #expect(device.place.line == (try place("number: 101", "number")).line)
+  }
+
+  @Test func `a directory stands for the site file in it`() throws {
+    let share = try SharedFiles()
+    let folder = repositoryPath + "/boards/native/sim"
+    let site = try Site.load(path: folder, share: share.share).get()
+    #expect(site.path == folder + "/site.yaml")
+    let (none, findings) = Site.check(path: capturesPath, share: share.share)
+    #expect(none == nil)
+    #expect(findings.map(\.kind) == [.file(.notFound(capturesPath + "/site.yaml"))])
+  }
+
+  @Test func `the fingerprint follows site and profiles`() throws {
+    let site = try simulatedSite()
+    #expect(site.fingerprint == (try simulatedSite()).fingerprint)
+    var other = site
+    other.yaml.append(0x0A)
+    #expect(other.fingerprint != site.fingerprint)
+    other = site
+    for device in other.lines[0].devices.indices {
+      other.lines[0].devices[device].profile.yaml.append(0x0A)
+    }
+    #expect(other.fingerprint != site.fingerprint)
+  }
+
+  @Test func `a key of the other type is told as that, and not as no key`() throws {
+    let log = "mrv.example/gw/7f3a01c2/1+7e8b7297+AfHmEuGpPT56bR1hcqb2+qc/pdyWctEJfrm1W84kIUnM"
+    let mirror = "collector.example/m1+6e25293f+BPvZ8d3n5Z98qP5pHEb21pnO6SwdwjNBRvT+pDpeTFQZ"
+    #expect("\(try VerifierKey(log, expecting: .log))" == log)
+    #expect("\(try VerifierKey(mirror, expecting: .cosigner))" == mirror)
+    #expect(throws: VerifierKeyFault.type(1)) { try VerifierKey(log, expecting: .cosigner) }
+    #expect(throws: VerifierKeyFault.type(4)) { try VerifierKey(mirror, expecting: .log) }
+    #expect(throws: VerifierKeyFault.hash) {
+      try VerifierKey(mirror.replacing("m1+", with: "m2+"), expecting: .cosigner)
+    }
+    for type in [KeyType.log, .cosigner] {
+      let fault = VerifierKeyFault.type(9)
+      #expect(fault.english(type).contains("9") && fault.chinese(type).contains("9"))
+      #expect(fault.english(type).contains("\(type.rawValue)"))
+      #expect(fault.chinese(type).contains("\(type.rawValue)"))
+      #expect(fault.advice(type) != VerifierKeyFault.parts.advice(type))
+      #expect(fault.chineseAdvice(type) != VerifierKeyFault.parts.chineseAdvice(type))
+    }
   }
 
   @Test func `the simulated lines stay below four fifths of their time`() throws {

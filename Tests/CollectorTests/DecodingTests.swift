@@ -228,7 +228,7 @@ import TransparencyLog
     let log = TestLog(entries: list.entries)
     try await withDirectory { path in
       let directory = CollectorDirectory(path)
-      _ = try directory.initialise(name: nil)
+      _ = try directory.initialise(name: "collector.example/m1")
       _ = try directory.enroll(vkey: TestLog.vkey())
       let clock = CosignatureClock { 1_785_000_400 }
       let collector = try directory.open(clock: clock, alarm: { Issue.record("\($0)") })

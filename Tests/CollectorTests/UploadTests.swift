@@ -101,6 +101,7 @@ import TransparencyLog
   @Test func `init makes keys that only the owner reads and changes nothing later`() async throws {
     try await withDirectory { path in
       let directory = CollectorDirectory(path)
+      #expect(throws: CollectorFailure.self) { try directory.initialise(name: nil) }
       let key = try directory.initialise(name: "collector.example/m7")
       let vkey = try String(contentsOfFile: directory.mirrorVKey, encoding: .utf8)
       #expect(vkey == "\(key)\n")
@@ -121,7 +122,7 @@ import TransparencyLog
     try await withDirectory { path in
       let directory = CollectorDirectory(path)
       #expect(throws: CollectorFailure.self) { try directory.enroll(vkey: TestLog.vkey()) }
-      let mirror = try directory.initialise(name: nil)
+      let mirror = try directory.initialise(name: "collector.example/m1")
       let log = try directory.enroll(vkey: TestLog.vkey())
       #expect(log.origin == TestLog.origin)
       #expect(log.liveToken.count == 64)
@@ -139,7 +140,7 @@ import TransparencyLog
   @Test func `a mirror key of another name or key is refused`() async throws {
     try await withDirectory { path in
       let directory = CollectorDirectory(path)
-      _ = try directory.initialise(name: nil)
+      _ = try directory.initialise(name: "collector.example/m1")
       let clock = CosignatureClock { 1_785_000_400 }
       let collector = try directory.open(clock: clock, alarm: { _ in })
       try collector.readings.close()

@@ -5,6 +5,7 @@ import MeterProtocols
 import Metering
 import Sampling
 import Testing
+import TransparencyLog
 
 /// One DL/T 645 meter that answers its voltage block in several frames, sampled into a queue.
 private struct LongAnswerMeter: ~Copyable {
@@ -93,7 +94,7 @@ private struct LongAnswerMeter: ~Copyable {
             number: 103, label: Array("feeder".utf8), labelChinese: Array("进线".utf8),
             address: Array("000000000161".utf8))
         ], lines: [SiteNames.Line(name: Array("a".utf8), device: Array("ttyS1".utf8))],
-        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1, sitePath: []))
+        origin: Array("gw/test/1".utf8), epoch: 1, sitePath: [], fingerprint: .zero))
     acquisition.opened(line: 0, at: Rig.instant(mono))
   }
 

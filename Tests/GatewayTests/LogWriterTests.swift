@@ -6,9 +6,11 @@ import Metering
 import Sampling
 import Testing
 import TransparencyLog
+import Uplink
 
 /// One Modbus meter on one line, sampled into a queue.
 struct Meter: ~Copyable {
+  static let fingerprint = Digest(bytes: InlineArray(repeating: 0x2A))
   var acquisition: Acquisition
   let queue: EntryQueue
   private(set) var mono: UInt64 = 1_000_000
@@ -58,7 +60,7 @@ struct Meter: ~Copyable {
             address: Array("17".utf8))
         ], lines: [SiteNames.Line(name: Array("b".utf8), device: Array("ttyS1".utf8))],
         origin: Array("mrv.example/gw/test/1".utf8), epoch: 1,
-        sitePath: Array("/etc/tallystick/site.yaml".utf8)))
+        sitePath: Array("/etc/tallystick/site.yaml".utf8), fingerprint: Self.fingerprint))
   }
 
   private static func memory<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
@@ -169,6 +171,28 @@ struct Meter: ~Copyable {
     #expect(text.contains(#""value":"14.1","unit":"V""#))
   }
 
+  @Test(arguments: [
+    (LinkState.refused, "not-enrolled"), (.down, "timeout"), (.up, ""), (.unknown, ""),
+  ])
+  func `the status tells why the mirror is not reached or refuses`(
+    state: LinkState, reason: String
+  ) throws {
+    let meter = try Meter()
+    meter.acquisition.report.linkState = state
+    meter.acquisition.report.linkFailure = .timeout
+    meter.acquisition.report.alarm = .notEnrolled
+    let bytes = ByteWriter.bytes { meter.acquisition.writeStatus(at: meter.now, to: &$0) }
+    let link = ByteWriter.bytes { writer in
+      writer.cbor(text: "link")
+      writer.cbor(mapOf: 2)
+      writer.cbor(text: "state")
+      writer.cbor(text: state.key)
+      writer.cbor(text: "reason")
+      if reason.isEmpty { writer.cborNull() } else { writer.cbor(text: Array(reason.utf8).span) }
+    }
+    #expect(bytes.indices.contains { bytes[$0...].starts(with: link) })
+  }
+
   @Test func `the status answer is one CBOR map`() throws {
     var meter = try Meter()
     meter.open()
@@ -192,6 +216,11 @@ struct Meter: ~Copyable {
       _ = try reader.skip()
     }
     try reader.finish()
-    #expect(names == ["log", "now", "link", "site", "clock", "lines", "devices", "dropped"])
+    #expect(
+      names == [
+        "log", "now", "link", "site", "clock", "lines", "devices", "dropped", "fingerprint",
+      ])
+    let fingerprint: [UInt8] = [0x58, 32] + Array(repeating: 0x2A, count: 32)
+    #expect(Array(bytes.suffix(34)) == fingerprint)
   }
 }

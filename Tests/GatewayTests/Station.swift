@@ -75,7 +75,7 @@ final class Station {
             address: [])
         }, lines: lines.map { SiteNames.Line(name: Array($0.utf8), device: Array($0.utf8)) },
         origin: Array("mrv.example/gw/test/1".utf8), epoch: 1,
-        sitePath: Array("/etc/tallystick/site.yaml".utf8)))
+        sitePath: Array("/etc/tallystick/site.yaml".utf8), fingerprint: .zero))
   }
 
   private static func request(_ unit: UInt8, _ address: UInt16) -> [UInt8] {

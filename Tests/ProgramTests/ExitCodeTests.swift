@@ -28,6 +28,43 @@ import Testing
     (.collector, ["serve", "--data", "/nonexistent"]),
   ]
 
+  @Test func `keys alone is wrong usage, and names its commands`() throws {
+    for language in ["en", "zh"] {
+      let (exit, output, errors) = try Program.tally.run(["keys", "--lang", language])
+      #expect(exit == .exited(code: 2))
+      #expect(output.isEmpty)
+      #expect(errors.contains("tally keys show") && errors.contains("tally keys create"))
+    }
+  }
+
+  @Test func `a key of the wrong type is told as that`() throws {
+    let mirror = "collector.example/m1+6e25293f+BPvZ8d3n5Z98qP5pHEb21pnO6SwdwjNBRvT+pDpeTFQZ"
+    for (language, word) in [("en", "its type is 4, a log's is 1"), ("zh", "类型为 4，日志应为 1")] {
+      let (exit, _, errors) = try Program.tally.run([
+        "verify", "/nonexistent", "--vkey", mirror, "--lang", language,
+      ])
+      #expect(exit == .exited(code: 2))
+      #expect(errors.contains("--vkey") && errors.contains(word), "\(errors)")
+    }
+  }
+
+  @Test func `a directory stands for the site in it, for every command`() throws {
+    let place = try Place()
+    let text = try Files.read(place.sampleSite)
+    try Files.replace(place.path + "/site.yaml", with: text)
+    let keys = try Program.tally.run([
+      "keys", "create", "--data", place.path + "/data", "--site", place.path, "--share",
+      place.share,
+    ])
+    #expect(keys.exit == .exited(code: 0), "\(keys.errors)")
+    // Without the mirror's key it goes no further than to look for it.
+    let agent = try Program.tallyd.run([
+      "--site", place.path, "--data", place.path + "/data", "--share", place.share,
+    ])
+    #expect(agent.exit == .exited(code: 2))
+    #expect(agent.errors.contains("\(place.path)/site.yaml:13:14: error: the mirror's key"))
+  }
+
   @Test func `a language that is not known is wrong usage, and the known ones are named`() throws {
     for (program, arguments) in Self.commands where Program.built.contains(program) {
       for language in ["fr", "", "english", "ZH"] {

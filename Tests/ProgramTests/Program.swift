@@ -23,21 +23,28 @@ enum Program: String, CaseIterable {
     let process = try ChildProcess(
       running: path, arguments: arguments,
       environment: [(name: "LANG", value: "C.UTF-8")] + environment)
-    var output: [UInt8] = []
-    var errors: [UInt8] = []
-    let clock = HostClock()
-    let deadline = clock.microseconds() + 60_000_000
-    while process.outputDescriptor != nil || process.errorDescriptor != nil {
-      _ = process.readOutput(into: &output)
-      _ = process.readErrors(into: &errors)
-      if clock.microseconds() > deadline { process.signal(.kill) }
-      _ = process.wait(until: clock.microseconds() + 2000)
-    }
-    let exit = try #require(process.wait(until: deadline + 5_000_000))
-    return (
-      exit, String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self)
-    )
+    return try finish(process)
   }
+}
+
+/// Reads what a program says to its end, a minute at most.
+func finish(
+  _ process: ChildProcess
+) throws -> (exit: ChildExit, output: String, errors: String) {
+  var output: [UInt8] = []
+  var errors: [UInt8] = []
+  let clock = HostClock()
+  let deadline = clock.microseconds() + 60_000_000
+  while process.outputDescriptor != nil || process.errorDescriptor != nil {
+    _ = process.readOutput(into: &output)
+    _ = process.readErrors(into: &errors)
+    if clock.microseconds() > deadline { process.signal(.kill) }
+    _ = process.wait(until: clock.microseconds() + 2000)
+  }
+  let exit = try #require(process.wait(until: deadline + 5_000_000))
+  return (
+    exit, String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self)
+  )
 }
 
 /// The repository, and data for the programs in a directory of the test's own.

@@ -109,7 +109,7 @@ class Chain:
         self.gateway, self.collector = work / "gateway", work / "collector"
         self.environment = os.environ | {
             "TALLYSTICK_SHARE": str(share), "TALLYSTICK_DEV": str(work / "dev"), "LANG": "C"}
-        run(programs / "tally-collector", "init", "--data", self.collector)
+        run(programs / "tally-collector", "init", "--name", "collector.example/m1", "--data", self.collector)
         (self.gateway / "keys").mkdir(parents=True, mode=0o700)
         shutil.copy(self.collector / "keys/mirror.vkey", self.gateway / "keys")
         self.vkey = run(programs / "tally", "keys", "create", "--data", self.gateway, "--site", site,

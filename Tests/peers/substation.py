@@ -146,7 +146,7 @@ class Substation:
         return done.stdout
 
     def make_keys(self):
-        self.run("tally-collector", "init", "--data", self.collector)
+        self.run("tally-collector", "init", "--name", "collector.example/m1", "--data", self.collector)
         shutil.copy(os.path.join(self.collector, "keys/mirror.vkey"), os.path.join(self.gateway, "keys"))
         self.vkey = self.run(
             "tally", "keys", "create", "--data", self.gateway, "--site", self.path("site.yaml")).split()[-1]

@@ -133,7 +133,8 @@ extension SiteLoading {
     guard let number, let label, let profile, let address else { return nil }
     var device = Device(
       number: number, label: label, serial: serial, address: address, profile: profile,
-      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios)
+      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios,
+      place: node.place)
     settleTimeout(of: &device, fields, uart: uart)
     checkRatios(of: device, fields)
     return device

@@ -1,10 +1,11 @@
 import HAL
+import TransparencyLog
 
 extension Site {
   /// Loads a site with its board and its profiles.
   ///
   /// - Parameters:
-  ///   - path: the site file.
+  ///   - path: the site file, or a directory that holds `site.yaml`.
   ///   - share: the directory with `profiles` and `boards`.
   ///   - deviceDirectory: where relative port names are looked up.
   /// - Returns: the site, whose `warnings` holds what is doubtful, or everything that is wrong with it.
@@ -22,6 +23,7 @@ extension Site {
   public static func check(
     path: String, share: Share, deviceDirectory: String = "/dev"
   ) -> (site: Site?, findings: [Finding]) {
+    let path = TextFile.isDirectory(path) ? path + "/site.yaml" : path
     switch TextFile.read(path) {
     case .failure(let fault):
       return (nil, [Finding(file: path, place: .start, kind: .file(fault))])
@@ -91,7 +93,8 @@ struct SiteLoading {
     guard let origin, let timezone, let mirror, let board, let log else { return nil }
     return Site(
       origin: origin, timezone: timezone, mirror: mirror, board: board, lines: lines, log: log,
-      yaml: yaml, path: path, warnings: [])
+      yaml: yaml, path: path, warnings: [],
+      places: Dictionary(uniqueKeysWithValues: SiteKey.allCases.map { ($0, $0.place(in: root)) }))
   }
 
   private mutating func board(_ fields: Fields) -> Board? {
@@ -257,11 +260,13 @@ extension Decoding {
       return nil
     case (let node?, nil):
       guard let text = text(node, key: "vkey", rule: .line(limit: 400)) else { return nil }
-      if let fault = VerifierKeyCheck.fault(in: text) {
-        note(.verifierKey(found: excerpt(text), fault), at: node.place)
+      do throws(VerifierKeyFault) {
+        _ = try VerifierKey(text, expecting: .cosigner)
+        return .inline(text)
+      } catch {
+        note(.verifierKey(found: excerpt(text), error), at: node.place)
         return nil
       }
-      return .inline(text)
     case (nil, let node?):
       return text(node, key: "vkey_file", rule: .innerPath).map { .file($0) }
     }

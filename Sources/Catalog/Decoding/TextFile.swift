@@ -44,6 +44,13 @@ enum TextFile {
     return names.sorted()
   }
 
+  /// A directory stands at the path.
+  static func isDirectory(_ path: String) -> Bool {
+    guard let directory = opendir(path) else { return false }
+    closedir(directory)
+    return true
+  }
+
   /// Something stands at the path.
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -100,6 +100,8 @@ public enum FindingKind: Sendable, Equatable {
   case line(LineFault)
   /// A profile that contradicts itself.
   case profile(ProfileFault)
+  /// A good site that the agent does not take up.
+  case agent(AgentFault)
 
   /// The configuration is usable in spite of it.
   public var isWarning: Bool {
@@ -120,6 +122,7 @@ public enum FindingKind: Sendable, Equatable {
     case .device(let fault): fault.wording(language)
     case .line(let fault): fault.wording(language)
     case .profile(let fault): fault.wording(language)
+    case .agent(let fault): fault.wording(language)
     }
   }
 

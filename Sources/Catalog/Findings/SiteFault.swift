@@ -1,3 +1,5 @@
+import TransparencyLog
+
 /// A site whose parts do not fit together, or that names what does not exist.
 public enum SiteFault: Sendable, Equatable {
   /// The origin's domain or serial cannot stand in a log's name.
@@ -33,8 +35,8 @@ public enum SiteFault: Sendable, Equatable {
         "it becomes part of the log's name and must never change: choose it with care")
     case .verifierKey(let found, let fault):
       Wording(
-        "the mirror's key is '\(found)': \(fault.english)", "name+8 hex digits+base64", fault.advice
-      )
+        "the mirror's key is '\(found)': \(fault.english(.cosigner))", "name+8 hex digits+base64",
+        fault.advice(.cosigner))
     case .verifierKeyChoice(true):
       Wording("'vkey' and 'vkey_file' both stand here", "one of the two", "remove one")
     case .verifierKeyChoice(false):
@@ -72,7 +74,9 @@ public enum SiteFault: Sendable, Equatable {
         "origin 的“\(key)”为“\(found)”", "仅限字母、数字、“-”、“.”和“_”，不含空格、“+”和“/”",
         "它将成为日志名的一部分且不得更改，请慎重选定")
     case .verifierKey(let found, let fault):
-      Wording("镜像密钥为“\(found)”：\(fault.chinese)", "名称+8 位十六进制+base64", fault.chineseAdvice)
+      Wording(
+        "镜像密钥为“\(found)”：\(fault.chinese(.cosigner))", "名称+8 位十六进制+base64",
+        fault.chineseAdvice(.cosigner))
     case .verifierKeyChoice(true): Wording("同时写了“vkey”和“vkey_file”", "二者之一", "删除其一")
     case .verifierKeyChoice(false):
       Wording(
@@ -108,57 +112,4 @@ func suggestion(_ words: [String]) -> String? {
 /// The same in Chinese.
 func chineseSuggestion(_ words: [String]) -> String? {
   words.isEmpty ? nil : "是否想写" + words.map { "“\($0)”" }.joined(separator: "或") + "？"
-}
-
-/// What is wrong with a verifier key.
-public enum VerifierKeyFault: Sendable, Equatable {
-  /// Not `name+8 hex digits+base64`.
-  case parts
-  /// The name is empty or has a blank or a plus sign.
-  case name
-  /// Not 8 lower-case hex digits.
-  case keyID
-  /// Not canonical base64 of a type byte and 32 bytes of key.
-  case key
-  /// Another type than 4, the cosignature of a mirror.
-  case type(UInt8)
-  /// The key ID is not the hash of the name and the key.
-  case hash
-
-  var english: String {
-    switch self {
-    case .parts: "it has not three parts joined by '+'"
-    case .name: "the name is empty or has a blank or a control character"
-    case .keyID: "the second part is not 8 lower-case hex digits"
-    case .key: "the third part is not base64 of 33 bytes"
-    case .type(let type): "its type is \(type), a mirror's is 4"
-    case .hash: "the second part does not belong to name and key"
-    }
-  }
-
-  var chinese: String {
-    switch self {
-    case .parts: "不是以“+”连接的三部分"
-    case .name: "名称为空或含有空格、控制字符"
-    case .keyID: "第二部分不是 8 位小写十六进制"
-    case .key: "第三部分不是 33 字节的 base64"
-    case .type(let type): "类型为 \(type)，镜像应为 4"
-    case .hash: "第二部分与名称和公钥不符"
-    }
-  }
-
-  var advice: String {
-    switch self {
-    case .type:
-      "this may be the gateway's own key: take the line that 'tally-collector init' prints"
-    default: "copy the whole line that 'tally-collector init' prints"
-    }
-  }
-
-  var chineseAdvice: String {
-    switch self {
-    case .type: "这可能是网关自己的公钥：请用“tally-collector init”打印的那一行"
-    default: "完整复制“tally-collector init”打印的那一行"
-    }
-  }
 }
