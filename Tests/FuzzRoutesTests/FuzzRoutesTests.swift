@@ -16,6 +16,6 @@ import Testing
 
   @Test func `mutants of them are too`() {
     resetRoutes()
-    FuzzCases("routes").mutate(60, seed: 1, limit: 2_048, fuzzRoutes)
+    FuzzCases("routes").mutate(60, seed: 1, limit: 2_048) { fuzzRoutes($0) }
   }
 }

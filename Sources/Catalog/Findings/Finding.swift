@@ -108,7 +108,7 @@ public enum FindingKind: Sendable, Equatable {
     switch self {
     case .line(let fault): fault.isWarning
     case .device(let fault): fault.isWarning
-    case .file, .yaml, .value, .site, .profile: false
+    case .file, .yaml, .value, .site, .profile, .agent: false
     }
   }
 
