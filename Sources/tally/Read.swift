@@ -30,7 +30,7 @@ struct ReadCommand: ParsableCommand {
   @OptionGroup var texts: LanguageOption
 
   func validate() throws {
-    if raw, !live { throw ValidationError("--raw needs --live: the status carries no frames") }
+    if raw, !live { throw ValidationError(ReadText.rawAlone.text(texts.language)) }
   }
 
   func run() throws {

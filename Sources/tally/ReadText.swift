@@ -5,6 +5,7 @@ import Metering
 
 /// What `tally read` says besides values.
 enum ReadText {
+  case rawAlone
   case unknownDevice(String)
   case severalDevices(String)
   case devicesAre
@@ -27,6 +28,7 @@ enum ReadText {
 
   var english: String {
     switch self {
+    case .rawAlone: "--raw needs --live: the status carries no frames"
     case .unknownDevice(let name): "the running site has no device \(name)"
     case .severalDevices(let name): "\(name) may mean several devices: give the number"
     case .devicesAre: "its devices are:"
@@ -78,6 +80,7 @@ enum ReadText {
 
   var chinese: String {
     switch self {
+    case .rawAlone: "--raw 须与 --live 同用：状态中没有报文"
     case .unknownDevice(let name): "运行中的站点没有设备 \(name)"
     case .severalDevices(let name): "\(name) 可能指多台设备：请给出编号"
     case .devicesAre: "站点中的设备："

@@ -127,4 +127,19 @@ import Testing
     let (root, _) = YAMLReader.read(Array("{名称: 发电机, b: c}\n".utf8), file: "f")
     #expect(root?["b"]?.place == YAMLPlace(line: 1, column: 14))
   }
+
+  /// What people leave out or put in too much; libyaml's words for it are in `YAMLProblem`.
+  @Test(arguments: [
+    "a: 1\nb\n", "a: [1\nb: 2\n", "a: {b: 1\nc: 2\n", "a: 1\n  b: 2\n", "a: 'x\n", "a: @x\n",
+    "- a\nb: 1\n", "a: \"\\q\"\n", "a: 1\n- b\n", "a: \"\\xg\"\n",
+  ])
+  func `what libyaml refuses is told in Chinese`(text: String) throws {
+    let fault = try #require(faults(text).first)
+    guard case .syntax = fault else {
+      Issue.record("\(fault) is another fault")
+      return
+    }
+    let found = fault.wording(.chinese).found.replacing("YAML", with: "")
+    #expect(!found.contains { $0.isASCII && $0.isLetter }, "\(found)")
+  }
 }

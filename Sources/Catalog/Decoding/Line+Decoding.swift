@@ -15,7 +15,7 @@ extension SiteLoading {
     let nodes = decoding.list("devices", fields, limit: 247)
     if let board, nodes.count > board.limits.devicesPerLine {
       decoding.note(
-        .boardLimit(what: "devices", found: nodes.count, limit: board.limits.devicesPerLine),
+        .boardLimit(.devices, found: nodes.count, limit: board.limits.devicesPerLine),
         at: fields.place(of: "devices"))
     }
     var devices: [Device] = []
@@ -96,7 +96,7 @@ extension SiteLoading {
     }
     if let port, baud > port.baudRateMax {
       decoding.note(
-        .boardLimit(what: "baud", found: baud, limit: port.baudRateMax), at: node.place)
+        .boardLimit(.baudRate, found: baud, limit: port.baudRateMax), at: node.place)
     }
     return baud
   }

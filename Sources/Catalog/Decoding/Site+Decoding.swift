@@ -150,7 +150,7 @@ struct SiteLoading {
     let nodes = decoding.list("lines", site, limit: 32)
     if let board, nodes.count > board.limits.lines {
       decoding.note(
-        .boardLimit(what: "lines", found: nodes.count, limit: board.limits.lines),
+        .boardLimit(.lines, found: nodes.count, limit: board.limits.lines),
         at: site.place(of: "lines"))
     }
     for node in nodes {
@@ -171,7 +171,7 @@ struct SiteLoading {
     }
     if let board, streamCount > board.limits.streams {
       decoding.note(
-        .boardLimit(what: "poll streams", found: streamCount, limit: board.limits.streams),
+        .boardLimit(.streams, found: streamCount, limit: board.limits.streams),
         at: site.place(of: "lines"))
     }
     return lines

@@ -5,7 +5,7 @@ public enum LineFault: Sendable, Equatable {
   /// A rate that serial ports do not have.
   case baudRate(found: String, nearest: Int)
   /// A setting beyond what the board allows.
-  case boardLimit(what: String, found: Int, limit: Int)
+  case boardLimit(BoardLimit, found: Int, limit: Int)
   /// The offset is not shorter than the period.
   case offsetNotBelowPeriod(offset: Int, period: Int)
   /// One attempt ends before the reply can have come.
@@ -46,7 +46,8 @@ public enum LineFault: Sendable, Equatable {
         "did you mean \(nearest)?")
     case .boardLimit(let what, let found, let limit):
       Wording(
-        "\(what): \(found)", "at most \(limit) on this board", "ask for less, or take another board"
+        "\(what.english): \(found)", "at most \(limit) on this board",
+        "ask for less, or take another board"
       )
     case .offsetNotBelowPeriod(let offset, let period):
       Wording(
@@ -84,7 +85,7 @@ public enum LineFault: Sendable, Equatable {
         "“baud”为 \(found)",
         LineSettings.baudRates.map(String.init).joined(separator: "、") + " 之一", "是否想写 \(nearest)？")
     case .boardLimit(let what, let found, let limit):
-      Wording("\(what)：\(found)", "此板卡最多 \(limit)", "减少数量，或换用其他板卡")
+      Wording("\(what.chinese)：\(found)", "此板卡最多 \(limit)", "减少数量，或换用其他板卡")
     case .offsetNotBelowPeriod(let offset, let period):
       Wording("“offset_ms”为 \(offset)", "小于周期 \(period) ms", "改小偏移")
     case .timeoutTooShort(let milliseconds, let needed, let request):
@@ -132,5 +133,35 @@ extension LineLoad {
 
   private func milliseconds(_ microseconds: Int) -> String {
     "\(microseconds / 1000).\(microseconds / 100 % 10) ms"
+  }
+}
+
+/// What a board has only so much of.
+public enum BoardLimit: Sendable, Equatable, CaseIterable {
+  /// Serial lines.
+  case lines
+  /// Devices on one line.
+  case devices
+  /// Poll streams of the whole site.
+  case streams
+  /// The rate of a port, baud.
+  case baudRate
+
+  fileprivate var english: String {
+    switch self {
+    case .lines: "lines"
+    case .devices: "devices on this line"
+    case .streams: "poll streams"
+    case .baudRate: "baud"
+    }
+  }
+
+  fileprivate var chinese: String {
+    switch self {
+    case .lines: "线路数"
+    case .devices: "本线路设备数"
+    case .streams: "采集分组数"
+    case .baudRate: "波特率"
+    }
   }
 }

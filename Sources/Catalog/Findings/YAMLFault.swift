@@ -79,7 +79,9 @@ public enum YAMLFault: Sendable, Equatable {
   private var chinese: Wording {
     switch self {
     case .syntax(let problem):
-      Wording("不是合法的 YAML：\(problem)", "“键: 值”形式的 YAML", "检查本行及上一行的缩进、冒号和引号")
+      Wording(
+        "不是合法的 YAML：\(YAMLProblem.inChinese(problem))", "“键: 值”形式的 YAML",
+        "检查本行及上一行的缩进、冒号和引号")
     case .fullWidth(let found, let plain):
       Wording(
         "不是合法的 YAML：“\(found)”是全角字符", "\(plain)", "切换到英文标点重新输入；若它是文字的一部分，请加引号")
