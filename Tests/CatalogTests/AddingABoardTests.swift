@@ -49,6 +49,12 @@ import Testing
       for finding in findings { Issue.record(Comment(rawValue: finding.text(.english))) }
       #expect(board?.name == name)
       #expect(FileManager.default.fileExists(atPath: path + "/README.md"), "\(name)")
+    }
+  }
+
+  @Test func `nothing that scripts/new made is left to fill in`() throws {
+    for name in try SharedFiles().share.boardNames {
+      let path = "\(repositoryPath)/boards/\(name)"
       try expectFilledIn(path + "/board.yaml", path + "/README.md")
     }
   }
