@@ -60,6 +60,11 @@ extension Site {
   /// Where the value of a key stands.
   public func place(of key: SiteKey) -> YAMLPlace { places[key] ?? .start }
 
+  /// What an agent finds wrong with this site, as a finding in its file.
+  public func finding(_ fault: AgentFault, at place: YAMLPlace) -> Finding {
+    Finding(file: path, place: place, kind: .agent(fault))
+  }
+
   /// What another site says otherwise of the settings that only a restart changes. The mirror's key is not
   /// among them: it may stand in a file, which the agent reads.
   public func fixedSettings(changedBy next: Site) -> [FixedSetting] {

@@ -62,7 +62,7 @@ public struct CollectorServer: Sendable {
     let (growth, signal) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let collector = try directory.open(
-      clock: clock, alarm: { logger.error("\($0)") }, onGrowth: { _ in signal.yield() })
+      clock: clock, alarm: { logger.error("\($0.text)") }, onGrowth: { _ in signal.yield() })
     if clock.now() == nil {
       logger.warning("the clock of this machine is not usable: nothing is cosigned until it is")
     }

@@ -68,14 +68,14 @@ extension CollectorDirectory {
 
   /// Opens what a serving or rebuilding collector needs. The caller holds the lock.
   public func open(
-    clock: CosignatureClock, alarm: @escaping @Sendable (String) -> Void,
+    clock: CosignatureClock, alarm: @escaping @Sendable (CollectorAlarm) -> Void,
     onGrowth: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> Collector {
     try open(readings: readings, clock: clock, alarm: alarm, onGrowth: onGrowth)
   }
 
   private func open(
-    readings: String, clock: CosignatureClock, alarm: @escaping @Sendable (String) -> Void,
+    readings: String, clock: CosignatureClock, alarm: @escaping @Sendable (CollectorAlarm) -> Void,
     onGrowth: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> Collector {
     try requireInitialised()
@@ -113,7 +113,7 @@ extension CollectorDirectory {
   ///
   /// The old file stays until the new one is whole.
   public func rebuild(
-    clock: CosignatureClock, alarm: @escaping @Sendable (String) -> Void
+    clock: CosignatureClock, alarm: @escaping @Sendable (CollectorAlarm) -> Void
   ) async throws -> [LogStatus] {
     let draft = readings + ".new"
     for suffix in ["", "-journal"] { try Files.remove(draft + suffix) }

@@ -21,8 +21,7 @@ public actor Decoding {
     do {
       for mirror in try collector.allMirrors() where !Task.isCancelled { await catchUp(mirror) }
     } catch {
-      collector.setting.alarm(
-        CollectorAlarm.decodingFailed(origin: nil, problem: "\(error)").text)
+      collector.setting.alarm(.decodingFailed(origin: nil, problem: "\(error)"))
     }
   }
 
@@ -46,8 +45,7 @@ public actor Decoding {
       decoders[origin] = decoder
     } catch {
       // The decoder with its uncommitted batch is dropped: the next attempt begins at the cursor.
-      collector.setting.alarm(
-        CollectorAlarm.decodingFailed(origin: origin, problem: "\(error)").text)
+      collector.setting.alarm(.decodingFailed(origin: origin, problem: "\(error)"))
     }
   }
 

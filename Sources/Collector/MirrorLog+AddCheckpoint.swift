@@ -71,15 +71,14 @@ extension MirrorLog {
   }
 
   private func keepFork(_ request: CheckpointRequest, reason: String) {
-    setting.alarm(CollectorAlarm.checkpointRefused(origin: log.origin, reason: reason).text)
+    setting.alarm(.checkpointRefused(origin: log.origin, reason: reason))
     do {
       try setting.database.keepFork(
         note: request.submitted.note, old: request.old, reason: reason,
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
       // The answer is 422 all the same: keeping the proof is a courtesy to the auditor.
-      setting.alarm(
-        CollectorAlarm.refusedCheckpointNotKept(origin: log.origin, problem: "\(error)").text)
+      setting.alarm(.refusedCheckpointNotKept(origin: log.origin, problem: "\(error)"))
     }
   }
 }

@@ -17,14 +17,14 @@ public struct MirrorSetting: Sendable {
   public var tickets: TicketScheme
   /// Test probe of the durable writes.
   public var probe: DurableProbe
-  /// Told of every alarm: what went wrong, in both languages, for the log.
-  public var alarm: @Sendable (String) -> Void
+  /// Told of every alarm.
+  public var alarm: @Sendable (CollectorAlarm) -> Void
 
   /// Takes all parts.
   public init(
     logsDirectory: String, database: MirrorDatabase, key: MirrorKey, clock: CosignatureClock,
     tickets: TicketScheme = .none, probe: @escaping DurableProbe = { _ in },
-    alarm: @escaping @Sendable (String) -> Void = { _ in }
+    alarm: @escaping @Sendable (CollectorAlarm) -> Void = { _ in }
   ) {
     self.logsDirectory = logsDirectory
     self.database = database
@@ -168,8 +168,7 @@ public actor MirrorLog {
   func noteLead(of time: UInt64, over now: UInt64) {
     let isAhead = time - now > CosignatureClock.leadMax
     if isAhead, !isAheadKnown {
-      setting.alarm(
-        CollectorAlarm.cosignaturesAhead(origin: log.origin, seconds: time - now).text)
+      setting.alarm(.cosignaturesAhead(origin: log.origin, seconds: time - now))
     }
     isAheadKnown = isAhead
   }
@@ -177,7 +176,7 @@ public actor MirrorLog {
   /// Turns a failure into the answer 500, tells the operator, and distrusts memory.
   func failed(_ error: any Error) -> MirrorAnswer {
     distrustMemory()
-    setting.alarm(CollectorAlarm.mirrorFailed(origin: log.origin, problem: "\(error)").text)
+    setting.alarm(.mirrorFailed(origin: log.origin, problem: "\(error)"))
     return .refused(500, "the collector cannot store now; its operator was told")
   }
 }

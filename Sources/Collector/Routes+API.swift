@@ -133,7 +133,7 @@ extension Collector {
       live.post(post)
       return Response(status: .ok)
     } catch {
-      setting.alarm(CollectorAlarm.stateUnreadable(problem: "\(error)").text)
+      setting.alarm(.stateUnreadable(problem: "\(error)"))
       return .refused(.internalServerError, "the collector cannot read its state")
     }
   }

@@ -56,7 +56,7 @@ extension Collector {
     } catch let malformed as Malformed {
       return MirrorAnswer.refused(400, malformed.what).response
     } catch {
-      setting.alarm(CollectorAlarm.stateUnreadable(problem: "\(error)").text)
+      setting.alarm(.stateUnreadable(problem: "\(error)"))
       return MirrorAnswer.refused(500, "the collector cannot read its state").response
     }
   }

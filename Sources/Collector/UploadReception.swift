@@ -49,7 +49,7 @@ struct UploadReception {
       }
       return await receivePackages(header, of: mirror, from: &reader, and: &pieces)
     } catch {
-      collector.setting.alarm(CollectorAlarm.stateUnreadable(problem: "\(error)").text)
+      collector.setting.alarm(.stateUnreadable(problem: "\(error)"))
       return .refused(500, "the collector cannot read its state")
     }
   }

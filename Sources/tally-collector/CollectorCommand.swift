@@ -183,7 +183,7 @@ struct Rebuild: AsyncParsableCommand {
       let lock = try LockFile(locking: directory.lock)
       let logs = try await directory.rebuild(
         clock: .wall(HostClock(), requiresSynchronisation: false),
-        alarm: { writeStandardError($0 + "\n") })
+        alarm: { writeStandardError($0.text + "\n") })
       for log in logs { print(options.text(.log(log))) }
       _ = consume lock
       if logs.contains(where: { $0.decoderCursor < $0.mirroredSize }) { throw ExitCode(1) }

@@ -24,25 +24,21 @@ struct Composition: Sendable {
   var excess: Finding? {
     let lines = site.place(of: .lines)
     if site.lines.count > Limits.linesMax {
-      return excess(.lines, site.lines.count, Limits.linesMax, at: lines)
+      return site.finding(
+        .tooMany(.lines, found: site.lines.count, most: Limits.linesMax), at: lines)
     }
     if devices.count > Limits.devicesMax {
-      return excess(.devices, devices.count, Limits.devicesMax, at: lines)
+      return site.finding(
+        .tooMany(.devices, found: devices.count, most: Limits.devicesMax), at: lines)
     }
     for (_, device) in devices {
       let most = device.streams.map(\.requests.count).max() ?? 0
       if most > Limits.requestsPerChannelMax {
-        return excess(.requests, most, Limits.requestsPerChannelMax, at: device.place)
+        return site.finding(
+          .tooMany(.requests, found: most, most: Limits.requestsPerChannelMax), at: device.place)
       }
     }
     return nil
-  }
-
-  private func excess(
-    _ what: AgentFault.Countable, _ found: Int, _ most: Int, at place: YAMLPlace
-  ) -> Finding {
-    Finding(
-      file: site.path, place: place, kind: .agent(.tooMany(what, found: found, most: most)))
   }
 
   // MARK: documents

@@ -29,8 +29,7 @@ enum MirrorKey {
       return try VerifierKey(text, expecting: .cosigner)
     } catch {
       throw .finding(
-        Finding(
-          file: path, place: place, kind: .site(.verifierKey(found: excerpt(text), error))))
+        Finding(file: path, place: place, kind: .site(.verifierKey(found: text, error))))
     }
   }
 }
@@ -70,16 +69,13 @@ struct SiteLoading: Sendable {
       let key = try MirrorKey.load(site, data: arguments.data)
       if "\(key)" != "\(mirrorKey)" {
         fixed.append(
-          FixedSetting(
-            key: .mirrorVerifierKey, running: "\(mirrorKey)", found: "\(key)"))
+          FixedSetting(key: .mirrorVerifierKey, running: "\(mirrorKey)", found: "\(key)"))
       }
     } catch {
       findings.append(error)
     }
     findings += fixed.map {
-      .finding(
-        Finding(
-          file: site.path, place: site.place(of: $0.key), kind: .agent(.needsRestart($0))))
+      .finding(site.finding(.needsRestart($0), at: site.place(of: $0.key)))
     }
     guard findings.isEmpty else { return .bad(findings.map { ReloadAnswer.Finding($0) }) }
     return .good(composition, composition.pollSite(origin: origin, epoch: epoch))

@@ -66,7 +66,7 @@ struct Bench {
           name: try require(KeyName("collector.example/m1")),
           signer: try FileKeySigner(seed: seed)),
         clock: clock.cosignatureClock, tickets: tickets, probe: probe,
-        alarm: { alarms.add($0) }),
+        alarm: { alarms.add($0.text) }),
       readings: try ReadingStore(path: directory.readings), readToken: Self.readToken,
       uploadTimeLimit: uploadTimeLimit)
   }

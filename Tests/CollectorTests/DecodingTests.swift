@@ -231,7 +231,7 @@ import TransparencyLog
       _ = try directory.initialise(name: "collector.example/m1")
       _ = try directory.enroll(vkey: TestLog.vkey())
       let clock = CosignatureClock { 1_785_000_400 }
-      let collector = try directory.open(clock: clock, alarm: { Issue.record("\($0)") })
+      let collector = try directory.open(clock: clock, alarm: { Issue.record("\($0.text)") })
       let application = Application(router: collector.router())
       try await application.test(.router) { client async throws in
         let count = log.entries.count
@@ -257,7 +257,7 @@ import TransparencyLog
       #expect(before.count == 10)
       // Whatever is in the old file, nothing of it is used.
       try Data("no database".utf8).write(to: URL(filePath: directory.readings))
-      let logs = try await directory.rebuild(clock: clock, alarm: { Issue.record("\($0)") })
+      let logs = try await directory.rebuild(clock: clock, alarm: { Issue.record("\($0.text)") })
       #expect(logs.map(\.readings) == [10])
       let store = try ReadingStore(path: directory.readings)
       #expect(try store.readings(ReadingQuery()) == before)

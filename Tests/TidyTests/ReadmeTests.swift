@@ -32,12 +32,8 @@ import Testing
 
   @Test func `every shell block is one that a shell reads`() throws {
     for block in shellBlocks() {
-      let shell = Process()
-      shell.executableURL = URL(filePath: "/bin/bash")
-      shell.arguments = ["-n", "-c", block.text]
-      try shell.run()
-      shell.waitUntilExit()
-      #expect(shell.terminationStatus == 0, "\(block.file): \(block.text)")
+      let (problem, code) = try Repository.run(["bash", "-n", "-c", block.text])
+      #expect(code == 0, "\(block.file): \(block.text) \(problem)")
     }
   }
 
@@ -64,15 +60,8 @@ import Testing
       let path = built.appending(path: name).path
       guard FileManager.default.isExecutableFile(atPath: path) else { continue }
       let subcommands = words.dropFirst().prefix { word in word.allSatisfy { $0.isLowercase } }
-      let program = Process()
-      program.executableURL = URL(filePath: path)
-      program.arguments = subcommands.map(String.init) + ["--help"]
-      let output = Pipe()
-      program.standardOutput = output
-      try program.run()
-      let help = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      program.waitUntilExit()
-      #expect(program.terminationStatus == 0, "\(words.joined(separator: " "))")
+      let (help, code) = try Repository.run([path] + subcommands.map(String.init) + ["--help"])
+      #expect(code == 0, "\(words.joined(separator: " "))")
       let known = help.split { !$0.isLetter && $0 != "-" }
       for word in words where word.hasPrefix("--") {
         let option = word.prefix { $0 != "=" }

@@ -6,6 +6,23 @@ enum Repository {
   static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+  /// What a program prints to both outputs, and how it ends. The first word is looked up in `PATH`.
+  static func run(
+    _ words: [String], in folder: URL = root
+  ) throws -> (text: String, code: Int32) {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = words
+    process.currentDirectoryURL = folder
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+  }
+
   /// A file and its lines.
   struct File: Sendable {
     /// Path from the top of the work tree.

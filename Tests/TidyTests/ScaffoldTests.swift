@@ -20,18 +20,8 @@ import Testing
 
     /// What a program prints when it ends well.
     @discardableResult func run(_ words: String...) throws -> String {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = words
-      process.currentDirectoryURL = folder
-      let output = Pipe()
-      process.standardOutput = output
-      process.standardError = output
-      try process.run()
-      let data = output.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      let text = String(decoding: data, as: UTF8.self)
-      try #require(process.terminationStatus == 0, "\(words): \(text)")
+      let (text, code) = try Repository.run(words, in: folder)
+      try #require(code == 0, "\(words): \(text)")
       return text
     }
 

@@ -9,17 +9,7 @@ import Testing
   private func run(
     _ words: [String], in folder: URL = Repository.root
   ) throws -> (text: String, code: Int32) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["bash"] + words
-    process.currentDirectoryURL = folder
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (String(decoding: data, as: UTF8.self), process.terminationStatus)
+    try Repository.run(["bash"] + words, in: folder)
   }
 
   @Test func `no script has more than 200 lines`() {

@@ -273,7 +273,7 @@ func hexBytes(_ text: String) -> [UInt8]? {
 }
 
 /// The beginning of a text from outside, so that a finding stays readable.
-public func excerpt(_ text: String) -> String {
+func excerpt(_ text: String) -> String {
   text.count <= 60 ? text : text.prefix(60) + "…"
 }
 

@@ -264,7 +264,7 @@ extension Decoding {
         _ = try VerifierKey(text, expecting: .cosigner)
         return .inline(text)
       } catch {
-        note(.verifierKey(found: excerpt(text), error), at: node.place)
+        note(.verifierKey(found: text, error), at: node.place)
         return nil
       }
     case (nil, let node?):

@@ -35,7 +35,8 @@ public enum SiteFault: Sendable, Equatable {
         "it becomes part of the log's name and must never change: choose it with care")
     case .verifierKey(let found, let fault):
       Wording(
-        "the mirror's key is '\(found)': \(fault.english(.cosigner))", "name+8 hex digits+base64",
+        "the mirror's key is '\(excerpt(found))': \(fault.english(.cosigner))",
+        "name+8 hex digits+base64",
         fault.advice(.cosigner))
     case .verifierKeyChoice(true):
       Wording("'vkey' and 'vkey_file' both stand here", "one of the two", "remove one")
@@ -75,7 +76,7 @@ public enum SiteFault: Sendable, Equatable {
         "它将成为日志名的一部分且不得更改，请慎重选定")
     case .verifierKey(let found, let fault):
       Wording(
-        "镜像密钥为“\(found)”：\(fault.chinese(.cosigner))", "名称+8 位十六进制+base64",
+        "镜像密钥为“\(excerpt(found))”：\(fault.chinese(.cosigner))", "名称+8 位十六进制+base64",
         fault.chineseAdvice(.cosigner))
     case .verifierKeyChoice(true): Wording("同时写了“vkey”和“vkey_file”", "二者之一", "删除其一")
     case .verifierKeyChoice(false):
