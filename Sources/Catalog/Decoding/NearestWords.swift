@@ -6,10 +6,13 @@ func nearestWords(to word: String, in words: [String], count: Int) -> [String] {
   var scored: [(score: Int, word: String)] = []
   for candidate in words {
     let other = Array(candidate.lowercased().unicodeScalars.prefix(80))
-    let distance = editDistance(wanted, other)
     let shorter = min(wanted.count, other.count)
     let isStart = shorter >= 3 && wanted.prefix(shorter) == other.prefix(shorter)
-    if distance <= max(1, max(wanted.count, other.count) / 3) || isStart {
+    let distanceMax = max(1, max(wanted.count, other.count) / 3)
+    // No fewer edits than the lengths differ by: most of six hundred time zones end here.
+    guard isStart || abs(wanted.count - other.count) <= distanceMax else { continue }
+    let distance = editDistance(wanted, other)
+    if distance <= distanceMax || isStart {
       // A beginning is a better guess than two edits and a worse one than one.
       scored.append((isStart ? min(2 * distance, 3) : 2 * distance, candidate))
     }
