@@ -181,7 +181,8 @@ let package = Package(
     .testTarget(
       name: "CatalogTests",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "Articles", "FuzzKit",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "Catalog", "Articles",
+        "FuzzKit",
       ],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(

@@ -1,3 +1,4 @@
+import HostHAL
 import Testing
 
 @testable import Catalog
