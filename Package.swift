@@ -89,7 +89,7 @@ let package = Package(
       swiftSettings: ring2),
     .target(
       name: "Catalog",
-      dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "CYAML"],
+      dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"],
       exclude: ["Profiles"], swiftSettings: ring2),
     .target(
       name: "MirrorUplink", dependencies: ["HAL", "Uplink", "CLinux", "CCurl"],
@@ -181,7 +181,8 @@ let package = Package(
     .testTarget(
       name: "CatalogTests",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Catalog", "Articles", "FuzzKit",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "Catalog", "Articles",
+        "FuzzKit",
       ],
       exclude: ["Captures"], swiftSettings: strict),
     .testTarget(
@@ -201,7 +202,9 @@ let package = Package(
         "Catalog", "AgentClient",
       ],
       swiftSettings: strict),
-    .testTarget(name: "DemoTests", dependencies: ["tally-sim"], swiftSettings: strict),
+    .testTarget(
+      name: "DemoTests", dependencies: ["Catalog", "HostHAL", "Simulator", "tally-sim"],
+      swiftSettings: strict),
     .testTarget(
       // tallyd is built beside them; as a dependency its static standard library would be linked here.
       name: "ProgramTests", dependencies: ["HostHAL", "tally", "tally-sim"],

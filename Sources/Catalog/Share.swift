@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
+import HostHAL
 
 /// The installed data: `profiles/<name>.yaml` and `boards/<vendor>/<board>/board.yaml`.
 public struct Share: Sendable, Equatable {
@@ -16,23 +14,14 @@ public struct Share: Sendable, Equatable {
   /// - Returns: `nil` when none of them has a `profiles` directory; what was tried is in `tried`.
   public static func locate(option: String?, tried: inout [String]) -> Share? {
     if let option { return check(option, &tried) }
-    if let value = getenv("TALLYSTICK_SHARE") {
-      let path = String(cString: value)
-      if !path.isEmpty { return check(path, &tried) }
+    if let path = ProcessEnvironment.value(of: "TALLYSTICK_SHARE"), !path.isEmpty {
+      return check(path, &tried)
     }
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let size = buffer.count
-    let count = buffer.withUnsafeMutableBytes { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { characters in
-        characters.baseAddress.map { readlink("/proc/self/exe", $0, size) } ?? -1
-      }
-    }
-    guard count > 0 else { return nil }
-    var directory = String(decoding: buffer[0..<count], as: UTF8.self)
+    guard var directory = ProcessEnvironment.executablePath else { return nil }
     while let slash = directory.lastIndex(of: "/") {
       directory = String(directory[..<slash])
       let candidate = directory + "/share/tallystick"
-      if TextFile.exists(candidate + "/profiles") { return Share(path: candidate) }
+      if Files.exists(candidate + "/profiles") { return Share(path: candidate) }
     }
     tried.append("share/tallystick above the executable")
     return nil
@@ -40,18 +29,18 @@ public struct Share: Sendable, Equatable {
 
   /// The directory that relative device files of a board lie in: `TALLYSTICK_DEV`, else `/dev`.
   public static var deviceDirectory: String {
-    getenv("TALLYSTICK_DEV").map { String(cString: $0) } ?? "/dev"
+    ProcessEnvironment.value(of: "TALLYSTICK_DEV") ?? "/dev"
   }
 
   private static func check(_ path: String, _ tried: inout [String]) -> Share? {
-    if TextFile.exists(path + "/profiles") { return Share(path: path) }
+    if Files.exists(path + "/profiles") { return Share(path: path) }
     tried.append(path)
     return nil
   }
 
   /// The names of all profiles, sorted.
   public var profileNames: [String] {
-    TextFile.names(in: path + "/profiles").compactMap {
+    Self.names(in: path + "/profiles").compactMap {
       $0.hasSuffix(".yaml") ? String($0.dropLast(5)) : nil
     }
   }
@@ -59,11 +48,17 @@ public struct Share: Sendable, Equatable {
   /// The names of all boards as `vendor/board`, sorted.
   public var boardNames: [String] {
     let boards = path + "/boards"
-    return TextFile.names(in: boards).flatMap { vendor in
-      TextFile.names(in: boards + "/" + vendor)
-        .filter { TextFile.exists("\(boards)/\(vendor)/\($0)/board.yaml") }
+    return Self.names(in: boards).flatMap { vendor in
+      Self.names(in: boards + "/" + vendor)
+        .filter { Files.exists("\(boards)/\(vendor)/\($0)/board.yaml") }
         .map { vendor + "/" + $0 }
     }
+  }
+
+  /// Names in a directory, sorted; those that begin with a dot are none of ours, and a directory that
+  /// is not there or cannot be read has none.
+  static func names(in directory: String) -> [String] {
+    ((try? Files.names(in: directory)) ?? []).filter { !$0.hasPrefix(".") }
   }
 
   /// Where a profile lies.

@@ -44,11 +44,11 @@ public enum DecodeProblemKind: Int, CaseIterable, Sendable {
     case .otherIndex: "条目自述的序号与其所在位置不符"
     case .otherHash: "文档与其条目给出的散列值不符"
     case .missingParts: "文档的部分分片缺失"
-    case .badProfile: "无法读取设备模板"
+    case .badProfile: "无法读取设备档案"
     case .badChannel: "无法读取通道"
     case .unknownChannel: "读数所指的通道不在日志中"
-    case .unknownProfile: "通道所指的设备模板不在日志中"
-    case .unknownRequest: "该请求不属于设备模板"
+    case .unknownProfile: "通道所指的设备档案不在日志中"
+    case .unknownRequest: "该请求不属于设备档案"
     case .missingFrames: "应答缺少部分帧"
     }
   }

@@ -68,7 +68,7 @@ extension Journal where Storage: ~Copyable {
         else { throw .foreignLog(object) }
         existingCount &+= 1
         validCount &+= 1
-        if found.generation > superblock.generation {
+        if validCount == 1 || found.isNewer(than: superblock) {
           superblock = found
           superblockSlot = slot
           superblockPage.put(nextSuperblockPage.span, at: 0)

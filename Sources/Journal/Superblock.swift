@@ -8,7 +8,7 @@ import TransparencyLog
 /// |---|---|
 /// | 0–3 | magic 54 53 53 42, "TSSB" |
 /// | 4–7 | version, 1 |
-/// | 8–15 | generation, from 1; the valid block with the higher one counts |
+/// | 8–15 | generation, from 1; the valid block with the later one counts |
 /// | 16–19 | epoch |
 /// | 20–23 | boot counter |
 /// | 24–55 | SHA-256 of the origin |
@@ -62,6 +62,11 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
     self.generation = generation
     self.epoch = epoch
     self.originHash = originHash
+  }
+
+  /// It was written after `other`: generations follow one another modulo 2⁶⁴, so that none is the last.
+  public func isNewer(than other: Superblock) -> Bool {
+    Int64(bitPattern: generation &- other.generation) > 0
   }
 
   /// Reads a block of 4,096 bytes; `nil` unless it is valid.

@@ -94,6 +94,9 @@ public final class ReadingStore: Sendable {
   }
 
   /// Writes a batch and moves the cursor, in one transaction.
+  ///
+  /// - Throws: also when two readings are of one quantity and entry: no value is lost in silence. A part
+  ///   of a document may come again, with the same bytes or others; the hash of the whole decides.
   public func apply(_ batch: DecodedBatch) throws {
     try queue.write { database in
       let log = try Self.identifier(of: batch.origin, in: database)
@@ -130,7 +133,7 @@ public final class ReadingStore: Sendable {
   ) throws {
     let statement = try database.makeStatement(
       sql: """
-        INSERT OR REPLACE INTO reading (log, idx, quantity, mantissa, exponent, no_data, unit, utc,
+        INSERT INTO reading (log, idx, quantity, mantissa, exponent, no_data, unit, utc,
           mono, boot, clock_quality, status, slot, channel, device, label, decode_version)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
@@ -159,7 +162,7 @@ public final class ReadingStore: Sendable {
   ) throws {
     for configuration in batch.configurations {
       try database.execute(
-        sql: "INSERT OR REPLACE INTO configuration VALUES (?, ?, ?, ?, ?)",
+        sql: "INSERT INTO configuration VALUES (?, ?, ?, ?, ?)",
         arguments: [
           log, Int64(clamping: configuration.index), Int64(clamping: configuration.kind),
           configuration.name, configuration.body.databaseBlob,

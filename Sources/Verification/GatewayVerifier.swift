@@ -68,7 +68,7 @@ struct GatewayVerifier {
         continue
       }
       checkNotes(block, bytes, path)
-      if block.generation > newest?.generation ?? 0 {
+      if newest.map(block.isNewer(than:)) ?? true {
         newest = block
         report.notePath = path
       }

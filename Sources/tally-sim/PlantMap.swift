@@ -34,118 +34,145 @@ struct PlantMap {
   /// Loads the map for a site; every device and every quantity of its profile must be mapped.
   static func load(path: String, site: Site, seed: UInt64) throws(SiteProblem) -> PlantMap {
     let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
-    let (root, findings) = YAMLReader.read(bytes, file: path)
-    guard let root, findings.isEmpty else { throw .findings(findings) }
-    let reader = PlantMapReader(file: path, seed: seed)
-    return try reader.map(root, site)
+    let (map, findings) = parse(yaml: bytes, file: path, site: site, seed: seed)
+    guard let map else { throw .findings(findings) }
+    return map
+  }
+
+  /// Reads a map.
+  ///
+  /// - Returns: the map, or `nil` with at least one finding.
+  static func parse(
+    yaml: [UInt8], file: String, site: Site, seed: UInt64
+  ) -> (map: PlantMap?, findings: [Finding]) {
+    let (root, findings) = YAMLReader.read(yaml, file: file)
+    guard let root else { return (nil, findings) }
+    var reader = PlantMapReader(
+      decoding: Decoding(file: file, findings: findings), site: site, seed: seed)
+    let map = reader.map(root)
+    return (reader.decoding.isUsable ? map : nil, reader.decoding.sorted)
   }
 }
 
 /// Where a quantity's value comes from, as the file says it.
-private struct ValueText {
-  var node: YAMLNode
-  var variable: PlantVariable?
-  var circuit: CircuitQuantity?
-  var constant: Double?
+private struct PlantValue {
+  enum Source {
+    case variable(PlantVariable)
+    case circuit(CircuitQuantity)
+    case constant(Double)
+  }
+  var place: YAMLPlace
+  var source: Source
   var scale: Double?
   var offset: Double
   var bound: NoiseBound
 }
 
 private struct PlantMapReader {
-  let file: String
+  /// Values by quantity key; `nil` for one that is wrong, which was told where it stands.
+  typealias Values = [String: PlantValue?]
+
+  var decoding: Decoding
+  let site: Site
   let seed: UInt64
 
-  func map(_ root: YAMLNode, _ site: Site) throws(SiteProblem) -> PlantMap {
-    try check(root, keys: ["version", "data", "templates", "devices"])
-    _ = try number(root, "version", in: 1...1, expected: "1")
-    guard let data = root["data"]?.text else { throw fault(root, .missingKey("data")) }
-    let devices = try entries(root, "devices")
-    let labels = site.lines.flatMap { $0.devices.map(\.label.english) }
-    for entry in devices where !labels.contains(entry.key) {
-      throw fault(entry.value, .unknownDevice(entry.key, known: labels))
+  mutating func map(_ root: YAMLNode) -> PlantMap? {
+    let known = ["version", "data", "templates", "devices"]
+    guard let plant = decoding.fields(root, key: "plant", section: .plant, known: known) else {
+      return nil
     }
-    let templates = try entries(root, "templates")
+    decoding.version("version", plant)
+    let data = decoding.text("data", plant)
+    var templates: [(String, Values)] = []
+    for entry in decoding.entries("templates", plant) {
+      templates.append((entry.key, values(decoding.entries(entry.value, key: entry.key))))
+    }
+    _ = decoding.required("devices", plant)
+    let entries = decoding.entries("devices", plant)
+    let labels = site.lines.flatMap { $0.devices.map(\.label.english) }
+    for entry in entries where !labels.contains(entry.key) {
+      let nearest = nearestWords(to: entry.key, in: labels, count: 1).first
+      decoding.note(.unknownDevice(entry.key, known: labels, nearest: nearest), at: entry.place)
+    }
     var models: [Int: MeterModel] = [:]
-    for line in site.lines {
-      for device in line.devices {
-        guard let entry = devices.first(where: { $0.key == device.label.english }) else {
-          throw fault(root, .deviceNotMapped(device.label.english))
-        }
-        models[device.number] = try model(device, entry.value, templates)
+    for device in site.lines.flatMap(\.devices) {
+      if let entry = entries.first(where: { $0.key == device.label.english }) {
+        models[device.number] = model(device, entry, templates)
+      } else if plant.node["devices"] != nil {
+        decoding.note(.deviceNotMapped(device.label.english), at: plant.place(of: "devices"))
       }
     }
-    return PlantMap(data: data, models: models)
+    return data.map { PlantMap(data: $0, models: models) }
   }
 
-  private func model(
-    _ device: Device, _ node: YAMLNode, _ templates: [YAMLEntry]
-  ) throws(SiteProblem) -> MeterModel {
-    try check(node, keys: ["like", "circuit", "turnaround", "preamble", "frame-data", "values"])
-    var values = try entries(node, "values")
-    if let like = node["like"] {
-      guard let template = templates.first(where: { $0.key == like.text }) else {
-        throw unknown(like, "like", templates.map(\.key))
-      }
-      guard case .mapping(let more) = template.value.content else {
-        throw fault(template.value, .missingKey(template.key))
-      }
-      values += more
+  private mutating func model(
+    _ device: Device, _ entry: YAMLEntry, _ templates: [(String, Values)]
+  ) -> MeterModel? {
+    let known = ["like", "circuit", "turnaround", "preamble", "frame-data", "values"]
+    guard let fields = decoding.fields(entry.value, key: entry.key, section: .device, known: known)
+    else { return nil }
+    let turnaround =
+      number("turnaround", fields, in: 0...500, unit: "ms")
+      ?? Double(device.profile.turnaroundMilliseconds)
+    let preamble = decoding.integer("preamble", fields, in: 0...4, default: 4)
+    let frameData = decoding.integer("frame-data", fields, in: 1...195, unit: "byte", default: 195)
+    var values = values(decoding.entries("values", fields))
+    if let node = fields.node["like"], !node.isEmpty {
+      // Without its template a device lacks nearly all values: that one word is wrong is told once.
+      guard let template = decoding.choice(node, key: "like", among: templates) else { return nil }
+      values.merge(template) { own, _ in own }
     }
-    var texts: [String: ValueText] = [:]
-    for entry in values where texts[entry.key] == nil {
-      texts[entry.key] = try value(entry.value)
-    }
-    let circuit = try node["circuit"].map { (node) throws(SiteProblem) in try self.circuit(node) }
+    var circuit: Circuit??
+    if let node = fields.node["circuit"] { circuit = .some(self.circuit(node)) }
     var blocks: [MeterBlock] = []
     for request in device.profile.requests {
       var points: [MeterPoint] = []
       for point in request.points {
-        guard let text = texts[point.quantity.key.description] else {
-          throw fault(
-            node,
-            .quantityNotMapped(
-              device: device.label.english, quantity: point.quantity.key.description))
+        let key = point.quantity.key.description
+        guard let value = values[key] else {
+          decoding.note(
+            .quantityNotMapped(device: device.label.english, quantity: key), at: entry.place)
+          continue
         }
-        points.append(
-          MeterPoint(rule: point.rule, signal: try signal(device, point, text, circuit)))
+        guard let value, let signal = signal(device, point, value, circuit) else { continue }
+        points.append(MeterPoint(rule: point.rule, signal: signal))
       }
       blocks.append(MeterBlock(place: request.query.place, points: points))
     }
-    let turnaround = try optional(node, "turnaround", in: 0...500, expected: "0 … 500 ms")
     return MeterModel(
       meterProtocol: device.profile.meterProtocol, address: device.address,
-      turnaroundMicroseconds: UInt32(
-        (turnaround ?? Double(device.profile.turnaroundMilliseconds)) * 1_000),
-      preambleCount: Int(try optional(node, "preamble", in: 0...4, expected: "0 … 4") ?? 4),
-      frameDataMax: Int(
-        try optional(node, "frame-data", in: 1...195, expected: "1 … 195") ?? 195),
-      blocks: blocks)
+      turnaroundMicroseconds: UInt32(turnaround * 1_000), preambleCount: preamble,
+      frameDataMax: frameData, blocks: blocks)
   }
 
-  private func signal(
-    _ device: Device, _ point: Point, _ text: ValueText, _ circuit: Circuit?
-  ) throws(SiteProblem) -> Signal {
+  /// - Parameter circuit: outer `nil`: the device has none; inner `nil`: it has one that is wrong.
+  private mutating func signal(
+    _ device: Device, _ point: Point, _ value: PlantValue, _ circuit: Circuit??
+  ) -> Signal? {
     let key = point.quantity.key.description
     let source: SignalSource
-    let unit: MeasurementUnit?
-    if let variable = text.variable {
-      (source, unit) = (.variable(variable), variable.unit)
-    } else if let quantity = text.circuit {
-      guard let circuit else { throw fault(text.node, .missingKey("circuit")) }
+    var unit: MeasurementUnit?
+    switch value.source {
+    case .variable(let variable): (source, unit) = (.variable(variable), variable.unit)
+    case .constant(let constant): source = .constant(constant)
+    case .circuit(let quantity):
+      guard let circuit else {
+        decoding.note(
+          .circuitMissing(device: device.label.english, quantity: key), at: value.place)
+        return nil
+      }
+      guard let circuit else { return nil }
       (source, unit) = (.circuit(circuit, quantity), quantity.unit)
-    } else {
-      (source, unit) = (.constant(text.constant ?? 0), nil)
     }
-    if let unit, text.scale == nil, unit != point.unit {
-      throw fault(
-        text.node,
+    if let unit, value.scale == nil, unit != point.unit {
+      decoding.note(
         .otherUnit(
-          quantity: key, profile: point.unit.ucum.description, plant: unit.ucum.description))
+          quantity: key, profile: point.unit.ucum.description, plant: unit.ucum.description),
+        at: value.place)
     }
     return Signal(
-      source: source, scale: (text.scale ?? 1) / factor(device.ratios, point.rule.ratio),
-      offset: text.offset, bound: text.bound,
+      source: source, scale: (value.scale ?? 1) / factor(device.ratios, point.rule.ratio),
+      offset: value.offset, bound: value.bound,
       noise: Noise(seed: seed, name: device.label.english + "/" + key))
   }
 
@@ -161,91 +188,80 @@ private struct PlantMapReader {
     }
   }
 
-  private func value(_ node: YAMLNode) throws(SiteProblem) -> ValueText {
+  private mutating func values(_ entries: [YAMLEntry]) -> Values {
+    var values: Values = [:]
+    for entry in entries { values[entry.key] = .some(value(entry)) }
+    return values
+  }
+
+  private mutating func value(_ entry: YAMLEntry) -> PlantValue? {
     let sources = ["variable", "circuit", "constant"]
-    try check(node, keys: sources + ["scale", "offset", "noise", "noise-absolute"])
-    guard sources.filter({ node[$0] != nil }).count == 1 else {
-      throw fault(node, .missingKey(sources.joined(separator: " | ")))
-    }
+    let known = sources + ["scale", "offset", "noise", "noise-absolute"]
+    guard let fields = decoding.fields(entry.value, key: entry.key, section: .point, known: known)
+    else { return nil }
     let any = -1e12...1e12
-    let part = 0.0...1
-    return ValueText(
-      node: node,
-      variable: try word(node, "variable", PlantVariable.self),
-      circuit: try word(node, "circuit", CircuitQuantity.self),
-      constant: try optional(node, "constant", in: any, expected: "a number"),
-      scale: try optional(node, "scale", in: any, expected: "a number"),
-      offset: try optional(node, "offset", in: any, expected: "a number") ?? 0,
-      bound: NoiseBound(
-        relative: try optional(node, "noise", in: part, expected: "0 … 1") ?? 0,
-        absolute: try optional(node, "noise-absolute", in: any, expected: "a number") ?? 0))
-  }
-
-  private func circuit(_ node: YAMLNode) throws(SiteProblem) -> Circuit {
-    try check(node, keys: ["power", "share", "voltage", "power-factor"])
-    guard let power = try word(node, "power", PlantVariable.self) else {
-      throw fault(node, .missingKey("power"))
+    let scale = number("scale", fields, in: any)
+    let offset = number("offset", fields, in: any) ?? 0
+    let bound = NoiseBound(
+      relative: number("noise", fields, in: 0...1) ?? 0,
+      absolute: number("noise-absolute", fields, in: 0...1e12) ?? 0)
+    let given = sources.compactMap { key in fields.node[key].map { (key, $0) } }
+    guard given.count == 1, let (key, node) = given.first else {
+      decoding.note(.sourceChoice(count: given.count, known: sources), at: entry.place)
+      return nil
     }
-    return Circuit(
-      power: power,
-      share: try optional(node, "share", in: 0...1, expected: "0 … 1") ?? 1,
-      nominalVoltage: try number(node, "voltage", in: 1...1_000_000, expected: "volts above 0"),
-      powerFactor: try number(node, "power-factor", in: 0.1...1, expected: "0.1 … 1"))
-  }
-
-  // MARK: reading nodes
-
-  private func fault(_ node: YAMLNode, _ fault: PlantFault) -> SiteProblem {
-    .badPlant(file: file, line: node.place.line, fault)
-  }
-
-  private func unknown(_ node: YAMLNode, _ key: String, _ known: [String]) -> SiteProblem {
-    fault(node, .unknownWord(key: key, word: node.text ?? "", known: known))
-  }
-
-  private func check(_ node: YAMLNode, keys: [String]) throws(SiteProblem) {
-    guard case .mapping(let entries) = node.content else {
-      throw fault(node, .missingKey(keys.joined(separator: " | ")))
+    let source: PlantValue.Source?
+    switch key {
+    case "variable": source = word(node, key).map { .variable($0) }
+    case "circuit": source = word(node, key).map { .circuit($0) }
+    default: source = number(key, fields, in: any).map { .constant($0) }
     }
-    for entry in entries where !keys.contains(entry.key) {
-      throw fault(entry.value, .unknownKey(entry.key, known: keys))
+    return source.map {
+      PlantValue(place: entry.place, source: $0, scale: scale, offset: offset, bound: bound)
     }
   }
 
-  /// The entries of a mapping; none when the key is absent.
-  private func entries(_ node: YAMLNode, _ key: String) throws(SiteProblem) -> [YAMLEntry] {
-    guard let value = node[key] else { return [] }
-    guard case .mapping(let entries) = value.content else { throw fault(value, .missingKey(key)) }
-    return entries
+  private mutating func circuit(_ node: YAMLNode) -> Circuit? {
+    let known = ["power", "share", "voltage", "power-factor"]
+    guard let fields = decoding.fields(node, key: "circuit", section: .circuit, known: known) else {
+      return nil
+    }
+    var power: PlantVariable?
+    if let node = decoding.required("power", fields) { power = word(node, "power") }
+    let share = number("share", fields, in: 0.001...1) ?? 1
+    let voltage = requiredNumber("voltage", fields, in: 1...1_000_000, unit: "V")
+    let powerFactor = requiredNumber("power-factor", fields, in: 0.1...1)
+    guard let power, let voltage, let powerFactor else { return nil }
+    return Circuit(power: power, share: share, nominalVoltage: voltage, powerFactor: powerFactor)
   }
 
-  private func optional(
-    _ node: YAMLNode, _ key: String, in range: ClosedRange<Double>, expected: String
-  ) throws(SiteProblem) -> Double? {
-    guard let value = node[key] else { return nil }
-    guard let number = value.text.flatMap({ Double($0) }), range.contains(number) else {
-      throw fault(value, .notANumber(key: key, expected: expected))
+  // MARK: reading values
+
+  /// A number with a decimal fraction; `nil` when it is absent or, with a finding, wrong.
+  private mutating func number(
+    _ key: String, _ fields: Fields, in range: ClosedRange<Double>, unit: String = ""
+  ) -> Double? {
+    guard let node = fields.node[key], !node.isEmpty else { return nil }
+    guard let number = node.text.flatMap({ Double($0) }), range.contains(number) else {
+      decoding.note(
+        .notInRange(key: key, found: excerpt(node.text ?? ""), range: range, unit: unit),
+        at: node.place)
+      return nil
     }
     return number
   }
 
-  private func number(
-    _ node: YAMLNode, _ key: String, in range: ClosedRange<Double>, expected: String
-  ) throws(SiteProblem) -> Double {
-    guard let value = try optional(node, key, in: range, expected: expected) else {
-      throw fault(node, .missingKey(key))
-    }
-    return value
+  private mutating func requiredNumber(
+    _ key: String, _ fields: Fields, in range: ClosedRange<Double>, unit: String = ""
+  ) -> Double? {
+    guard decoding.required(key, fields) != nil else { return nil }
+    return number(key, fields, in: range, unit: unit)
   }
 
-  private func word<Word: RawRepresentable & CaseIterable>(
-    _ node: YAMLNode, _ key: String, _: Word.Type
-  ) throws(SiteProblem) -> Word? where Word.RawValue == String {
-    guard let value = node[key] else { return nil }
-    guard let word = value.text.flatMap({ Word(rawValue: $0) }) else {
-      throw unknown(value, key, Word.allCases.map(\.rawValue))
-    }
-    return word
+  private mutating func word<Word: RawRepresentable & CaseIterable>(
+    _ node: YAMLNode, _ key: String
+  ) -> Word? where Word.RawValue == String {
+    decoding.choice(node, key: key, among: Word.allCases.map { ($0.rawValue, $0) })
   }
 }
 

@@ -24,26 +24,31 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     let language = texts.language
-    switch FileKind(path: site) {
-    case .site: try checkSite(language)
+    let file: ConfigurationFile
+    switch ConfigurationFile.read(site) {
+    case .success(let read): file = read
+    case .failure(let findings): return try end(nil, findings.list, language)
+    }
+    switch file.kind {
+    case .site: try checkSite(file, language)
     case .profile:
-      let (profile, findings) = DeviceProfile.check(path: site)
+      let (profile, findings) = DeviceProfile.check(yaml: file.yaml, file: file.path)
       try end(profile?.summary(language), findings, language)
     case .board:
-      let (board, findings) = Board.check(path: site)
+      let (board, findings) = Board.parse(yaml: file.yaml, file: file.path)
       try end(board?.summary(language), findings, language)
     }
   }
 
-  private func checkSite(_ language: Language) throws {
+  private func checkSite(_ file: ConfigurationFile, _ language: Language) throws {
     var tried: [String] = []
     guard let share = Share.locate(option: share, tried: &tried) else {
       let kind = FindingKind.file(.shareNotFound(tried))
-      report([Finding(file: site, place: .start, kind: kind)], language)
+      report([Finding(file: file.path, place: .start, kind: kind)], language)
       throw ExitCode(2)
     }
     let (loaded, findings) = Site.check(
-      path: site, share: share, deviceDirectory: Share.deviceDirectory)
+      yaml: file.yaml, path: file.path, share: share, deviceDirectory: Share.deviceDirectory)
     try end(loaded.map { SiteSummary($0).text(language) }, findings, language)
   }
 

@@ -129,7 +129,7 @@ enum KeysFailure: Error {
     case .noVKey(let path): "\(path) 不存在：请用 --data 指明网关的数据目录，或用 tally keys create 生成密钥"
     case .notVKey(let path): "\(path) 中没有验证公钥：请用 tally keys create 重新生成"
     case .notOrigin(let origin): "\(origin) 不能作为密钥名称：不得含空格和 +"
-    case .noShare(let tried): "以下位置没有设备模板与板卡描述：\(tried.joined(separator: "、"))"
+    case .noShare(let tried): "以下位置没有设备档案与板卡描述：\(tried.joined(separator: "、"))"
     case .site(let findings): "站点配置不可用：\n" + findings.text(.chinese)
     case .noCommand: "仅有 keys 不执行任何操作：请用 tally keys show 或 tally keys create"
     }

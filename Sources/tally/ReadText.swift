@@ -88,7 +88,7 @@ enum ReadText {
     case .notInForce(let path):
       "\(path) 或其设备档案与 tallyd 正在运行的不同：已更改但未重新加载。请先运行 tally reload，再读取"
     case .noSitePath: "此 tallyd 未告知站点文件：请用 --site 指明"
-    case .noShare(let tried): "以下位置没有设备模板与板卡描述：\(tried.joined(separator: "、"))"
+    case .noShare(let tried): "以下位置没有设备档案与板卡描述：\(tried.joined(separator: "、"))"
     case .noValue(let state): "尚无数值；状态：\(state?.chinese ?? "?")"
     case .oldValues(let state):
       switch state {
@@ -116,9 +116,9 @@ enum ReadText {
         接线    屏蔽、接地、两端终端电阻、线路长度
       """
     case .refused(let code, let profile):
-      "仪表拒绝该请求（代码 \(code.map { "\($0)" } ?? "?")）：设备模板 \(profile) 是否适用于该型号？"
+      "仪表拒绝该请求（代码 \(code.map { "\($0)" } ?? "?")）：设备档案 \(profile) 是否适用于该型号？"
     case .portGone: "端口已断开：适配器是否插好？"
-    case .undecoded(let profile): "仪表已应答，但部分数值无法解读：设备模板 \(profile) 是否适用于该型号？"
+    case .undecoded(let profile): "仪表已应答，但部分数值无法解读：设备档案 \(profile) 是否适用于该型号？"
     }
   }
 }

@@ -220,6 +220,23 @@ import TransparencyLog
     #expect(try store.cursor(of: "a/c/1") == 0)
   }
 
+  @Test func `no value takes the place of another`() throws {
+    let store = try ReadingStore(path: nil)
+    func reading(_ quantity: UInt16) -> StoredReading {
+      StoredReading(
+        origin: "a/b/1", index: 3, quantity: quantity, value: .success(Decimal(mantissa: 1)),
+        unit: "kW", utc: 1, mono: 1, boot: 1, clockQuality: ClockQuality(rawValue: 0), status: 0,
+        slot: nil, channel: 0, device: 1, label: "x", decodeVersion: 1)
+    }
+    var batch = DecodedBatch(origin: "a/b/1", range: 0..<5)
+    batch.readings = [reading(1), reading(2), reading(1)]
+    #expect(throws: (any Error).self) { try store.apply(batch) }
+    #expect(try store.cursor(of: "a/b/1") == 0)
+    batch.readings = [reading(1), reading(2)]
+    try store.apply(batch)
+    #expect(try store.counts(of: "a/b/1").readings == 2)
+  }
+
   @Test func `rebuild makes the same readings from the logs`() async throws {
     let (opening, modbus, dlt645) = try Self.siteLog()
     var list = opening

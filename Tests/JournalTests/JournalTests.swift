@@ -199,6 +199,42 @@ import TransparencyLog
     }
   }
 
+  /// Sets the generation and the boot counter of a superblock, and its checksum.
+  private func setGeneration(_ generation: UInt64, boots: UInt8, _ name: String, _ disk: MemoryDisk)
+  {
+    var page = disk.bytes(name)
+    func store(_ value: UInt64, byteCount: Int, at offset: Int) {
+      for i in 0..<byteCount { page[offset + i] = UInt8(truncatingIfNeeded: value >> (8 * i)) }
+    }
+    store(generation, byteCount: 8, at: 8)
+    store(UInt64(boots), byteCount: 4, at: 20)
+    store(UInt64(CRC32C.checksum(page.span.extracting(0..<4092))), byteCount: 4, at: 4092)
+    disk.replace(name, with: page)
+  }
+
+  @Test func `no generation is the first or the last that counts`() throws {
+    let ends: [(UInt64, UInt64)] = [(0, 1), (.max, 0), (.max - 1, .max), (1 << 63 - 1, 1 << 63)]
+    for (older, newer) in ends {
+      for (first, second) in [("super.0", "super.1"), ("super.1", "super.0")] {
+        let disk = try finished()
+        setGeneration(older, boots: 3, first, disk)
+        setGeneration(newer, boots: 9, second, disk)
+        let fixture = Fixture(MemoryBlockStorage(disk: disk))
+        #expect(try fixture.recover().decision == .clean)
+        #expect(fixture.journal.superblock.bootCounter == 9)
+        _ = try fixture.journal.recordBoot()
+        #expect(Superblock(disk.bytes(first).span)?.generation == newer &+ 1)
+        let again = Fixture(MemoryBlockStorage(disk: disk))
+        #expect(try again.recover().decision == .clean)
+        #expect(again.journal.superblock.bootCounter == 10)
+        // The only one counts, too.
+        disk.replace(first, with: nil)
+        #expect(try recover(disk) == .oneSuperblock)
+        #expect(try recover(disk) == .clean)
+      }
+    }
+  }
+
   @Test func `without a valid superblock nothing goes on`() throws {
     let disk = try finished()
     let good = (disk.bytes("super.0"), disk.bytes("super.1"))

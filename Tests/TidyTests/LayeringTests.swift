@@ -50,7 +50,7 @@ private let layers: [Layer] = [
     outer: libc),
   Layer(
     name: "Catalog", ring: 2,
-    inner: core.union(["MeterProtocols", "TransparencyLog", "CYAML"]), outer: libc),
+    inner: core.union(["MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"])),
   Layer(
     name: "MirrorUplink", ring: 2, inner: core.union(["Uplink", "CLinux", "CCurl"]),
     outer: libc.union(atomics)),

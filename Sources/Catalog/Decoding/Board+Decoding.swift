@@ -11,8 +11,7 @@ extension Board {
   public static func parse(yaml: [UInt8], file: String) -> (board: Board?, findings: [Finding]) {
     let (root, findings) = YAMLReader.read(yaml, file: file)
     guard let root else { return (nil, findings) }
-    var decoding = Decoding(file: file)
-    decoding.findings = findings
+    var decoding = Decoding(file: file, findings: findings)
     let board = decoding.board(root, yaml: yaml)
     return (decoding.isUsable ? board : nil, decoding.sorted)
   }

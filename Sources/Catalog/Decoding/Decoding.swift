@@ -4,13 +4,17 @@ import Metering
 ///
 /// Every reader returns `nil` after it noted a finding, so that decoding goes on with the next key and
 /// one run shows everything.
-struct Decoding {
+package struct Decoding {
   /// The name that findings carry.
   let file: String
   /// What was found wrong so far.
-  var findings: [Finding] = []
+  var findings: [Finding]
 
-  init(file: String) { self.file = file }
+  /// Begins a file, with what its reader found.
+  package init(file: String, findings: [Finding] = []) {
+    self.file = file
+    self.findings = findings
+  }
 
   mutating func note(_ kind: FindingKind, at place: YAMLPlace) {
     findings.append(Finding(file: file, place: place, kind: kind))
@@ -22,19 +26,22 @@ struct Decoding {
   mutating func note(_ fault: ProfileFault, at place: YAMLPlace) {
     note(.profile(fault), at: place)
   }
+  package mutating func note(_ fault: PlantFault, at place: YAMLPlace) {
+    note(.plant(fault), at: place)
+  }
 
   /// The findings in the order of the file's lines.
-  var sorted: [Finding] {
+  package var sorted: [Finding] {
     findings.enumerated().sorted {
       ($0.element.place, $0.offset) < ($1.element.place, $1.offset)
     }.map(\.element)
   }
 
   /// Nothing but warnings so far.
-  var isUsable: Bool { findings.allSatisfy(\.isWarning) }
+  package var isUsable: Bool { findings.allSatisfy(\.isWarning) }
 
   /// Takes a node as a mapping with no other keys than `known`.
-  mutating func fields(
+  package mutating func fields(
     _ node: YAMLNode, key: String, section: Section, known: [String]
   ) -> Fields? {
     guard case .mapping(let entries) = node.content else {
@@ -51,7 +58,7 @@ struct Decoding {
   }
 
   /// The value of a key that must be there.
-  mutating func required(_ key: String, _ fields: Fields) -> YAMLNode? {
+  package mutating func required(_ key: String, _ fields: Fields) -> YAMLNode? {
     if let node = fields.node[key], !node.isEmpty { return node }
     // A misspelt key was told already: that it is missing under its right name is the same mistake.
     if !fields.misspelt.contains(key) {
@@ -74,7 +81,7 @@ struct Decoding {
   }
 
   /// A required text.
-  mutating func text(
+  package mutating func text(
     _ key: String, _ fields: Fields, rule: TextRule = .line(limit: 200)
   ) -> String? {
     guard let node = required(key, fields) else { return nil }
@@ -112,7 +119,7 @@ struct Decoding {
   }
 
   /// The version of the file's language, which stands first in every file.
-  mutating func version(_ key: String, _ fields: Fields) {
+  package mutating func version(_ key: String, _ fields: Fields) {
     guard let node = required(key, fields), let text = text(node, key: key) else { return }
     if text != "1" {
       note(.languageVersion(key: key, found: excerpt(text), known: 1), at: node.place)
@@ -128,7 +135,7 @@ struct Decoding {
   }
 
   /// A whole number with a default.
-  mutating func integer(
+  package mutating func integer(
     _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = "",
     default fallback: Int
   ) -> Int {
@@ -137,7 +144,7 @@ struct Decoding {
   }
 
   /// One of a few words; `guesses` unless each of them is a slip of each other.
-  mutating func choice<Value>(
+  package mutating func choice<Value>(
     _ node: YAMLNode, key: String, among choices: [(String, Value)], guesses: Bool = true
   ) -> Value? {
     guard let text = node.text else {
@@ -175,6 +182,21 @@ struct Decoding {
     return items
   }
 
+  /// Entries of a mapping whose keys are names of the file's own; none when it is empty.
+  package mutating func entries(_ node: YAMLNode, key: String) -> [YAMLEntry] {
+    if node.isEmpty { return [] }
+    guard case .mapping(let entries) = node.content else {
+      note(.wrongShape(key: key, found: node.shape, expected: .mapping), at: node.place)
+      return []
+    }
+    return entries
+  }
+
+  /// Those of a key that may be missing.
+  package mutating func entries(_ key: String, _ fields: Fields) -> [YAMLEntry] {
+    fields.node[key].map { entries($0, key: key) } ?? []
+  }
+
   /// A fraction `a/b`, a whole number, or a decimal fraction such as 0.01.
   mutating func ratio(_ key: String, _ fields: Fields, default fallback: Ratio) -> Ratio {
     guard let node = fields.node[key], !node.isEmpty else { return fallback }
@@ -200,14 +222,15 @@ struct Decoding {
 }
 
 /// A mapping that is being decoded.
-struct Fields {
-  let node: YAMLNode
+package struct Fields {
+  /// The mapping.
+  package let node: YAMLNode
   let section: Section
   /// Known keys that an unknown one was probably meant to be.
   let misspelt: Set<String>
 
   /// Where a finding about `key` belongs: the key if it is there, else the mapping.
-  func place(of key: String) -> YAMLPlace {
+  package func place(of key: String) -> YAMLPlace {
     guard case .mapping(let entries) = node.content else { return node.place }
     return entries.first { $0.key == key }?.place ?? node.place
   }
@@ -273,7 +296,7 @@ func hexBytes(_ text: String) -> [UInt8]? {
 }
 
 /// The beginning of a text from outside, so that a finding stays readable.
-func excerpt(_ text: String) -> String {
+package func excerpt(_ text: String) -> String {
   text.count <= 60 ? text : text.prefix(60) + "…"
 }
 

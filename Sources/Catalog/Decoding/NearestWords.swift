@@ -1,6 +1,6 @@
 /// The words nearest to a misspelt one, best first: edit distance of at most a third of its length, or
 /// one word beginning with the other.
-func nearestWords(to word: String, in words: [String], count: Int) -> [String] {
+package func nearestWords(to word: String, in words: [String], count: Int) -> [String] {
   let wanted = Array(word.lowercased().unicodeScalars.prefix(80))
   guard !wanted.isEmpty else { return [] }
   var scored: [(score: Int, word: String)] = []

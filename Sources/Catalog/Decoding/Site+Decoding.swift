@@ -1,4 +1,5 @@
 import HAL
+import HostHAL
 import TransparencyLog
 
 extension Site {
@@ -23,12 +24,10 @@ extension Site {
   public static func check(
     path: String, share: Share, deviceDirectory: String = "/dev"
   ) -> (site: Site?, findings: [Finding]) {
-    let path = TextFile.isDirectory(path) ? path + "/site.yaml" : path
-    switch TextFile.read(path) {
-    case .failure(let fault):
-      return (nil, [Finding(file: path, place: .start, kind: .file(fault))])
-    case .success(let yaml):
-      return check(yaml: yaml, path: path, share: share, deviceDirectory: deviceDirectory)
+    switch ConfigurationFile.read(path) {
+    case .failure(let findings): (nil, findings.list)
+    case .success(let file):
+      check(yaml: file.yaml, path: file.path, share: share, deviceDirectory: deviceDirectory)
     }
   }
 
@@ -107,13 +106,12 @@ struct SiteLoading {
       decoding.note(.unknownBoard(excerpt(name), nearest: nearest), at: node.place)
       return nil
     }
-    let path = share.boardPath(name)
-    switch TextFile.read(path) {
-    case .failure(let fault):
-      decoding.note(.file(fault), at: node.place)
+    switch ConfigurationFile.read(share.boardPath(name)) {
+    case .failure(let findings):
+      otherFindings += findings.list
       return nil
-    case .success(let yaml):
-      let (board, findings) = Board.parse(yaml: yaml, file: path)
+    case .success(let file):
+      let (board, findings) = Board.parse(yaml: file.yaml, file: file.path)
       otherFindings += findings
       return board
     }
@@ -131,11 +129,10 @@ struct SiteLoading {
       return nil
     }
     var profile: DeviceProfile?
-    let path = share.profilePath(name)
-    switch TextFile.read(path) {
-    case .failure(let fault): decoding.note(.file(fault), at: node.place)
-    case .success(let yaml):
-      let (parsed, findings) = DeviceProfile.check(yaml: yaml, file: path)
+    switch ConfigurationFile.read(share.profilePath(name)) {
+    case .failure(let findings): otherFindings += findings.list
+    case .success(let file):
+      let (parsed, findings) = DeviceProfile.check(yaml: file.yaml, file: file.path)
       otherFindings += findings
       profile = parsed
     }
@@ -210,13 +207,13 @@ extension Decoding {
     let zones = "/usr/share/zoneinfo"
     // A gateway without the zone database takes the name as it is: the head end does the arithmetic.
     let isKnown =
-      !TextFile.exists(zones) || TextFile.exists("\(zones)/\(text)")
+      !Files.exists(zones) || Files.exists("\(zones)/\(text)")
     if TextRule.innerPath.allows(text), isKnown, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
       return text
     }
     var names: [String] = []
-    for area in TextFile.names(in: zones) where area.utf8.first.map({ $0 < 0x61 }) ?? false {
-      let cities = TextFile.names(in: "\(zones)/\(area)")
+    for area in Share.names(in: zones) where area.utf8.first.map({ $0 < 0x61 }) ?? false {
+      let cities = Share.names(in: "\(zones)/\(area)")
       names += cities.isEmpty ? [area] : cities.map { "\(area)/\($0)" }
     }
     let nearest = nearestWords(to: excerpt(text), in: names, count: 1)
@@ -242,7 +239,7 @@ extension Decoding {
     if !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") {
       path = file[...slash] + path
     }
-    if !TextFile.exists(path) { note(.file(.notFound(path)), at: fields.place(of: "ca")) }
+    if !Files.exists(path) { note(.file(.notFound(path)), at: fields.place(of: "ca")) }
     return path
   }
 

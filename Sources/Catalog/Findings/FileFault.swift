@@ -1,9 +1,11 @@
+import HostHAL
+
 /// Files that are missing or unreadable.
 public enum FileFault: Error, Sendable, Equatable {
   /// There is no such file.
   case notFound(String)
-  /// The file cannot be read; the number is `errno`.
-  case unreadable(String, errno: Int32)
+  /// The file is there and cannot be read.
+  case unreadable(FileError)
   /// No directory with profiles and boards was found; where it was looked for.
   case shareNotFound([String])
 
@@ -14,12 +16,11 @@ public enum FileFault: Error, Sendable, Equatable {
         "there is no file '\(path)'", "a file that can be read", "check the path for misspellings")
     case (.notFound(let path), .chinese):
       Wording("找不到文件“\(path)”", "一个可读的文件", "检查路径是否写错")
-    case (.unreadable(let path, let code), .english):
+    case (.unreadable(let error), .english):
       Wording(
-        "'\(path)' cannot be read (errno \(code))", "a file that this user may read",
-        "check owner and mode with ls -l")
-    case (.unreadable(let path, let code), .chinese):
-      Wording("无法读取“\(path)”（errno \(code)）", "当前用户有权读取的文件", "用 ls -l 检查属主和权限")
+        error.english, "a file that this user may read", "check kind, owner and mode with ls -l")
+    case (.unreadable(let error), .chinese):
+      Wording(error.chinese, "当前用户有权读取的文件", "用 ls -l 检查类型、属主和权限")
     case (.shareNotFound(let tried), .english):
       Wording(
         "no profiles found; looked in \(tried.joined(separator: ", "))",

@@ -84,7 +84,7 @@ public struct Wording: Sendable, Equatable {
   }
 }
 
-/// Everything that the catalog can find wrong, by the layer that finds it.
+/// Everything that can be wrong in a configuration, by the layer that finds it.
 public enum FindingKind: Sendable, Equatable {
   /// Files that are missing or unreadable.
   case file(FileFault)
@@ -102,13 +102,15 @@ public enum FindingKind: Sendable, Equatable {
   case profile(ProfileFault)
   /// A good site that the agent does not take up.
   case agent(AgentFault)
+  /// A map of the simulated plant that does not fit its site.
+  case plant(PlantFault)
 
   /// The configuration is usable in spite of it.
   public var isWarning: Bool {
     switch self {
     case .line(let fault): fault.isWarning
     case .device(let fault): fault.isWarning
-    case .file, .yaml, .value, .site, .profile, .agent: false
+    case .file, .yaml, .value, .site, .profile, .agent, .plant: false
     }
   }
 
@@ -123,6 +125,7 @@ public enum FindingKind: Sendable, Equatable {
     case .line(let fault): fault.wording(language)
     case .profile(let fault): fault.wording(language)
     case .agent(let fault): fault.wording(language)
+    case .plant(let fault): fault.wording(language)
     }
   }
 

@@ -189,6 +189,8 @@ public enum Section: Sendable, Equatable {
   case site, origin, mirror, log, line, device, ratios, poll
   /// Parts of a profile.
   case profile, source, request, point, bcd
+  /// Parts of a map of the simulated plant.
+  case plant, circuit
   /// A name in two languages.
   case label
 
@@ -211,6 +213,8 @@ public enum Section: Sendable, Equatable {
     case .request: "the request"
     case .point: "the point"
     case .bcd: "'bcd'"
+    case .plant: "the plant"
+    case .circuit: "'circuit'"
     case .label: "the label"
     }
   }
@@ -234,6 +238,8 @@ public enum Section: Sendable, Equatable {
     case .request: "请求"
     case .point: "测点"
     case .bcd: "“bcd”"
+    case .plant: "机组"
+    case .circuit: "“circuit”"
     case .label: "名称"
     }
   }
