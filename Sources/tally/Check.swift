@@ -31,6 +31,9 @@ struct CheckCommand: ParsableCommand {
     }
     switch file.kind {
     case .site: try checkSite(file, language)
+    case .plant:
+      let kind = FindingKind.plant(.needsSite)
+      try end(nil, [Finding(file: file.path, place: .start, kind: kind)], language)
     case .profile:
       let (profile, findings) = DeviceProfile.check(yaml: file.yaml, file: file.path)
       try end(profile?.summary(language), findings, language)

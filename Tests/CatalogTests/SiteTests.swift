@@ -171,7 +171,7 @@ import TransparencyLog
 
   @Test func `the load of a line is the sum that a hand computes`() throws {
     let site = try simulatedSite()
-    let poll = try #require(site.lines[1].load.polls.first { $0.name.hasSuffix("/phases") })
+    let poll = try #require(site.lines[1].load.polls.first { $0.request == "phases" })
     // Request 8 bytes, reply 5 + 2 × 18; a character of 11 bits at 9600 Bd is 1145.8 µs, rounded up.
     #expect(poll.byteCount == 8 + 41)
     #expect(poll.microseconds == 49 * 1146 + 20_000 + poll.silenceMicroseconds)
