@@ -212,8 +212,8 @@ extension Decoding {
       return text
     }
     // China has one time, under the name of another city than people look for.
-    let chinese = ["beijing", "peking", "china", "北京", "中国", "东八", "+8", "+08"]
-    if chinese.contains(where: text.lowercased().contains) {
+    let ofChina = ["beijing", "peking", "china", "北京", "中国", "东八", "+8", "+08"]
+    if ofChina.contains(where: text.lowercased().contains) {
       note(.timezone(excerpt(text), nearest: ["Asia/Shanghai"]), at: node.place)
       return nil
     }
