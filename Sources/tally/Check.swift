@@ -6,7 +6,7 @@ import CommandLineFrame
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Check a site's configuration and tell everything that is wrong with it.",
+    abstract: "Tells everything that is wrong with a site's configuration. 检查站点配置并指出所有问题。",
     discussion: """
       A device profile or a board is checked by itself; its first keys say that it is one.
 

@@ -276,7 +276,9 @@ struct Start {
     let recorderThread = RecorderThread(
       recorder: recorder, clock: clock, wake: recorderWake,
       transport: try transport("mirror", http, answered: recorderWake)
-    ) { [language] error in say(.recordingStopped(error.description(language))) }
+    ) { [language] error in
+      say(error.map { .recordingStopped($0.description(language)) } ?? .recordingAgain)
+    }
     let live = try liveUplink(http)
     let ports = Ports(
       lines: site.lines, deviceDirectory: Share.deviceDirectory, language: language, say: say)

@@ -30,6 +30,7 @@ enum Text: Error {
   case portLost(line: String)
   case portClosed(line: String)
   case recordingStopped(String)
+  case recordingAgain
   case endedUnrecorded
   case linkUp
   case linkDown(LinkFailure?)
@@ -113,6 +114,7 @@ enum Text: Error {
     case .recordingStopped(let problem):
       "nothing can be recorded now: \(problem). Sampling goes on into memory, nothing more is signed, "
         + "and writing is tried again every 5 s."
+    case .recordingAgain: "recording again: the medium takes entries, and signing goes on"
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
     case .linkDown(let failure):
@@ -191,6 +193,7 @@ enum Text: Error {
     case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
       "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
+    case .recordingAgain: "恢复记录：介质可以写入，签名继续"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
     case .linkDown(let failure):

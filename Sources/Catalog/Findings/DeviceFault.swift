@@ -27,7 +27,9 @@ public enum DeviceFault: Sendable, Equatable {
   public var isWarning: Bool {
     switch self {
     case .ratiosMissing, .labelTwice, .serialTwice: true
-    default: false
+    case .addressTaken, .modbusAddress, .dlt645Address, .unknownProfile, .unknownRequest,
+      .requestTwice, .inexactRatios, .ratioUnused:
+      false
     }
   }
 

@@ -21,7 +21,9 @@ public enum LineFault: Sendable, Equatable {
   public var isWarning: Bool {
     switch self {
     case .busy, .mixedProtocols: true
-    default: false
+    case .serialFormat, .baudRate, .boardLimit, .offsetNotBelowPeriod, .timeoutTooShort,
+      .overloaded:
+      false
     }
   }
 
