@@ -40,6 +40,7 @@ import Testing
 
   @Test func `a file with faults has a kind too`() {
     #expect(kind("\u{FEFF}# Acme\nprofile： 1\nvendor: [\n") == .profile)
+    #expect(kind("\u{FEFF}profile: 1\n") == .profile)
     #expect(kind("tallystick: 1\nports:\n\t- {") == .board)
     #expect(kind("tallystick: 1\nlines: []\nlimits: 3\n") == .site)
     #expect(kind("version: 1\ndata: x\ndevices:\n") == .plant)
