@@ -193,7 +193,8 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
   }
 
   @Test func `every port that is listed is a serial device of the kernel`() throws {
-    let kernel = try Files.names(in: "/sys/class/tty").filter {
+    // Without /sys there are none.
+    let kernel = ((try? Files.names(in: "/sys/class/tty")) ?? []).filter {
       Files.exists("/sys/class/tty/\($0)/device")
     }
     let paths = SerialPorts.all().map(\.path)
