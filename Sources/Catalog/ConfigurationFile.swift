@@ -11,6 +11,8 @@ public struct ConfigurationFile: Sendable, Equatable {
     case profile
     /// A Linux gateway.
     case board
+    /// What the simulated plant shows (`plant.yaml`).
+    case plant
   }
 
   /// Where it stands; the name that findings carry.
@@ -50,6 +52,7 @@ public struct ConfigurationFile: Sendable, Equatable {
       String(line.drop { $0 == "\u{FEFF}" }.prefix { ($0 >= "a" && $0 <= "z") || $0 == "_" })
     }
     if words.first(where: { !$0.isEmpty }) == "profile" { return .profile }
+    if words.contains("devices"), words.contains("data") { return .plant }
     let isSite = ["origin", "timezone", "mirror", "lines"].contains(where: words.contains)
     let isBoard = ["ports", "limits", "storage"].contains(where: words.contains)
     return isBoard && !isSite ? .board : .site

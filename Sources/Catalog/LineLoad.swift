@@ -9,8 +9,10 @@ import MeterProtocols
 public struct LineLoad: Sendable, Equatable {
   /// One request of one device, polled with one period.
   public struct Poll: Sendable, Equatable {
-    /// The label of the device and the name of the request.
-    public var name: String
+    /// The device.
+    public var device: Label
+    /// The name of its request.
+    public var request: String
     /// Bytes of request and reply together.
     public var byteCount: Int
     /// The device's turnaround, in µs.
@@ -47,7 +49,7 @@ public struct LineLoad: Sendable, Equatable {
             + Self.replyByteCount(request, address: device.address)
           polls.append(
             Poll(
-              name: "\(device.label.english)/\(request.name)", byteCount: count,
+              device: device.label, request: request.name, byteCount: count,
               turnaroundMicroseconds: turnaround, silenceMicroseconds: silence,
               microseconds: count * Int(uart.characterMicroseconds) + turnaround + silence,
               periodMilliseconds: stream.periodMilliseconds))

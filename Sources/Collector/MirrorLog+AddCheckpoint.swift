@@ -28,7 +28,7 @@ extension MirrorLog {
       }
       if let contradiction = contradiction(request, pending: pending) {
         keepFork(request, reason: contradiction)
-        return .refused(422, contradiction)
+        return .refused(422, contradiction.english)
       }
       let kept = StoredCheckpoint(
         size: checkpoint.size, root: checkpoint.root, text: request.submitted.text,
@@ -52,29 +52,29 @@ extension MirrorLog {
   /// What a well-signed checkpoint contradicts (steps 6 and 7), or `nil`.
   private func contradiction(
     _ request: CheckpointRequest, pending: StoredCheckpoint?
-  ) -> String? {
+  ) -> CheckpointContradiction? {
     let checkpoint = request.submitted.checkpoint
     if checkpoint.size == 0, checkpoint.root != Tree.empty {
-      return "size 0 with a root that is not the empty one"
+      return .emptyWithRoot
     }
     if request.old == 0 {
-      return request.proof.count == 0 ? nil : "a proof from size 0"
+      return request.proof.count == 0 ? nil : .proofFromNothing
     }
     if request.old == checkpoint.size {
-      guard request.proof.count == 0 else { return "a proof between equal sizes" }
-      return checkpoint.root == pending?.root ? nil : "another root at the same size"
+      guard request.proof.count == 0 else { return .proofBetweenEqualSizes }
+      return checkpoint.root == pending?.root ? nil : .otherRoot
     }
     let consistent = request.proof.verifies(
       consistencyFrom: request.old, oldRoot: pending?.root ?? Tree.empty, to: checkpoint.size,
       root: checkpoint.root)
-    return consistent ? nil : "not consistent with the checkpoint before it"
+    return consistent ? nil : .inconsistent
   }
 
-  private func keepFork(_ request: CheckpointRequest, reason: String) {
+  private func keepFork(_ request: CheckpointRequest, reason: CheckpointContradiction) {
     setting.alarm(.checkpointRefused(origin: log.origin, reason: reason))
     do {
       try setting.database.keepFork(
-        note: request.submitted.note, old: request.old, reason: reason,
+        note: request.submitted.note, old: request.old, reason: reason.english,
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
       // The answer is 422 all the same: keeping the proof is a courtesy to the auditor.

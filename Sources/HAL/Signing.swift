@@ -25,9 +25,3 @@ public protocol EntropySource: ~Copyable {
   /// The next 64 random bits.
   mutating func next() -> UInt64
 }
-
-/// Restarts the machine when the agent stops feeding it.
-public protocol Watchdog: ~Copyable {
-  /// Says that the agent is alive.
-  mutating func feed()
-}

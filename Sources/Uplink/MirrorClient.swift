@@ -109,8 +109,6 @@ public struct MirrorClient: Sendable {
   public var newestSignedSize: UInt64 { newest?.size ?? acknowledgedSize }
   /// How many signed entries are not acknowledged.
   public var backlog: UInt64 { newestSignedSize &- acknowledgedSize }
-  /// A request was given out and its answer is due.
-  public var isAwaitingAnswer: Bool { awaiting }
 
   /// When to call `nextRequest` again, in monotonic µs: 0 for now, `nil` if only a new checkpoint or an
   /// answer can change anything.

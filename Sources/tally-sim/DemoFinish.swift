@@ -101,7 +101,7 @@ extension Demo {
     guard let keys = try? keys.verifierKeys() else { return nil }
     return [
       paths.program("tally"), "verify", paths.collector, "--vkey", keys.log, "--cosigner",
-      keys.mirror,
+      keys.mirror, "--lang", options.language.name,
     ]
   }
 }

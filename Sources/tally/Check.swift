@@ -6,7 +6,7 @@ import CommandLineFrame
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Check a site's configuration and tell everything that is wrong with it.",
+    abstract: "Tells everything that is wrong with a site's configuration. 检查站点配置并指出所有问题。",
     discussion: """
       A device profile or a board is checked by itself; its first keys say that it is one.
 
@@ -31,6 +31,9 @@ struct CheckCommand: ParsableCommand {
     }
     switch file.kind {
     case .site: try checkSite(file, language)
+    case .plant:
+      let kind = FindingKind.plant(.needsSite)
+      try end(nil, [Finding(file: file.path, place: .start, kind: kind)], language)
     case .profile:
       let (profile, findings) = DeviceProfile.check(yaml: file.yaml, file: file.path)
       try end(profile?.summary(language), findings, language)

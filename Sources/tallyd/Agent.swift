@@ -185,18 +185,27 @@ struct RecorderWake {
 final class LiveUplink {
   private let transport: Transport
   private let token: [UInt8]
+  private let say: (Int) -> Void
   private var dueAt: UInt64 = 0
+  /// What the collector answered last; nothing of that is in the log, so it is said once.
+  private var status = 200
 
-  /// An uplink with the token that `tally-collector enroll` gave.
-  init(transport: Transport, token: [UInt8]) {
+  /// An uplink with the token that `tally-collector enroll` gave. `say` is told each HTTP status that
+  /// differs from the one before; 200 at the beginning.
+  init(transport: Transport, token: [UInt8], say: @escaping (Int) -> Void) {
     self.transport = transport
     self.token = token
+    self.say = say
   }
 
   /// Posts what `report` gives, if it is time and the last post has ended. A post that fails is not
   /// repeated: the next one carries newer values.
   func postIfDue(at now: Instant, _ report: () -> [UInt8]) {
-    _ = transport.takeResponse()
+    // Without an answer (0) the way to the mirror is down too, and that is said already.
+    if let answer = transport.takeResponse()?.status, answer != 0, answer != status {
+      status = answer
+      say(answer)
+    }
     guard now.mono >= dueAt, transport.isFree else { return }
     dueAt = now.mono + Limits.livePeriod
     transport.submit(.live(json: report(), token: token))

@@ -12,14 +12,17 @@ struct Arguments {
     var values: [String: String] = [:]
     var at = 1
     while at < arguments.count {
-      let flag = arguments[at]
+      let parts = arguments[at].split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let flag = String(parts[0])
       if flag == "--help" || flag == "-h" { throw UsageError(text: nil) }
       guard ["--site", "--data", "--share"].contains(flag) else {
         throw UsageError(text: .unknownFlag(flag))
       }
-      guard at + 1 < arguments.count else { throw UsageError(text: .missingValue(flag: flag)) }
-      values[flag] = arguments[at + 1]
-      at += 2
+      if parts.count == 1 { at += 1 }
+      guard at < arguments.count else { throw UsageError(text: .missingValue(flag: flag)) }
+      values[flag] = parts.count == 1 ? arguments[at] : String(parts[1])
+      at += 1
     }
     guard let site = values["--site"] else { throw UsageError(text: .missingFlag("--site")) }
     guard let data = values["--data"] else { throw UsageError(text: .missingFlag("--data")) }

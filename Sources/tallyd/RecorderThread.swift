@@ -19,21 +19,22 @@ final class RecorderThread: @unchecked Sendable {
   private let wake: WakeHandle
   private let transport: Transport
   private let isStopping = Atomic<Bool>(false)
-  private let failed: @Sendable (RecorderError) -> Void
+  private let changed: @Sendable (RecorderError?) -> Void
 
   /// µs after which a medium that refused is tried again.
   private static let retryPeriod: Int64 = 5_000_000
 
-  /// A thread over `recorder`; `failed` is called when the medium begins to refuse.
+  /// A thread over `recorder`; `changed` is called when the medium begins to refuse, and with `nil` when it
+  /// takes entries again.
   init(
     recorder: consuming FileRecorder, clock: HostClock, wake: WakeHandle, transport: Transport,
-    failed: @escaping @Sendable (RecorderError) -> Void
+    changed: @escaping @Sendable (RecorderError?) -> Void
   ) {
     self.recorder = recorder
     self.clock = clock
     self.wake = wake
     self.transport = transport
-    self.failed = failed
+    self.changed = changed
   }
 
   /// Runs until `stop`; on a thread of its own.
@@ -46,10 +47,11 @@ final class RecorderThread: @unchecked Sendable {
       do throws(RecorderError) {
         try recorder.step(at: clock.now())
         try exchange()
+        if isFailing { changed(nil) }
         isFailing = false
         sleepUntilDue()
       } catch {
-        if !isFailing { failed(error) }
+        if !isFailing { changed(error) }
         isFailing = true
         // What cannot be kept now the mirror gives again.
         try? exchange()
@@ -57,7 +59,7 @@ final class RecorderThread: @unchecked Sendable {
       }
     }
     do throws(RecorderError) { try recorder.settle(at: clock.now()) } catch {
-      if !isFailing { failed(error) }
+      if !isFailing { changed(error) }
     }
   }
 

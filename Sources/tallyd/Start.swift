@@ -276,7 +276,9 @@ struct Start {
     let recorderThread = RecorderThread(
       recorder: recorder, clock: clock, wake: recorderWake,
       transport: try transport("mirror", http, answered: recorderWake)
-    ) { [language] error in say(.recordingStopped(error.description(language))) }
+    ) { [language] error in
+      say(error.map { .recordingStopped($0.description(language)) } ?? .recordingAgain)
+    }
     let live = try liveUplink(http)
     let ports = Ports(
       lines: site.lines, deviceDirectory: Share.deviceDirectory, language: language, say: say)
@@ -314,12 +316,16 @@ struct Start {
 
   private func liveUplink(_ http: HTTPTransportConfiguration) throws(StartError) -> LiveUplink? {
     let path = arguments.data + "/keys/live.token"
-    guard var token = try? Files.read(path, limit: 1_024) else {
+    // An editor may have left a blank or a line end of its own.
+    let token = ((try? Files.read(path, limit: 1_024)) ?? []).filter { $0 > 0x20 && $0 < 0x7F }
+    guard !token.isEmpty else {
       say(.noLiveToken(path: path))
       return nil
     }
-    while token.last == 0x0A { token.removeLast() }
     let answered = try attempt { () throws(FileError) in try WakeHandle() }
-    return LiveUplink(transport: try transport("live", http, answered: answered), token: token)
+    let say = say
+    return LiveUplink(transport: try transport("live", http, answered: answered), token: token) {
+      say(.liveAnswered(status: $0, path: path))
+    }
   }
 }

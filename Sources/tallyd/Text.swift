@@ -19,6 +19,7 @@ enum Text: Error {
   case logLost(mark: String, log: String)
   case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
+  case liveAnswered(status: Int, path: String)
   case storage(path: String, problem: String)
   case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
   case noBootID(FileError?)
@@ -29,6 +30,7 @@ enum Text: Error {
   case portLost(line: String)
   case portClosed(line: String)
   case recordingStopped(String)
+  case recordingAgain
   case endedUnrecorded
   case linkUp
   case linkDown(LinkFailure?)
@@ -86,6 +88,12 @@ enum Text: Error {
         + "    to do:    copy the collector's mirror.vkey there"
     case .noLiveToken(let path):
       "\(path) is missing: live values are not posted (tally-collector enroll prints the token)"
+    case .liveAnswered(200, _): "the collector takes live values"
+    case .liveAnswered(401, let path):
+      "the collector refuses live values: \(path) does not hold this gateway's token. Copy what "
+        + "tally-collector enroll printed, and restart tallyd. The record is not concerned"
+    case .liveAnswered(let status, _):
+      "the collector refuses live values with HTTP status \(status). The record is not concerned"
     case .storage(let path, let problem): "the log in \(path) cannot be used: \(problem)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "log: \(size) entries, \(signed) signed, \(acknowledged) acknowledged"
@@ -106,6 +114,7 @@ enum Text: Error {
     case .recordingStopped(let problem):
       "nothing can be recorded now: \(problem). Sampling goes on into memory, nothing more is signed, "
         + "and writing is tried again every 5 s."
+    case .recordingAgain: "recording again: the medium takes entries, and signing goes on"
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
     case .linkDown(let failure):
@@ -164,6 +173,10 @@ enum Text: Error {
         + "    处理：将汇集端的 mirror.vkey 复制到此处"
     case .noLiveToken(let path):
       "缺少 \(path)：不上传实时值（tally-collector enroll 会给出令牌）"
+    case .liveAnswered(200, _): "汇集端接受实时值"
+    case .liveAnswered(401, let path):
+      "汇集端拒收实时值：\(path) 中不是本网关的令牌。请写入 tally-collector enroll 给出的令牌并重启 tallyd。日志记录不受影响"
+    case .liveAnswered(let status, _): "汇集端以 HTTP 状态 \(status) 拒收实时值。日志记录不受影响"
     case .storage(let path, let problem): "无法使用 \(path) 中的日志：\(problem)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "日志：\(size) 条，已签 \(signed)，已确认 \(acknowledged)" + (torn ? "；已清除残缺尾部" : "")
@@ -180,6 +193,7 @@ enum Text: Error {
     case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
       "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
+    case .recordingAgain: "恢复记录：介质可以写入，签名继续"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"
     case .linkDown(let failure):

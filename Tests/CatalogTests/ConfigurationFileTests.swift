@@ -22,6 +22,7 @@ import Testing
     // A site may be named by its directory.
     #expect(try file("boards/native/sim").path.hasSuffix("/boards/native/sim/site.yaml"))
     #expect(try file("boards/native/sim").kind == .site)
+    #expect(try file("boards/native/sim/plant.yaml").kind == .plant)
   }
 
   @Test func `what cannot be read is told as what it is`() throws {
@@ -39,8 +40,10 @@ import Testing
 
   @Test func `a file with faults has a kind too`() {
     #expect(kind("\u{FEFF}# Acme\nprofile： 1\nvendor: [\n") == .profile)
+    #expect(kind("\u{FEFF}profile: 1\n") == .profile)
     #expect(kind("tallystick: 1\nports:\n\t- {") == .board)
     #expect(kind("tallystick: 1\nlines: []\nlimits: 3\n") == .site)
+    #expect(kind("version: 1\ndata: x\ndevices:\n") == .plant)
     #expect(kind("") == .site)
     #expect(kind("tallystick: 1\n  ports: 3\n") == .site)
   }

@@ -161,6 +161,8 @@ import TransparencyLog
     let text = SiteSummary(site).text(.english)
     #expect(text.contains("grows by about 338 MiB a day"))
     #expect(text.contains("quota of 1024 MiB is not enforced"))
+    let chinese = SiteSummary(site).text(.chinese)
+    #expect(chinese.contains("日志每天约增长 338 MiB，板卡的配额 1024 MiB 暂未执行"))
     site.log.commitMilliseconds = 60_000
     // A minute has some 260 entries of about a hundred bytes: some blocks, hardly a padding.
     #expect(site.bytesPerDay > site.entriesPerDay * 80)
@@ -171,7 +173,7 @@ import TransparencyLog
 
   @Test func `the load of a line is the sum that a hand computes`() throws {
     let site = try simulatedSite()
-    let poll = try #require(site.lines[1].load.polls.first { $0.name.hasSuffix("/phases") })
+    let poll = try #require(site.lines[1].load.polls.first { $0.request == "phases" })
     // Request 8 bytes, reply 5 + 2 × 18; a character of 11 bits at 9600 Bd is 1145.8 µs, rounded up.
     #expect(poll.byteCount == 8 + 41)
     #expect(poll.microseconds == 49 * 1146 + 20_000 + poll.silenceMicroseconds)

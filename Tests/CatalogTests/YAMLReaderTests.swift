@@ -66,6 +66,10 @@ import Testing
     #expect(faults(deep) == [.tooDeep(limit: YAMLReader.depthMax)])
     let large = String(repeating: "# filling\n", count: 30_000)
     #expect(faults(large) == [.tooLarge(limit: YAMLReader.byteCountMax)])
+    // No more is read than shows that it is too large, so its size is not known.
+    let tooLarge = YAMLFault.tooLarge(limit: YAMLReader.byteCountMax)
+    #expect(tooLarge.wording(.english).found == "the file has more than 262144 bytes")
+    #expect(tooLarge.wording(.chinese).found == "文件超过 262144 字节")
     let many = "[" + String(repeating: "a,", count: 70_000) + "]"
     #expect(faults(many) == [.tooManyNodes(limit: YAMLReader.nodeCountMax)])
   }

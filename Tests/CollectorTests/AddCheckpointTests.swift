@@ -174,6 +174,9 @@ import TransparencyLog
       #expect(Set(forks).count == forks.count)
       #expect(forks.contains(try branch.note(12)))
       #expect(bench.alarms.all.count == bodies.count)
+      // In both languages: what, and what to do.
+      #expect(bench.alarms.all.contains { $0.contains("another root") && $0.contains("另一个根哈希") })
+      #expect(bench.alarms.all.allSatisfy { $0.contains("Stop the gateway") })
     }
   }
 

@@ -130,7 +130,11 @@ import TransparencyLog
       let other = VerifierKey(
         name: try require(KeyName(TestLog.origin)), type: .log, publicKey: mirror.publicKey)
       #expect(throws: MirrorDatabaseError.self) { try directory.enroll(vkey: "\(other)") }
-      #expect(throws: CollectorFailure.self) { try directory.enroll(vkey: "\(mirror)") }
+      let wrongType = #expect(throws: CollectorFailure.self) {
+        try directory.enroll(vkey: "\(mirror)")
+      }
+      #expect(wrongType?.english.contains("its type is 4, a log's is 1") == true)
+      #expect(wrongType?.chinese.contains("类型为 4，日志应为 1") == true)
       #expect(throws: CollectorFailure.self) { try directory.enroll(vkey: "nothing") }
       #expect(
         try directory.status(clock: CosignatureClock { nil }).map(\.origin) == [TestLog.origin])

@@ -192,8 +192,14 @@ private let line9600 = UARTConfiguration(baudRate: 9600)
     #expect(throws: SerialError.usbMissing(a)) { try SerialPorts.path(of: a, among: []) }
   }
 
-  @Test func `enumeration of this machine's ports works`() {
-    for port in SerialPorts.all() { expect(port.path.hasPrefix("/dev/")) }
+  @Test func `every port that is listed is a serial device of the kernel`() throws {
+    // Without /sys there are none.
+    let kernel = ((try? Files.names(in: "/sys/class/tty")) ?? []).filter {
+      Files.exists("/sys/class/tty/\($0)/device")
+    }
+    let paths = SerialPorts.all().map(\.path)
+    expect(Set(paths).isSubset(of: kernel.map { "/dev/" + $0 }))
+    expect(Set(paths).count == paths.count)
   }
 }
 

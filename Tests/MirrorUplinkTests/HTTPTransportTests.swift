@@ -187,14 +187,33 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     #expect(answer.body.count == 65_536)
   }
 
-  @Test(arguments: [false, true])
-  func `a refusal before the body was sent is read`(reset: Bool) throws {
+  @Test func `a refusal before the body was sent is read`() throws {
     let refusal = http("409 Conflict", type: "text/x.tlog.mirror-info", "700\n")
-    let server = try LoopbackHTTPServer([reset ? .earlyReset(refusal) : .early(refusal)])
+    let server = try LoopbackHTTPServer([.early(refusal)])
     defer { server.end() }
     var transport = try transport(server.url)
-    let body = [UInt8](repeating: 1, count: 20_000_000)
-    let response = transport.perform(UplinkRequest(path: .addEntries, body: body))
+    expectRefusal(transport.perform(longUpload))
+  }
+
+  @Test func `a reset behind a refusal hides it at most now and then`() throws {
+    let refusal = http("409 Conflict", type: "text/x.tlog.mirror-info", "700\n")
+    let server = try LoopbackHTTPServer([.earlyReset(refusal)])
+    defer { server.end() }
+    // Where the reset meets libcurl in the middle of send(2), the answer before it is not looked for.
+    for _ in 0..<10 {
+      var transport = try transport(server.url)
+      let response = transport.perform(longUpload)
+      if response == .failed(.cutOff) { continue }
+      return expectRefusal(response)
+    }
+    Issue.record("ten refusals in a row were not read")
+  }
+
+  private var longUpload: UplinkRequest {
+    UplinkRequest(path: .addEntries, body: [UInt8](repeating: 1, count: 20_000_000))
+  }
+
+  private func expectRefusal(_ response: UplinkResponse) {
     #expect(response.status == 409)
     #expect(response.contentType == Array("text/x.tlog.mirror-info".utf8))
     #expect(response.body == Array("700\n".utf8))

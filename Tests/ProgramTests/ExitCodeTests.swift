@@ -65,6 +65,54 @@ import Testing
     #expect(agent.errors.contains("\(place.path)/site.yaml:13:14: error: the mirror's key"))
   }
 
+  @Test(arguments: [
+    (lines: 17, devices: 1, told: ":7:3: error: 17 lines in one site"),
+    (lines: 16, devices: 33, told: ":7:3: error: 528 devices in one site"),
+  ])
+  func `more than this version takes is told with its line`(
+    lines: Int, devices: Int, told: String
+  ) throws {
+    let place = try Place()
+    let site = try place.writeSite(lines: lines, devices: devices)
+    let arguments = ["--share", place.path + "/own"]
+    let (good, output, _) = try Program.tally.run(["check", site] + arguments)
+    #expect(good == .exited(code: 0), "\(output)")
+    let (exit, _, errors) = try Program.tallyd.run(
+      ["--site", site, "--data", place.path + "/data"] + arguments)
+    #expect(exit == .exited(code: 1))
+    #expect(errors.contains(site + told), "\(errors)")
+  }
+
+  @Test(
+    .enabled(if: Program.canBeIsolated, "namespaces are forbidden here"),
+    arguments: [
+      (
+        #"mount -t tmpfs none /proc/sys/kernel/random && exec "$0" "$@""#,
+        "boot_id does not exist. The boot entry has zeros in its place"
+      ),
+      (
+        #"mount --bind /dev/null /proc/sys/kernel/random/boot_id && exec "$0" "$@""#,
+        "boot_id holds no boot identifier. The boot entry has zeros in its place"
+      ),
+      // A program that nobody may read, run by somebody who is not root.
+      (
+        #"cp "$0" tallyd && chmod 111 tallyd && exec unshare --user --map-user=1 ./tallyd "$@""#,
+        "with ls -l. The boot entry has zeros in place of this program's hash"
+      ),
+    ])
+  func `zeros in a boot entry are told`(script: String, told: String) throws {
+    let place = try Place()
+    try Files.makeDirectory(place.path + "/data/keys")
+    try Files.replace(place.path + "/data/keys/mirror.vkey", with: Array(Place.mirrorKey.utf8))
+    // In the place of the control socket, so that it ends when it has begun its log.
+    try Files.makeDirectory(place.path + "/data/control")
+    let (exit, output, errors) = try Program.tallyd.run(
+      ["--site", place.sampleSite, "--data", place.path + "/data", "--share", place.share],
+      isolatedBy: script, in: place.path)
+    #expect(exit == .exited(code: 2) && errors.contains("/data/control"), "\(errors)")
+    #expect(output.contains(told), "\(output)")
+  }
+
   @Test func `a language that is not known is wrong usage, and the known ones are named`() throws {
     for (program, arguments) in Self.commands where Program.built.contains(program) {
       for language in ["fr", "", "english", "ZH"] {

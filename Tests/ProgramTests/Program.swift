@@ -25,6 +25,29 @@ enum Program: String, CaseIterable {
       environment: [(name: "LANG", value: "C.UTF-8")] + environment)
     return try finish(process)
   }
+
+  /// The same by a script that runs "$0" "$@" as root of mounts and users of its own.
+  func run(
+    _ arguments: [String], isolatedBy script: String, in directory: String
+  ) throws -> (exit: ChildExit, output: String, errors: String) {
+    try finish(try Self.isolate(script, [path] + arguments, in: directory))
+  }
+
+  /// Containers often forbid that.
+  static let canBeIsolated: Bool = {
+    let script = "mount -t tmpfs none /proc/sys/kernel/random && unshare --user --map-user=1 true"
+    let result = try? finish(try isolate(script, [], in: "/"))
+    return result?.exit.isSuccess == true
+  }()
+
+  private static func isolate(
+    _ script: String, _ arguments: [String], in directory: String
+  ) throws -> ChildProcess {
+    try ChildProcess(
+      running: "/usr/bin/unshare",
+      arguments: ["--mount", "--map-root-user", "sh", "-c", script] + arguments,
+      environment: [(name: "LANG", value: "C.UTF-8")], directory: directory)
+  }
 }
 
 /// Reads what a program says to its end, a minute at most.
@@ -50,6 +73,9 @@ func finish(
 /// The repository, and data for the programs in a directory of the test's own.
 final class Place {
   static let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
+  /// The mirror's key of the vectors.
+  static let mirrorKey =
+    "collector.example/m1+6e25293f+BPvZ8d3n5Z98qP5pHEb21pnO6SwdwjNBRvT+pDpeTFQZ\n"
   private static let count = Atomic<Int>(0)
   let path: String
 
@@ -69,4 +95,63 @@ final class Place {
 
   var share: String { path + "/share" }
   var sampleSite: String { Place.repository + "/boards/native/sim/site.yaml" }
+
+  private static let profile =
+    """
+    profile: 1
+    vendor: Acme
+    model: One
+    label: {en: One, zh: 单值}
+    protocol: modbus-rtu
+    sources: [{id: manual, document: The manual}]
+    requests:
+      - {name: all, function: 3, address: 0, count: 1, source: manual, points: [
+          {quantity: voltage-l1, label: {en: V, zh: 电压}, type: u16, offset: 0, unit: V}]}
+
+    """
+
+  /// Writes a site with so many lines of so many devices each, and a share `own` with their profile and a
+  /// board for them; gives the site's path.
+  func writeSite(lines: Int, devices: Int) throws -> String {
+    func list(_ count: Int, _ text: (Int) -> String) -> String {
+      (1...count).map { text($0) + "\n" }.joined()
+    }
+    let board =
+      """
+      tallystick: 1
+      name: acme/wide
+      label: {en: Wide, zh: 宽}
+      limits: {lines: 32, devices_per_line: 64, streams: 4096}
+      storage: {segment_bytes: 4194304, quota_mib: 1024}
+      ports:
+
+      """ + list(lines) { "  - {name: p\($0), device: p\($0)}" }
+    let site =
+      """
+      tallystick: 1
+      origin: {domain: sim.example, serial: "1"}
+      timezone: Asia/Shanghai
+      board: acme/wide
+      mirror: {url: "http://127.0.0.1:9", vkey_file: keys/mirror.vkey}
+      lines:
+
+      """
+      + list(lines) { line in
+        "  - {name: l\(line), port: p\(line), baud: 9600, format: 8N1, devices: [\n"
+          + list(devices) { device in
+            let number = line * 100 + device
+            return "      {number: \(number), label: {en: D\(number), zh: 台\(number)}, "
+              + "address: \(device), profile: acme-one, period_ms: 60000},"
+          } + "    ]}"
+      }
+    try Files.makeDirectory(path + "/own/profiles")
+    try Files.makeDirectory(path + "/own/boards/acme/wide")
+    for (name, text) in [
+      ("own/profiles/acme-one.yaml", Self.profile), ("own/boards/acme/wide/board.yaml", board),
+      ("wide.yaml", site),
+    ] {
+      try Files.replace("\(path)/\(name)", with: Array(text.utf8))
+    }
+    return path + "/wide.yaml"
+  }
 }

@@ -105,9 +105,7 @@ private final class RunningAgent {
     try Files.replace(place.path + "/site.yaml", with: Array(original.utf8))
     try Files.makeDirectory(place.path + "/data/keys")
     try Files.replace(
-      place.path + "/data/keys/mirror.vkey",
-      with: Array(
-        "collector.example/m1+6e25293f+BPvZ8d3n5Z98qP5pHEb21pnO6SwdwjNBRvT+pDpeTFQZ\n".utf8))
+      place.path + "/data/keys/mirror.vkey", with: Array(Place.mirrorKey.utf8))
     environment = [
       (name: "LANG", value: "C.UTF-8"), (name: "TALLYSTICK_DEV", value: place.path + "/dev"),
       (name: "TALLYSTICK_SHARE", value: place.share),

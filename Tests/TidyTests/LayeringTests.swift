@@ -143,6 +143,8 @@ private let layers: [Layer] = [
     "@preconcurrency internal import typealias Foundation.Data", "let a = 1; import Foundation",
     "import\n  Foundation", "import `Foundation`", "@_spi(A)import Foundation",
     "#if os(Linux)\n  import /* all of it */ Foundation.NSData\n#endif",
+    "let a = #/\"/#\nimport Foundation\nlet b = #/\"/#",
+    "let a = text.matches(of: /\"\\/ /)\nimport Foundation\nlet b = 1 / 2, c = /\"/",
   ])
   func `an import outside the table would be seen, in whatever form`(text: String) {
     let file = Repository.File(path: "Sources/Journal/Example.swift", text: text)
@@ -158,7 +160,7 @@ private let layers: [Layer] = [
         #if canImport(Glibc)
           public import struct Metering.Decimal
         #endif
-        let text = "import Glibc", energy = Energy.import, active = read(import: energy)
+        let half = 1 / 2, text = "import Glibc", third = 1 / 3, energy = Energy.import, active = read(import: energy)
         """)
     #expect(imports(of: file) == ["Metering"])
     #expect(isAllowed("Metering", in: byName["Journal"]!))

@@ -1,8 +1,7 @@
 /// A Swift file with its comments and literals blanked out, so that braces and words can be counted.
 ///
 /// A scanner, not a parser: it knows line and nested block comments, string literals of all four forms
-/// with interpolation, and nothing else. A quotation mark in a regular expression literal hides the rest of
-/// its line, which costs little: such literals stand in tests only.
+/// with interpolation, regular expression literals of both forms, and nothing else.
 struct SwiftSource {
   /// The code; every character of a comment or literal is a space, line ends stay.
   private(set) var code: [Character] = []
@@ -130,18 +129,40 @@ struct SwiftSource {
       while at < text.count, text[at] != "\n" { blank() }
     } else if follows("/*", at: at) {
       scanBlockComment()
-    } else if text[at] == "\"" || (text[at] == "#" && opensRawString()) {
+    } else if text[at] == "\"" || (text[at] == "#" && hashes(before: "\"") != nil) {
       scanString()
+    } else if let end = endOfExpression() {
+      blank(end - at)
     } else {
       code.append(text[at])
       at += 1
     }
   }
 
-  private func opensRawString() -> Bool {
+  /// How many `#` stand here before the delimiter of a raw literal; `nil` when it is none.
+  private func hashes(before delimiter: Character) -> Int? {
     var index = at
     while index < text.count, text[index] == "#" { index += 1 }
-    return index < text.count && text[index] == "\""
+    return index < text.count && text[index] == delimiter ? index - at : nil
+  }
+
+  /// Where the regular expression literal that begins here ends; `nil` when none does.
+  private func endOfExpression() -> Int? {
+    guard let hashes = hashes(before: "/") else { return nil }
+    let end = "/" + String(repeating: "#", count: hashes)
+    var index = at + hashes + 1
+    if hashes == 0 {
+      // A division has an operand before it, a literal has none, and begins with no blank.
+      let before = code.last { $0 != " " && $0 != "\n" } ?? "("
+      guard "(,=:[{!&|?;".contains(before), index < text.count, text[index] != " " else {
+        return nil
+      }
+    }
+    while index < text.count, hashes > 0 || text[index] != "\n" {
+      if follows(end, at: index) { return index + end.count }
+      index += text[index] == "\\" ? 2 : 1
+    }
+    return nil
   }
 
   private mutating func scanBlockComment() {
@@ -183,7 +204,7 @@ struct SwiftSource {
     while at < text.count, depth > 0 {
       if text[at] == "(" { depth += 1 }
       if text[at] == ")" { depth -= 1 }
-      if text[at] == "\"" || (text[at] == "#" && opensRawString()) {
+      if text[at] == "\"" || (text[at] == "#" && hashes(before: "\"") != nil) {
         scanString()
       } else {
         blank()

@@ -332,7 +332,6 @@ import TransparencyLog
       try scene.client.nextRequest(now: scene.now, source: &scene.log)
     }
     #expect(scene.client.wakeAt == scene.now + 30_000_000)
-    #expect(!scene.client.isAwaitingAnswer)
     scene.log.firstKept = 0
     try scene.drain()
     #expect(scene.acknowledged == [300])

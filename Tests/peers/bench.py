@@ -114,7 +114,8 @@ class Chain:
         shutil.copy(self.collector / "keys/mirror.vkey", self.gateway / "keys")
         self.vkey = run(programs / "tally", "keys", "create", "--data", self.gateway, "--site", site,
                         "--share", share).split()[-1]
-        run(programs / "tally-collector", "enroll", self.vkey, "--data", self.collector)
+        enrolled = run(programs / "tally-collector", "enroll", self.vkey, "--data", self.collector)
+        self.live_token = enrolled.split("live token:")[1].split()[0]
         self.serve = serve
         self.children = {}
 

@@ -4,7 +4,7 @@
     slow_clients.py BIN-DIRECTORY WORK-DIRECTORY
 
 Bare sockets, no HTTP library. Whoever dribbles must be cut off in time, whoever sends too much must be refused,
-and others must be served meanwhile. Prints "N passed, N failed"; exits 0 only if nothing failed.
+and others must be served meanwhile. Before that, a gateway with a wrong live token must say so. Prints "N passed, N failed"; exits 0 only if nothing failed.
 """
 import json
 import os
@@ -164,6 +164,25 @@ def slips(chain):
     check("limit=5 is none", status == 200 and json.loads(body)["readings"] == [], body[:80])
 
 
+def live_token(chain):
+    """A slip in the token is told once; what an editor leaves at the end of a line is none."""
+    key = chain.gateway / "keys/live.token"
+    for token, told, silent in (("deadbeef\n", "refuses live values", "takes live values"),
+                                (chain.live_token + " \r\n", None, "refuses live values")):
+        key.write_text(token)
+        (chain.work / "tallyd.log").unlink(missing_ok=True)
+        chain.start_gateway()
+        if told:
+            heard = bench.wait_until(lambda: told in chain.said("tallyd"), 15)
+        else:
+            heard = bench.wait_until(lambda: chain.vkey.split("+")[0] in chain.get("/api/live")[1], 15)
+        chain.stop("tallyd")
+        said = chain.said("tallyd")
+        check(f"live token {token!r} is judged", heard, said[-500:])
+        check("and told no more than once", said.count("live values") == (1 if told else 0) and silent not in said,
+              said[-500:])
+
+
 def main():
     programs, work = bench.arguments(__doc__)
     bench.write_share(work / "share", {})
@@ -173,6 +192,7 @@ def main():
                         ("--request-seconds", str(LIMIT)))
     try:
         chain.start_collector()
+        live_token(chain)
         before = descriptors(chain)
         slips(chain)
         greedy()

@@ -50,6 +50,12 @@ package struct Decoding {
     }
     var misspelt: Set<String> = []
     for entry in entries where !known.contains(entry.key) {
+      // `zh： 车间` within braces is a key without a value for YAML.
+      if let slip = FullWidth.first(in: entry.key) {
+        note(.yaml(.fullWidth(slip.found, plain: slip.plain)), at: entry.place.after(slip.offset))
+        misspelt.insert(String(entry.key.prefix(slip.offset)))
+        continue
+      }
       let nearest = nearestWords(to: entry.key, in: known, count: 1).first
       note(.unknownKey(entry.key, known: known, nearest: nearest), at: entry.place)
       if let nearest { misspelt.insert(nearest) }

@@ -19,7 +19,7 @@ extension SiteLoading {
         at: fields.place(of: "devices"))
     }
     var devices: [Device] = []
-    var addresses: [[UInt8]: (label: String, line: Int)] = [:]
+    var addresses: [[UInt8]: (label: Label, line: Int)] = [:]
     for node in nodes {
       guard let device = device(node, uart: uart) else { continue }
       if let first = addresses[device.address] {
@@ -28,7 +28,7 @@ extension SiteLoading {
             device.addressText, byDevice: first.label, firstLine: first.line),
           at: node["address"]?.place ?? node.place)
       }
-      addresses[device.address] = (device.label.english, node.place.line)
+      addresses[device.address] = (device.label, node.place.line)
       devices.append(device)
     }
     guard let name, let port, let uart else { return nil }

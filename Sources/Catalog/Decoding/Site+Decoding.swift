@@ -211,6 +211,12 @@ extension Decoding {
     if TextRule.innerPath.allows(text), isKnown, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
       return text
     }
+    // China has one time, under the name of another city than people look for.
+    let ofChina = ["beijing", "peking", "china", "北京", "中国", "东八", "+8", "+08"]
+    if ofChina.contains(where: text.lowercased().contains) {
+      note(.timezone(excerpt(text), nearest: ["Asia/Shanghai"]), at: node.place)
+      return nil
+    }
     var names: [String] = []
     for area in Share.names(in: zones) where area.utf8.first.map({ $0 < 0x61 }) ?? false {
       let cities = Share.names(in: "\(zones)/\(area)")
@@ -271,6 +277,10 @@ extension Decoding {
 
   private mutating func url(_ fields: Fields) -> String? {
     guard let node = required("url", fields), let text = text(node, key: "url") else { return nil }
+    if let slip = FullWidth.first(in: text) {
+      note(.yaml(.fullWidth(slip.found, plain: slip.plain)), at: node.place.after(slip.offset))
+      return nil
+    }
     let rest: Substring
     if text.hasPrefix("https://") {
       rest = text.dropFirst(8)
@@ -284,11 +294,22 @@ extension Decoding {
       $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: "?")
         && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "\"")
     }
-    guard isPlain, !rest.isEmpty, !rest.hasPrefix("/"), !rest.hasSuffix("/") else {
+    guard isPlain, !rest.isEmpty, !rest.hasPrefix("/"), !rest.hasSuffix("/"), Self.isPort(in: rest)
+    else {
       note(.url(excerpt(text)), at: node.place)
       return nil
     }
     return text
+  }
+
+  /// The host has no port, or one from 1 to 65535; an IPv6 address stands in brackets.
+  private static func isPort(in rest: Substring) -> Bool {
+    let authority = rest.prefix { $0 != "/" }
+    let host = authority.lastIndex(of: "]").map { authority[$0...] } ?? authority
+    let parts = host.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count == 1 { return true }
+    return parts.count == 2 && !parts[0].isEmpty
+      && wholeNumber(String(parts[1])).map { (1...65_535).contains($0) } == true
   }
 
   fileprivate mutating func log(_ site: Fields, segment: Int) -> LogSettings? {

@@ -1,7 +1,7 @@
 /// A device that cannot be addressed or read as the site says.
 public enum DeviceFault: Sendable, Equatable {
   /// Two devices with one address on one line.
-  case addressTaken(String, byDevice: String, firstLine: Int)
+  case addressTaken(String, byDevice: Label, firstLine: Int)
   /// Not a unit identifier of Modbus.
   case modbusAddress(String)
   /// Not an address of DL/T 645.
@@ -27,7 +27,9 @@ public enum DeviceFault: Sendable, Equatable {
   public var isWarning: Bool {
     switch self {
     case .ratiosMissing, .labelTwice, .serialTwice: true
-    default: false
+    case .addressTaken, .modbusAddress, .dlt645Address, .unknownProfile, .unknownRequest,
+      .requestTwice, .inexactRatios, .ratioUnused:
+      false
     }
   }
 
@@ -43,7 +45,7 @@ public enum DeviceFault: Sendable, Equatable {
     case .addressTaken(let address, let device, let line):
       Wording(
         "address \(address) is used twice on this line",
-        "one device an address ('\(device)' on line \(line) has it)",
+        "one device an address ('\(device.english)' on line \(line) has it)",
         "both would answer at once: change one, on the device and here")
     case .modbusAddress(let found):
       Wording(
@@ -98,7 +100,7 @@ public enum DeviceFault: Sendable, Equatable {
     switch self {
     case .addressTaken(let address, let device, let line):
       Wording(
-        "地址 \(address) 在本线路上重复", "每个地址一台设备（第 \(line) 行“\(device)”已占用）",
+        "地址 \(address) 在本线路上重复", "每个地址一台设备（第 \(line) 行“\(device.chinese)”已占用）",
         "两台设备会同时应答：在设备上和此处同时改掉一个")
     case .modbusAddress(let found):
       Wording("“address”为“\(found)”", "Modbus 地址为 1 至 247", "从设备菜单读取；0 为广播，248 至 255 保留")

@@ -21,7 +21,9 @@ public enum LineFault: Sendable, Equatable {
   public var isWarning: Bool {
     switch self {
     case .busy, .mixedProtocols: true
-    default: false
+    case .serialFormat, .baudRate, .boardLimit, .offsetNotBelowPeriod, .timeoutTooShort,
+      .overloaded:
+      false
     }
   }
 
@@ -120,10 +122,10 @@ extension LineLoad {
       let formula = "\(poll.byteCount) × 11 / \(baudRate)"
       return switch language {
       case .english:
-        "      \(poll.name): \(formula) + \(turnaround) turnaround + \(silence) silence"
+        "      \(poll.device.english)/\(poll.request): \(formula) + \(turnaround) turnaround + \(silence) silence"
           + " = \(sum), every \(poll.periodMilliseconds) ms"
       case .chinese:
-        "      \(poll.name)：\(formula) + 响应 \(turnaround) + 静默 \(silence)"
+        "      \(poll.device.chinese)/\(poll.request)：\(formula) + 响应 \(turnaround) + 静默 \(silence)"
           + " = \(sum)，每 \(poll.periodMilliseconds) ms"
       }
     }

@@ -1,5 +1,7 @@
 /// A map of the simulated plant (`plant.yaml`, which `tally-sim` reads) that does not fit its site.
 public enum PlantFault: Sendable, Equatable {
+  /// The map cannot be judged by itself.
+  case needsSite
   /// A text that is no number within its bounds.
   case notInRange(key: String, found: String, range: ClosedRange<Double>, unit: String)
   /// None, or more than one, of the keys that say where a value comes from.
@@ -24,6 +26,10 @@ public enum PlantFault: Sendable, Equatable {
 
   private var english: Wording {
     switch self {
+    case .needsSite:
+      Wording(
+        "this is a map of the simulated plant", "a site, a profile or a board",
+        "'tally-sim site --board DIR --site FILE --dev DIR' checks it with its site")
     case .notInRange(let key, let found, let range, let unit):
       Wording(
         "'\(key)' is '\(found)'",
@@ -60,6 +66,9 @@ public enum PlantFault: Sendable, Equatable {
 
   private var chinese: Wording {
     switch self {
+    case .needsSite:
+      Wording(
+        "这是仿真机组的对应表", "站点、设备档案或板卡", "用“tally-sim site --board DIR --site FILE --dev DIR”连同站点一起检查")
     case .notInRange(let key, let found, let range, let unit):
       Wording(
         "“\(key)”为“\(found)”",

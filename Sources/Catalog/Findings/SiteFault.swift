@@ -47,7 +47,7 @@ public enum SiteFault: Sendable, Equatable {
     case .url(let found):
       Wording(
         "'url' is '\(found)'",
-        "http://HOST:PORT or https://HOST, without user, query or slash at the end",
+        "http://HOST:PORT or https://HOST, a port up to 65535, no user, query or slash at the end",
         "correct it, for example https://collector.example:8470")
     case .timezone(let found, let nearest):
       Wording(
@@ -85,7 +85,7 @@ public enum SiteFault: Sendable, Equatable {
         "复制“tally-collector init”打印的那一行")
     case .url(let found):
       Wording(
-        "“url”为“\(found)”", "http://主机:端口 或 https://主机，不含用户名、查询串，结尾无斜杠",
+        "“url”为“\(found)”", "http://主机:端口 或 https://主机，端口不超过 65535，不含用户名、查询串，结尾无斜杠",
         "改正，例如 https://collector.example:8470")
     case .timezone(let found, let nearest):
       Wording(

@@ -27,4 +27,12 @@ enum FullWidth {
     }
     return nil
   }
+
+  /// The first such character of a word, and how many characters stand before it.
+  static func first(in word: String) -> (found: Character, plain: Character, offset: Int)? {
+    for (offset, character) in word.enumerated() {
+      if let plain = plain[character] { return (character, plain, offset) }
+    }
+    return nil
+  }
 }

@@ -76,6 +76,9 @@ public struct YAMLPlace: Sendable, Equatable, Comparable {
     self.column = column
   }
 
+  /// So many characters further on the same line.
+  func after(_ count: Int) -> YAMLPlace { YAMLPlace(line: line, column: column + count) }
+
   /// The first character of a file.
   public static var start: YAMLPlace { YAMLPlace(line: 1, column: 1) }
 

@@ -34,12 +34,12 @@ import NIOCore
 ///   kept anyway, and many inputs of one request each find more than few of a hundred.
 public func fuzzRoutes(_ bytes: UnsafeRawBufferPointer, requestCountMax: Int = .max) {
   let world = RoutesWorld.current()
-  world.remember(bytes)
   var input = FuzzInput(bytes)
   var requests: [FuzzRequest] = []
   while !input.isAtEnd, requests.count < requestCountMax {
     requests.append(FuzzRequest(&input))
   }
+  requests.forEach(world.remember)
   let all = requests
   let done = DispatchSemaphore(value: 0)
   Task {
@@ -65,6 +65,16 @@ struct FuzzRequest: Sendable {
     log = Int(head >> 3 & 1)
     flags = input.byte()
     payload = Array(input.bytes(Int(input.word())))
+  }
+
+  /// The request as an input has it, whole.
+  var encoded: [UInt8] {
+    let count = payload.count
+    // Kind 4 that was meant as kind 7 may be written as what it is.
+    return [
+      kind | UInt8(log) << 3 | (kind == 7 ? 0x30 : 0), flags, UInt8(count >> 8), UInt8(count & 255),
+    ]
+      + payload
   }
 
   /// A body with the edits of the payload.

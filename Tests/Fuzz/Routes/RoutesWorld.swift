@@ -53,7 +53,9 @@ final class RoutesWorld: @unchecked Sendable {
     for number in 0..<2 { logs.append(try newLog(number)) }
   }
 
-  func remember(_ bytes: UnsafeRawBufferPointer) { Self.historyFile.append(bytes) }
+  func remember(_ request: FuzzRequest) {
+    request.encoded.withUnsafeBytes { Self.historyFile.append($0) }
+  }
 
   private func newLog(_ number: Int) throws -> Log {
     let origin = "fuzz.example/gw/\(enrolledCount)/1"
@@ -116,11 +118,13 @@ final class RoutesWorld: @unchecked Sendable {
   private func addEntries(_ request: FuzzRequest, isNext: Bool) async throws {
     let log = logs[request.log]
     let size = log.sizes[log.step]
+    var aim: Int?
     var body = request.payload
     var isWhole = false
     if isNext {
       let whole = try Self.plant.entriesBody(origin: log.name, log.mirrored, size)
       body = request.edited(whole)
+      aim = end(ofUpload: body, to: log)
       isWhole = body == whole && log.hasCheckpoint && request.flags & 12 == 0
     }
     var headers: HTTPFields = [
@@ -137,15 +141,33 @@ final class RoutesWorld: @unchecked Sendable {
     check(answer, [200, 202, 400, 404, 409, 415, 422], "add-entries")
     if isWhole { check(answer, [200], "a good upload") }
     guard answer.status == 200 else { return }
-    guard isNext, log.hasCheckpoint else {
-      renew(request.log)
+    guard let aim, log.hasCheckpoint else {
+      // Edits may have made it an upload to the other log.
+      renew(0)
+      renew(1)
       return
     }
-    await confirm(log, size)
-    logs[request.log].mirrored = size
+    // They may have made its end that of a checkpoint before, too, which is good as well.
+    let mirrored = max(log.mirrored, aim)
+    if mirrored > 0 { await confirm(log, mirrored) }
+    logs[request.log].mirrored = mirrored
+    guard mirrored == size else { return }
     logs[request.log].hasCheckpoint = false
     logs[request.log].step += 1
     if logs[request.log].step == log.sizes.count { renew(request.log) }
+  }
+
+  /// Which size an upload leads to; `nil` when it is none to this log.
+  private func end(ofUpload body: [UInt8], to log: Log) -> Int? {
+    let name = Array("\(log.name)".utf8)
+    return body.withUnsafeBytes { bytes in
+      var input = FuzzInput(bytes)
+      guard Int(input.word()) == name.count, Array(input.bytes(name.count)) == name else {
+        return nil
+      }
+      _ = input.number()
+      return Int(exactly: input.number())
+    }
   }
 
   private func requestBody(_ bytes: [UInt8], inPieces: Bool) -> RequestBody {
