@@ -38,7 +38,11 @@ final class RoutesWorld: @unchecked Sendable {
     return made
   }
 
+  /// Its files go with the process.
+  private static let closesAtExit: Void = { _ = atexit { RoutesWorld.world?.server.close() } }()
+
   static func reset() {
+    closesAtExit
     world?.server.close()
     historyFile.clear()
     do {
