@@ -223,6 +223,18 @@ import TransparencyLog
     #expect(missing.verdict(.signature) == .bad)
   }
 
+  @Test func `the later superblock counts, wherever it stands`() throws {
+    let log = try SampleLog(entryCount: 12)
+    var paths: Set<String> = []
+    for commits in [[8, 12], [4, 8, 12]] {
+      let files = try log.gatewayFiles(commits: commits, signed: commits, acknowledged: 0)
+      let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+      #expect(report.signedSize == 12)
+      paths.insert(report.notePath)
+    }
+    #expect(paths == ["super.a", "super.b"])
+  }
+
   @Test func `nothing is confirmed by a superblock whose note is not good`() throws {
     let log = try SampleLog(entryCount: 12)
     var files = try log.gatewayFiles(commits: [12], signed: [12], acknowledged: 12)
