@@ -158,6 +158,9 @@ final class SampleLog {
     return files
   }
 
+  /// What an auditor knows of it.
+  var policy: Policy { Policy(logKey: logKey, nowUTC: nowUTC) }
+
   /// The journal of all entries: the commits end at these sizes, the third one is refused by the first
   /// segment, and the first two are signed (one) and acknowledged (the other).
   func gatewayFiles(commits: [Int], signed: [Int], acknowledged: Int) throws -> [String: [UInt8]] {

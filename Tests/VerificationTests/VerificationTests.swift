@@ -9,11 +9,9 @@ import TransparencyLog
 @testable import Verification
 
 @Suite struct VerificationTests {
-  private func policy(_ log: SampleLog) -> Policy { Policy(logKey: log.logKey, nowUTC: log.nowUTC) }
-
   private func collector(_ log: SampleLog) throws -> Report {
     try Verification.verifyCollectorLog(
-      logFiles(log.collectorFiles(log.entries.count)), policy(log))
+      logFiles(log.collectorFiles(log.entries.count)), log.policy)
   }
 
   // MARK: Completeness
@@ -166,7 +164,7 @@ import TransparencyLog
   @Test func `limits are judged only when they are given`() throws {
     let log = try SampleLog(entryCount: 20)
     let files = logFiles(log.collectorFiles(20))
-    var policy = policy(log)
+    var policy = log.policy
     #expect(try Verification.verifyCollectorLog(files, policy).verdict(.policy) == .notJudged)
     policy.cosigners = [log.mirrorKey]
     policy.ageSecondsMax = 5
@@ -207,41 +205,20 @@ import TransparencyLog
     }
     files["checkpoint"] = note
     let bundle = count == 20 ? "tile/entries/000.p/20" : "tile/entries/000"
-    let clean = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let clean = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     #expect(clean.entryCount == UInt64(count) && clean.verdict(.signature) == .bad)
     #expect(clean.findings.allSatisfy { if case .badNote = $0 { true } else { false } })
     #expect(clean.verdict(.completeness) == .notJudged && clean.signedSize == nil)
 
     files[bundle]?[log.entries[0].count + 10] ^= 1
-    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     #expect(report.findings.contains(.damagedEntry(index: 1, path: bundle, confirmed: false)))
     #expect(!report.findings.contains { if case .wrongRoot = $0 { true } else { false } })
 
     files[bundle] = nil
     files["tile/0/000"]?[40] ^= 1
-    let missing = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let missing = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     #expect(missing.verdict(.signature) == .bad)
-  }
-
-  @Test func `nothing is confirmed by a superblock whose note is not good`() throws {
-    let log = try SampleLog(entryCount: 12)
-    var files = try log.gatewayFiles(commits: [12], signed: [12], acknowledged: 12)
-    for path in ["super.a", "super.b"] {
-      var block = try #require(files[path])
-      let read = Superblock(block.span)
-      guard read?.signedSize == 12 else { continue }
-      // A bit of the signature in each note, and the checksum made right again.
-      for note in [128 + 150, 2108 + 150] { block[note] ^= 1 }
-      let covered = Array(block[..<4092])
-      let checksum = CRC32C.checksum(covered.span)
-      for byte in 0..<4 { block[4092 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * byte)) }
-      files[path] = block
-    }
-    let segment = "seg/0000000000000000.seg"
-    files[segment]?[4096 + 44 + 10] ^= 1
-    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
-    #expect(report.findings.contains { if case .badNote = $0 { true } else { false } })
-    #expect(report.findings.contains(.damagedEntry(index: 0, path: segment, confirmed: false)))
   }
 
   // MARK: More than a byte
@@ -251,7 +228,7 @@ import TransparencyLog
     var files = log.collectorFiles(600)
     files["tile/entries/000"]?[2000] ^= 1
     files["tile/0/001"]?[40] ^= 1
-    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     #expect(report.findings.contains(.damagedFile(path: "tile/0/001", offset: nil)))
     let entries = report.findings.compactMap {
       if case .damagedEntry(let index, "tile/entries/000", true) = $0 { index } else { nil }
@@ -264,11 +241,11 @@ import TransparencyLog
     for path in log.collectorFiles(300).keys where path != "checkpoint" {
       var files = log.collectorFiles(300)
       files[path] = nil
-      let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+      let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
       #expect(report.findings == [.missingFile(path: path)])
     }
     #expect(throws: ReadFailure.self) {
-      try Verification.verifyCollectorLog(logFiles([:]), policy(log))
+      try Verification.verifyCollectorLog(logFiles([:]), log.policy)
     }
   }
 
@@ -279,7 +256,7 @@ import TransparencyLog
     defer { try? Files.removeTree(directory) }
     func failure() -> ReadFailure? {
       do throws(ReadFailure) {
-        _ = try Verification.verify(directory: directory, policy: policy(log))
+        _ = try Verification.verify(directory: directory, policy: log.policy)
         return nil
       } catch {
         return error
@@ -299,7 +276,7 @@ import TransparencyLog
     files["tile/0/000"] = log.collectorFiles(300)["tile/0/000"]
     files["tile/entries/000.p/200"] = nil
     files["tile/0/000.p/200"] = nil
-    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     #expect(report.findings.isEmpty && report.entryCount == 200)
   }
 
@@ -320,7 +297,7 @@ import TransparencyLog
       _ = forged.write(into: UnsafeMutableBufferPointer(rebasing: $0[frame...]))
     }
     files[path] = segment
-    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    let report = try Verification.verifyGatewayLog(logFiles(files), log.policy)
     #expect(report.findings == [.wrongRoot(size: 12)])
   }
 
@@ -328,7 +305,7 @@ import TransparencyLog
     let log = try SampleLog(entryCount: 16)
     var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [16], acknowledged: 0)
     files["seg/0000000000000001.seg"] = nil
-    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    let report = try Verification.verifyGatewayLog(logFiles(files), log.policy)
     #expect(report.findings.first == .entriesMissing(signed: 16, found: 12))
   }
 
@@ -337,7 +314,7 @@ import TransparencyLog
     var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [16], acknowledged: 0)
     let path = "seg/0000000000000000.seg"
     for offset in 8300..<8350 { files[path]?[offset] ^= 0x55 }
-    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    let report = try Verification.verifyGatewayLog(logFiles(files), log.policy)
     #expect(report.findings == [.damagedEntries(5..<8, path: path, offset: 8192)])
     #expect(report.verdict(.completeness) == .notJudged)
   }
@@ -347,7 +324,7 @@ import TransparencyLog
     var files = try log.gatewayFiles(commits: [5, 8, 12, 16], signed: [12], acknowledged: 12)
     let path = "seg/0000000000000001.seg"
     for offset in 8300..<8704 { files[path]?[offset] = 0 }
-    let report = try Verification.verifyGatewayLog(logFiles(files), policy(log))
+    let report = try Verification.verifyGatewayLog(logFiles(files), log.policy)
     #expect(report.findings.isEmpty)
     #expect(report.tornTail?.path == path && report.tornTail?.offset == 8192)
   }
@@ -370,8 +347,8 @@ import TransparencyLog
         changed[path] = bytes
         _ =
           isGateway
-          ? try Verification.verifyGatewayLog(logFiles(changed), policy(log))
-          : try? Verification.verifyCollectorLog(logFiles(changed), policy(log))
+          ? try Verification.verifyGatewayLog(logFiles(changed), log.policy)
+          : try? Verification.verifyCollectorLog(logFiles(changed), log.policy)
       }
     }
   }
@@ -380,7 +357,7 @@ import TransparencyLog
     let log = try SampleLog(entryCount: 20)
     var files = log.collectorFiles(20)
     files["tile/0/000.p/20"]?[0] ^= 1
-    let report = try Verification.verifyCollectorLog(logFiles(files), policy(log))
+    let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
     let english = report.lines(chinese: false, nowUTC: log.nowUTC)
     #expect(english.contains("finding       tile/0/000.p/20: damaged"))
     #expect(english.contains { $0.hasPrefix("signature     BAD: ") })
