@@ -41,7 +41,7 @@ enum ByteClass: Equatable {
   }
 
   private func policy(_ log: SampleLog) -> Policy {
-    var policy = Policy(logKey: log.logKey, nowUTC: log.nowUTC)
+    var policy = log.policy
     policy.cosigners = [log.mirrorKey]
     return policy
   }

@@ -1,5 +1,5 @@
 /// A device that cannot be addressed or read as the site says.
-public enum DeviceFault: Sendable, Equatable {
+public enum DeviceFault: Worded, Sendable, Equatable {
   /// Two devices with one address on one line.
   case addressTaken(String, byDevice: Label, firstLine: Int)
   /// Not a unit identifier of Modbus.
@@ -33,14 +33,7 @@ public enum DeviceFault: Sendable, Equatable {
     }
   }
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .addressTaken(let address, let device, let line):
       Wording(
@@ -96,7 +89,7 @@ public enum DeviceFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .addressTaken(let address, let device, let line):
       Wording(

@@ -84,6 +84,24 @@ public struct Wording: Sendable, Equatable {
   }
 }
 
+/// What can be told in both languages.
+protocol Worded {
+  /// The finding in English.
+  var english: Wording { get }
+  /// The finding in Chinese.
+  var chinese: Wording { get }
+}
+
+extension Worded {
+  /// The finding in words.
+  func wording(_ language: Language) -> Wording {
+    switch language {
+    case .english: english
+    case .chinese: chinese
+    }
+  }
+}
+
 /// Everything that can be wrong in a configuration, by the layer that finds it.
 public enum FindingKind: Sendable, Equatable {
   /// Files that are missing or unreadable.

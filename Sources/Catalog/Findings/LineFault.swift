@@ -1,5 +1,5 @@
 /// A line that cannot carry what is asked of it.
-public enum LineFault: Sendable, Equatable {
+public enum LineFault: Worded, Sendable, Equatable {
   /// The serial format is not spelled as `8N1`.
   case serialFormat(String)
   /// A rate that serial ports do not have.
@@ -27,14 +27,7 @@ public enum LineFault: Sendable, Equatable {
     }
   }
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .serialFormat(let found):
       Wording(
@@ -76,7 +69,7 @@ public enum LineFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .serialFormat(let found):
       Wording(

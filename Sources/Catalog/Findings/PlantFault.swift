@@ -1,5 +1,5 @@
 /// A map of the simulated plant (`plant.yaml`, which `tally-sim` reads) that does not fit its site.
-public enum PlantFault: Sendable, Equatable {
+public enum PlantFault: Worded, Sendable, Equatable {
   /// The map cannot be judged by itself.
   case needsSite
   /// A text that is no number within its bounds.
@@ -17,14 +17,7 @@ public enum PlantFault: Sendable, Equatable {
   /// The unit of the plant's variable is not the unit of the profile.
   case otherUnit(quantity: String, profile: String, plant: String)
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .needsSite:
       Wording(
@@ -64,7 +57,7 @@ public enum PlantFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .needsSite:
       Wording(

@@ -1,5 +1,5 @@
 /// A profile that contradicts itself.
-public enum ProfileFault: Sendable, Equatable {
+public enum ProfileFault: Worded, Sendable, Equatable {
   /// A value reaches past the end of the reply.
   case pastEnd(end: Int, count: Int, AnswerUnit)
   /// A request reaches past the last address.
@@ -23,14 +23,7 @@ public enum ProfileFault: Sendable, Equatable {
   /// The rule that comes out is not one that can be applied exactly.
   case rule
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .pastEnd(let end, let count, let unit):
       Wording(
@@ -81,7 +74,7 @@ public enum ProfileFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .pastEnd(let end, let count, let unit):
       Wording(

@@ -1,7 +1,7 @@
 import TransparencyLog
 
 /// A site whose parts do not fit together, or that names what does not exist.
-public enum SiteFault: Sendable, Equatable {
+public enum SiteFault: Worded, Sendable, Equatable {
   /// The origin's domain or serial cannot stand in a log's name.
   case origin(key: String, found: String)
   /// Not a verifier key.
@@ -19,14 +19,7 @@ public enum SiteFault: Sendable, Equatable {
   /// Two lines on one port.
   case portTaken(String, firstLine: Int)
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .origin(let key, let found):
       Wording(
@@ -68,7 +61,7 @@ public enum SiteFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .origin(let key, let found):
       Wording(

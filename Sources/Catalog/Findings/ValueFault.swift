@@ -1,5 +1,5 @@
 /// A key or a value that is not what its place wants.
-public enum ValueFault: Sendable, Equatable {
+public enum ValueFault: Worded, Sendable, Equatable {
   /// A value of another kind than wanted.
   case wrongShape(key: String, found: YAMLShape, expected: YAMLShape)
   /// A key that nobody reads.
@@ -27,14 +27,7 @@ public enum ValueFault: Sendable, Equatable {
   /// This version of the file's language is not known.
   case languageVersion(key: String, found: String, known: Int)
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .wrongShape(let key, let found, let expected):
       Wording(
@@ -84,7 +77,7 @@ public enum ValueFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .wrongShape(let key, let found, let expected):
       Wording("“\(key)”是\(found.chinese)", expected.chinese, "检查“\(key)”以下的缩进")

@@ -1,5 +1,5 @@
 /// Text that is no acceptable YAML.
-public enum YAMLFault: Sendable, Equatable {
+public enum YAMLFault: Worded, Sendable, Equatable {
   /// libyaml refuses the text; its own words.
   case syntax(String)
   /// Punctuation of full width where YAML has its own.
@@ -29,14 +29,7 @@ public enum YAMLFault: Sendable, Equatable {
   /// Too many values.
   case tooManyNodes(limit: Int)
 
-  func wording(_ language: Language) -> Wording {
-    switch language {
-    case .english: english
-    case .chinese: chinese
-    }
-  }
-
-  private var english: Wording {
+  var english: Wording {
     switch self {
     case .syntax(let problem):
       Wording(
@@ -76,7 +69,7 @@ public enum YAMLFault: Sendable, Equatable {
     }
   }
 
-  private var chinese: Wording {
+  var chinese: Wording {
     switch self {
     case .syntax(let problem):
       Wording(
