@@ -100,6 +100,8 @@ public struct GatewayStatus: Equatable, Sendable {
   public var link: LinkState?
   /// Why it is down or refuses this log: the key of an `Uplink.LinkFailure` or an `Uplink.MirrorAlarm`.
   public var linkReason: String?
+  /// The HTTP status with which the collector refuses live values, which are no part of the record.
+  public var liveRefusal: Int?
   /// Readings lost because the ring was full.
   public var dropped: Int?
   /// Absolute path of the site file that the agent runs.
@@ -118,6 +120,7 @@ public struct GatewayStatus: Equatable, Sendable {
     clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
     linkReason = root["link"]?["reason"]?.string
+    liveRefusal = root["link"]?["live"]?.number
     dropped = root["dropped"]?.number
     sitePath = root["site"]?.string
     if case .bytes(let bytes)? = root["fingerprint"] { fingerprint = Digest(bytes.span) }

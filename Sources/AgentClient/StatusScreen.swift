@@ -26,6 +26,9 @@ public struct StatusScreen {
     }
     result += logLines
     if let reason = linkReason { result += TextLayout.wrap(reason, columns) }
+    if let refusal = status.liveRefusal {
+      result += TextLayout.wrap(LiveRefusal(status: refusal).text(language), columns)
+    }
     return result.map { TextLayout.width($0) > columns ? TextLayout.fit($0, columns) : $0 }
   }
 

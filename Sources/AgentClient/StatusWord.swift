@@ -114,6 +114,32 @@ struct ReadingQuality {
   }
 }
 
+/// Why the collector does not take live values, in words.
+struct LiveRefusal {
+  /// The HTTP status it answers with.
+  let status: Int
+
+  func text(_ language: Language) -> String { language == .chinese ? chinese : english }
+
+  var english: String {
+    switch status {
+    case 401:
+      "live values: the collector refuses the token in keys/live.token. Copy what tally-collector enroll "
+        + "printed, and restart tallyd. The record is not concerned"
+    case let other:
+      "live values: the collector refuses them with HTTP status \(other). The record is not concerned"
+    }
+  }
+
+  var chinese: String {
+    switch status {
+    case 401:
+      "实时值：汇集端拒收 keys/live.token 中的令牌。请写入 tally-collector enroll 给出的令牌并重启 tallyd。日志记录不受影响"
+    case let other: "实时值：汇集端以 HTTP 状态 \(other) 拒收。日志记录不受影响"
+    }
+  }
+}
+
 /// How well the agent knows the time, in words.
 struct ClockWording {
   let quality: ClockQuality

@@ -26,6 +26,9 @@ public struct DeviceProfile: Sendable {
   public var requests: [ProfileRequest]
   /// The file, verbatim, as it goes into the log.
   public var yaml: [UInt8]
+
+  /// Most requests of one profile.
+  public static var requestsMax: Int { 64 }
 }
 
 /// A document that numbers of a profile come from.

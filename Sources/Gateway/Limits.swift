@@ -21,7 +21,8 @@ public enum Limits {
   public static var linesMax: Int { 16 }
   /// Most devices of a site: 16 lines of 31 unit loads would be 496.
   public static var devicesMax: Int { 512 }
-  /// Most requests of one channel: the recovery keeps them as the bits of a word.
+  /// Most requests of one channel: the recovery keeps them as the bits of a word. No profile has more
+  /// (`Catalog.DeviceProfile.requestsMax`).
   public static var requestsPerChannelMax: Int { 64 }
   /// µs that the end of the agent may take to log what did not fit the queue: as long as two group
   /// commits of a slow medium.

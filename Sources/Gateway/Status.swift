@@ -8,7 +8,8 @@ import Uplink
 //
 //     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
 //     "now"      utc µs
-//     "link"     { "state": "unknown" / "up" / "down" / "refused",
+//     "link"     { "live": HTTP status with which live values are refused, else null,
+//                  "state": "unknown" / "up" / "down" / "refused",
 //                  "reason": key of an Uplink.LinkFailure while down, of an Uplink.MirrorAlarm while
 //                  refused, else null }
 //     "site"     path of the site file
@@ -28,9 +29,10 @@ import Uplink
 extension Acquisition {
   /// Writes the status answer. When it does not fit, `writer.overflowed` is set.
   ///
-  /// `errors` gives what the driver of a line counted; `nil` where it does not.
+  /// `errors` gives what the driver of a line counted; `nil` where it does not. `liveRefusal` is the
+  /// HTTP status with which the collector refuses live values.
   public borrowing func writeStatus(
-    at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil },
+    at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil }, liveRefusal: UInt64? = nil,
     to writer: inout ByteWriter
   ) {
     writer.cbor(mapOf: 9)
@@ -38,7 +40,9 @@ extension Acquisition {
     writer.cbor(text: "now")
     writer.cbor(now.utc)
     writer.cbor(text: "link")
-    writer.cbor(mapOf: 2)
+    writer.cbor(mapOf: 3)
+    writer.cbor(text: "live")
+    writer.cbor(orNull: liveRefusal)
     writer.cbor(text: "state")
     writer.cbor(text: report.linkState.key)
     writer.cbor(text: "reason")

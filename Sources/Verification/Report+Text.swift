@@ -1,114 +1,192 @@
-import Metering
-
 extension Report {
-  /// The report in lines of text: what was read, findings, three verdicts with what was checked.
-  public func lines(chinese: Bool, nowUTC: UInt64) -> [String] {
-    var lines = [
-      row(chinese ? "日志" : "log", origin),
-      row(
-        chinese ? "来源" : "source",
-        source == .gateway
-          ? (chinese ? "网关日志（分段、超级块、瓦片）" : "gateway journal (segments, superblocks, tiles)")
-          : (chinese ? "汇集端日志（C2SP 布局）" : "collector log (C2SP layout)")),
-    ]
-    if let signedSize, let signedRoot {
-      lines.append(
-        row(
-          chinese ? "检查点" : "checkpoint",
-          chinese
-            ? "已签名 \(signedSize) 个条目，根哈希 \(signedRoot)"
-            : "\(signedSize) entries signed, root \(signedRoot)"))
-    }
-    if let tornTail {
-      lines.append(
-        row(
-          chinese ? "提示" : "note",
-          chinese
-            ? "\(tornTail.path) 字节 \(tornTail.offset) 处有一次未完成且未签名的写入"
-            : "\(tornTail.path): a write was cut at byte \(tornTail.offset); it was never signed"))
-    }
-    for finding in findings {
-      lines.append(row(chinese ? "发现" : "finding", chinese ? finding.chinese : finding.english))
-    }
-    if findingCount > findings.count {
-      let more = findingCount - findings.count
-      lines.append(row("…", chinese ? "另有 \(more) 项" : "\(more) more"))
-    }
-    lines.append(verdictLine(.signature, signatureText(chinese), chinese))
-    lines.append(verdictLine(.completeness, completenessText(chinese), chinese))
-    lines.append(verdictLine(.policy, policyText(chinese, nowUTC), chinese))
-    return lines
+  /// The report in English, in lines: what was read, findings, three verdicts with what was checked.
+  public func english(nowUTC: UInt64) -> [String] {
+    rows(nowUTC).map { line($0.english.name, $0.english.text) }
   }
 
-  private func row(_ name: String, _ text: String) -> String {
+  /// 中文报告，逐行：读取的内容、发现的问题、三项结论及所检查的内容。
+  public func chinese(nowUTC: UInt64) -> [String] {
+    rows(nowUTC).map { line($0.chinese.name, $0.chinese.text) }
+  }
+
+  private func line(_ name: String, _ text: String) -> String {
     // Chinese characters are two columns wide.
     let width = name.unicodeScalars.reduce(0) { $0 + ($1.value > 0x2e80 ? 2 : 1) }
     return name + String(repeating: " ", count: max(1, 14 - width)) + text
   }
 
-  private func verdictLine(_ kind: VerdictKind, _ text: String, _ chinese: Bool) -> String {
-    let name =
-      switch kind {
-      case .signature: chinese ? "签名" : "signature"
-      case .completeness: chinese ? "完整性" : "completeness"
-      case .policy: chinese ? "策略" : "policy"
-      }
-    let answer =
-      switch verdict(kind) {
-      case .good: chinese ? "通过" : "good"
-      case .bad: chinese ? "不通过" : "BAD"
-      case .notJudged: chinese ? "未判定" : "not judged"
-      }
-    return row(name, "\(answer): \(text)")
+  private func rows(_ nowUTC: UInt64) -> [ReportRow] {
+    var rows: [ReportRow] = [.log(origin), .source(source)]
+    if let signedSize, let signedRoot {
+      rows.append(.checkpoint(size: signedSize, root: signedRoot))
+    }
+    if let tornTail { rows.append(.tornTail(path: tornTail.path, offset: tornTail.offset)) }
+    rows += findings.map(ReportRow.finding)
+    if findingCount > findings.count { rows.append(.more(findingCount - findings.count)) }
+    return rows + [
+      .verdict(.signature, verdict(.signature), signatureDetails),
+      .verdict(.completeness, verdict(.completeness), [.slots(statistics)]),
+      .verdict(.policy, verdict(.policy), policyDetails(nowUTC)),
+    ]
   }
 
-  private func signatureText(_ chinese: Bool) -> String {
-    var text =
-      chinese
-      ? "已检查检查点签名、\(entryCount) 个条目的哈希与根、\(tileCount) 个瓦片"
-      : "note, \(entryCount) entries hashed up to the root, \(tileCount) tiles"
+  private var signatureDetails: [ReportDetail] {
+    var details: [ReportDetail] = [.hashed(entries: entryCount, tiles: tileCount)]
     if let signedSize, entryCount > signedSize {
-      text +=
-        chinese
-        ? "；其中 \(entryCount - signedSize) 个尚未签名" : "; \(entryCount - signedSize) not signed yet"
+      details.append(.notSigned(entryCount - signedSize))
     }
-    if !uncheckedNames.isEmpty {
-      let names = uncheckedNames.joined(separator: ", ")
-      text += chinese ? "；未给公钥故未检查：\(names)" : "; not checked, key not given: \(names)"
-    }
-    return text
+    if !uncheckedNames.isEmpty { details.append(.keyNotGiven(uncheckedNames)) }
+    return details
   }
 
-  private func completenessText(_ chinese: Bool) -> String {
-    let s = statistics
-    let readings = s.entriesByType[1]
-    let good = s.readingsByStatus[0]
-    return chinese
-      ? "\(s.scheduledChannelCount) 个通道应有 \(s.expectedCount)，有读数 \(s.presentCount)，"
-        + "已说明 \(s.shedCount)，缺失 \(s.missingCount)；读数条目 \(readings) 个，其中成功 \(good) 个"
-      : "\(s.scheduledChannelCount) channels, expected \(s.expectedCount), present \(s.presentCount), "
-        + "explained \(s.shedCount), missing \(s.missingCount); \(readings) readings, \(good) with a value"
+  private func policyDetails(_ nowUTC: UInt64) -> [ReportDetail] {
+    var details = statistics.cosignedSizes.map(ReportDetail.cosigned)
+    details.append(.clock(statistics))
+    if let last = statistics.lastUTC {
+      details.append(.age(seconds: nowUTC > last ? (nowUTC - last) / 1_000_000 : 0))
+    }
+    if verdict(.policy) == .notJudged { details.append(.noLimits) }
+    return details
+  }
+}
+
+/// A row of the report: a name, and what is to be said.
+private enum ReportRow {
+  case log(String)
+  case source(Report.Source)
+  case checkpoint(size: UInt64, root: String)
+  case tornTail(path: String, offset: Int)
+  case finding(Finding)
+  case more(Int)
+  case verdict(VerdictKind, Verdict, [ReportDetail])
+
+  var english: (name: String, text: String) {
+    switch self {
+    case .log(let origin): ("log", origin)
+    case .source(let source): ("source", source.english)
+    case .checkpoint(let size, let root): ("checkpoint", "\(size) entries signed, root \(root)")
+    case .tornTail(let path, let offset):
+      ("note", "\(path): a write was cut at byte \(offset); it was never signed")
+    case .finding(let finding): ("finding", finding.english)
+    case .more(let count): ("…", "\(count) more")
+    case .verdict(let kind, let verdict, let details):
+      (kind.english, "\(verdict.english): " + details.map(\.english).joined(separator: "; "))
+    }
   }
 
-  private func policyText(_ chinese: Bool, _ nowUTC: UInt64) -> String {
-    let s = statistics
-    var parts: [String] = []
-    for size in s.cosignedSizes {
-      let text = size.map { "\($0)" } ?? (chinese ? "无" : "nothing")
-      parts.append(chinese ? "联署至 \(text)" : "cosigned up to \(text)")
+  var chinese: (name: String, text: String) {
+    switch self {
+    case .log(let origin): ("日志", origin)
+    case .source(let source): ("来源", source.chinese)
+    case .checkpoint(let size, let root): ("检查点", "已签名 \(size) 个条目，根哈希 \(root)")
+    case .tornTail(let path, let offset):
+      ("提示", "\(path) 字节 \(offset) 处有一次未完成且未签名的写入")
+    case .finding(let finding): ("发现", finding.chinese)
+    case .more(let count): ("…", "另有 \(count) 项")
+    case .verdict(let kind, let verdict, let details):
+      (kind.chinese, "\(verdict.chinese)：" + details.map(\.chinese).joined(separator: "；"))
     }
-    parts.append(
-      chinese
-        ? "时钟从未同步的条目 \(s.unsynchronisedCount)/\(s.entryCount)，校时 \(s.clockStepCount) 次"
-        : "clock never synchronised in \(s.unsynchronisedCount) of \(s.entryCount) entries, "
-          + "set \(s.clockStepCount) times")
-    if let last = s.lastUTC {
-      let age = nowUTC > last ? (nowUTC - last) / 1_000_000 : 0
-      parts.append(chinese ? "最新条目距今 \(age) 秒" : "newest entry \(age) s old")
+  }
+}
+
+/// One thing that was checked for a verdict.
+private enum ReportDetail {
+  case hashed(entries: UInt64, tiles: Int)
+  case notSigned(UInt64)
+  case keyNotGiven([String])
+  case slots(Statistics)
+  case cosigned(size: UInt64?)
+  case clock(Statistics)
+  case age(seconds: UInt64)
+  case noLimits
+
+  var english: String {
+    switch self {
+    case .hashed(let entries, let tiles):
+      "note, \(entries) entries hashed up to the root, \(tiles) tiles"
+    case .notSigned(let count): "\(count) not signed yet"
+    case .keyNotGiven(let names):
+      "not checked, key not given: \(names.joined(separator: ", "))"
+    case .slots(let s):
+      "\(s.scheduledChannelCount) channels, expected \(s.expectedCount), present \(s.presentCount), "
+        + "explained \(s.shedCount), missing \(s.missingCount); \(s.entriesByType[1]) readings, "
+        + "\(s.readingsByStatus[0]) with a value"
+    case .cosigned(let size): "cosigned up to \(size.map { "\($0)" } ?? "nothing")"
+    case .clock(let s):
+      "clock never synchronised in \(s.unsynchronisedCount) of \(s.entryCount) entries, "
+        + "set \(s.clockStepCount) times"
+    case .age(let seconds): "newest entry \(seconds) s old"
+    case .noLimits: "no limits were given"
     }
-    if verdict(.policy) == .notJudged {
-      parts.append(chinese ? "未给出限值" : "no limits were given")
+  }
+
+  var chinese: String {
+    switch self {
+    case .hashed(let entries, let tiles):
+      "已检查检查点签名、\(entries) 个条目的哈希与根、\(tiles) 个瓦片"
+    case .notSigned(let count): "其中 \(count) 个尚未签名"
+    case .keyNotGiven(let names): "未给公钥故未检查：\(names.joined(separator: "、"))"
+    case .slots(let s):
+      "\(s.scheduledChannelCount) 个通道应有 \(s.expectedCount)，有读数 \(s.presentCount)，"
+        + "已说明 \(s.shedCount)，缺失 \(s.missingCount)；读数条目 \(s.entriesByType[1]) 个，"
+        + "其中成功 \(s.readingsByStatus[0]) 个"
+    case .cosigned(let size): "联署至 \(size.map { "\($0)" } ?? "无")"
+    case .clock(let s):
+      "时钟从未同步的条目 \(s.unsynchronisedCount)/\(s.entryCount)，校时 \(s.clockStepCount) 次"
+    case .age(let seconds): "最新条目距今 \(seconds) 秒"
+    case .noLimits: "未给出限值"
     }
-    return parts.joined(separator: chinese ? "；" : "; ")
+  }
+}
+
+extension Report.Source {
+  fileprivate var english: String {
+    switch self {
+    case .gateway: "gateway journal (segments, superblocks, tiles)"
+    case .collector: "collector log (C2SP layout)"
+    }
+  }
+
+  fileprivate var chinese: String {
+    switch self {
+    case .gateway: "网关日志（分段、超级块、瓦片）"
+    case .collector: "汇集端日志（C2SP 布局）"
+    }
+  }
+}
+
+extension VerdictKind {
+  fileprivate var english: String {
+    switch self {
+    case .signature: "signature"
+    case .completeness: "completeness"
+    case .policy: "policy"
+    }
+  }
+
+  fileprivate var chinese: String {
+    switch self {
+    case .signature: "签名"
+    case .completeness: "完整性"
+    case .policy: "策略"
+    }
+  }
+}
+
+extension Verdict {
+  fileprivate var english: String {
+    switch self {
+    case .good: "good"
+    case .bad: "BAD"
+    case .notJudged: "not judged"
+    }
+  }
+
+  fileprivate var chinese: String {
+    switch self {
+    case .good: "通过"
+    case .bad: "不通过"
+    case .notJudged: "未判定"
+    }
   }
 }

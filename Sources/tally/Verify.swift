@@ -51,7 +51,7 @@ struct VerifyCommand: ParsableCommand {
       writeStandardError("tally: \(language == .chinese ? error.chinese : error.english)\n")
       throw ExitCode(2)
     }
-    for line in report.lines(chinese: language == .chinese, nowUTC: now) {
+    for line in language == .chinese ? report.chinese(nowUTC: now) : report.english(nowUTC: now) {
       writeStandardOutput(line + "\n")
     }
     if !report.isGood { throw ExitCode(1) }

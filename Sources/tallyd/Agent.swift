@@ -97,7 +97,8 @@ struct Agent: ~Copyable {
       do throws(ControlRefusal) {
         switch try ControlRequest(decoding: request) {
         case .status:
-          acquisition.writeStatus(at: now, errors: ports.errorCounters, to: &reply)
+          acquisition.writeStatus(
+            at: now, errors: ports.errorCounters, liveRefusal: live?.refusal, to: &reply)
         case .lease(let lease):
           try acquisition.lease(lease, in: request, ticket: ticket, at: now)
           return .later
@@ -189,6 +190,10 @@ final class LiveUplink {
   private var dueAt: UInt64 = 0
   /// What the collector answered last; nothing of that is in the log, so it is said once.
   private var status = 200
+
+  /// The HTTP status with which the collector refuses live values; `nil` when it takes them, or has not
+  /// answered yet.
+  var refusal: UInt64? { status == 200 ? nil : UInt64(exactly: status) }
 
   /// An uplink with the token that `tally-collector enroll` gave. `say` is told each HTTP status that
   /// differs from the one before; 200 at the beginning.

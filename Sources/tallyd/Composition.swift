@@ -25,18 +25,11 @@ struct Composition: Sendable {
     let lines = site.place(of: .lines)
     if site.lines.count > Limits.linesMax {
       return site.finding(
-        .tooMany(.lines, found: site.lines.count, most: Limits.linesMax), at: lines)
+        .tooManyLines(site.lines.count, most: Limits.linesMax), at: lines)
     }
     if devices.count > Limits.devicesMax {
       return site.finding(
-        .tooMany(.devices, found: devices.count, most: Limits.devicesMax), at: lines)
-    }
-    for (_, device) in devices {
-      let most = device.streams.map(\.requests.count).max() ?? 0
-      if most > Limits.requestsPerChannelMax {
-        return site.finding(
-          .tooMany(.requests, found: most, most: Limits.requestsPerChannelMax), at: device.place)
-      }
+        .tooManyDevices(devices.count, most: Limits.devicesMax), at: lines)
     }
     return nil
   }

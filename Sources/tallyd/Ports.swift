@@ -13,7 +13,7 @@ final class Ports {
     /// Place in the poll loop in this turn.
     var place = -1
     /// The last problem that was said, so that it is said once.
-    var lastProblem = ""
+    var lastProblem: SerialError?
   }
 
   /// µs between two attempts to open a port: a replugged line must work again within 2 s.
@@ -26,14 +26,10 @@ final class Ports {
   private var holders: [Holder]
   private let deviceDirectory: String
   private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 1_024)
-  private let language: Language
   private let say: (Text) -> Void
 
   /// Ports of these lines, all closed.
-  init(
-    lines: [Line], deviceDirectory: String, language: Language, say: @escaping (Text) -> Void
-  ) {
-    self.language = language
+  init(lines: [Line], deviceDirectory: String, say: @escaping (Text) -> Void) {
     self.deviceDirectory = deviceDirectory
     slots = lines.map { Slot(line: $0, deviceDirectory: deviceDirectory) }
     holders = lines.map { _ in Holder() }
@@ -92,14 +88,13 @@ final class Ports {
         path = try resolve(slots[line])
         holders[line].port = try SerialPort(opening: path, slots[line].line.uart)
       } catch {
-        let problem = language == .english ? error.english : error.chinese
-        if problem != slots[line].lastProblem {
-          slots[line].lastProblem = problem
-          say(.portMissing(line: slots[line].line.name, problem: problem))
+        if error != slots[line].lastProblem {
+          slots[line].lastProblem = error
+          say(.portMissing(line: slots[line].line.name, error))
         }
         continue
       }
-      slots[line].lastProblem = ""
+      slots[line].lastProblem = nil
       say(.portOpened(line: slots[line].line.name, path: path))
       opened(line)
     }

@@ -1,4 +1,3 @@
-import Catalog
 import Gateway
 import HAL
 import HostHAL
@@ -6,80 +5,97 @@ import Journal
 
 /// What went wrong with the log, in words that say what to do.
 extension RecorderError {
-  func description(_ language: Language) -> String {
+  var english: String {
     switch self {
-    case .journal(let error): error.description(language)
+    case .journal(let error): error.english
     case .otherRoot(let size):
-      language == .english
-        ? "the entries are not those that were signed (size \(size)): the medium lost or changed some. "
-          + "Keep the directory for the auditor; do not delete it"
-        : "条目与已签名内容不一致（大小 \(size)）：介质丢失或改变了数据。请保留目录供核查，不要删除"
-    case .hash(let error):
-      language == .english
-        ? "a hash of the log cannot be computed (\(error))" : "无法计算日志的散列值（\(error)）"
-    case .keyUnavailable:
-      language == .english ? "the log key cannot sign now" : "日志密钥目前无法签名"
+      "the entries are not those that were signed (size \(size)): the medium lost or changed some. "
+        + "Keep the directory for the auditor; do not delete it"
+    case .hash(let error): "a hash of the log cannot be computed (\(error))"
+    case .keyUnavailable: "the log key cannot sign now"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .journal(let error): error.chinese
+    case .otherRoot(let size):
+      "条目与已签名内容不一致（大小 \(size)）：介质丢失或改变了数据。请保留目录供核查，不要删除"
+    case .hash(let error): "无法计算日志的散列值（\(error)）"
+    case .keyUnavailable: "日志密钥目前无法签名"
     }
   }
 }
 
 extension JournalError {
-  func description(_ language: Language) -> String {
-    let isEnglish = language == .english
+  var english: String {
     switch self {
     case .unreadable(let object, let offset, let error):
-      return isEnglish
-        ? "\(name(object)) cannot be read at byte \(offset): \(text(error, isEnglish))"
-        : "无法读取 \(name(object)) 的第 \(offset) 字节：\(text(error, isEnglish))"
+      "\(name(object)) cannot be read at byte \(offset): \(error.english)"
     case .unwritable(let object, let offset, let error):
-      let reason = error.map { text($0, isEnglish) } ?? (isEnglish ? "read back differs" : "回读不一致")
-      return isEnglish
-        ? "\(name(object)) cannot be written at byte \(offset): \(reason)"
-        : "无法写入 \(name(object)) 的第 \(offset) 字节：\(reason)"
+      "\(name(object)) cannot be written at byte \(offset): \(error?.english ?? "read back differs")"
     case .damagedFrame(let segment, let offset, let index):
-      return isEnglish
-        ? "\(name(.segment(sequence: segment))) is damaged at byte \(offset) (entry \(index)), and "
-          + "later entries follow. Keep the directory; tally verify names what is bad"
-        : "\(name(.segment(sequence: segment))) 在第 \(offset) 字节（条目 \(index)）损坏，其后仍有条目。"
-          + "请保留目录；tally verify 会指出损坏之处"
+      "\(name(.segment(sequence: segment))) is damaged at byte \(offset) (entry \(index)), and "
+        + "later entries follow. Keep the directory; tally verify names what is bad"
     case .damagedSegment(let segment, let index):
-      return isEnglish
-        ? "\(name(.segment(sequence: segment))) is damaged or missing (from entry \(index))"
-        : "\(name(.segment(sequence: segment))) 损坏或缺失（自条目 \(index) 起）"
+      "\(name(.segment(sequence: segment))) is damaged or missing (from entry \(index))"
     case .signedEntriesMissing(let signed, let recovered):
-      return isEnglish
-        ? "\(signed) entries were signed and only \(recovered) are here: the medium lost data or an old "
-          + "image was restored. Nothing more is signed; keep the directory for the auditor"
-        : "已签名 \(signed) 条，现仅有 \(recovered) 条：介质丢失数据或恢复了旧镜像。不再签名；请保留目录供核查"
-    case .superblocksDamaged:
-      return isEnglish ? "super.a and super.b are both damaged" : "super.a 与 super.b 均已损坏"
-    case .superblocksMissing:
-      return isEnglish
-        ? "there are segments but neither super.a nor super.b" : "有日志段但没有 super.a 和 super.b"
+      "\(signed) entries were signed and only \(recovered) are here: the medium lost data or an old "
+        + "image was restored. Nothing more is signed; keep the directory for the auditor"
+    case .superblocksDamaged: "super.a and super.b are both damaged"
+    case .superblocksMissing: "there are segments but neither super.a nor super.b"
     case .foreignLog(let object):
-      return isEnglish
-        ? "\(name(object)) belongs to another origin or epoch; use another --data directory"
-        : "\(name(object)) 属于其他来源或纪元；请使用其他 --data 目录"
-    case .notStored(let index):
-      return isEnglish ? "entry \(index) is not stored" : "未存有条目 \(index)"
+      "\(name(object)) belongs to another origin or epoch; use another --data directory"
+    case .notStored(let index): "entry \(index) is not stored"
     case .frameTooLong(let segment, let offset, let byteCount):
-      return isEnglish
-        ? "\(name(.segment(sequence: segment))) has a frame of \(byteCount) bytes at byte \(offset), "
-          + "more than this version takes"
-        : "\(name(.segment(sequence: segment))) 第 \(offset) 字节处的帧长 \(byteCount) 字节，超过本版本上限"
-    case .exhausted:
-      return isEnglish ? "no further segment can be made" : "无法再建立日志段"
+      "\(name(.segment(sequence: segment))) has a frame of \(byteCount) bytes at byte \(offset), "
+        + "more than this version takes"
+    case .exhausted: "no further segment can be made"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .unreadable(let object, let offset, let error):
+      "无法读取 \(name(object)) 的第 \(offset) 字节：\(error.chinese)"
+    case .unwritable(let object, let offset, let error):
+      "无法写入 \(name(object)) 的第 \(offset) 字节：\(error?.chinese ?? "回读不一致")"
+    case .damagedFrame(let segment, let offset, let index):
+      "\(name(.segment(sequence: segment))) 在第 \(offset) 字节（条目 \(index)）损坏，其后仍有条目。"
+        + "请保留目录；tally verify 会指出损坏之处"
+    case .damagedSegment(let segment, let index):
+      "\(name(.segment(sequence: segment))) 损坏或缺失（自条目 \(index) 起）"
+    case .signedEntriesMissing(let signed, let recovered):
+      "已签名 \(signed) 条，现仅有 \(recovered) 条：介质丢失数据或恢复了旧镜像。不再签名；请保留目录供核查"
+    case .superblocksDamaged: "super.a 与 super.b 均已损坏"
+    case .superblocksMissing: "有日志段但没有 super.a 和 super.b"
+    case .foreignLog(let object): "\(name(object)) 属于其他来源或纪元；请使用其他 --data 目录"
+    case .notStored(let index): "未存有条目 \(index)"
+    case .frameTooLong(let segment, let offset, let byteCount):
+      "\(name(.segment(sequence: segment))) 第 \(offset) 字节处的帧长 \(byteCount) 字节，超过本版本上限"
+    case .exhausted: "无法再建立日志段"
     }
   }
 
   private func name(_ object: StorageObject) -> String { FileBlockStorage.name(of: object) }
+}
 
-  private func text(_ error: StorageError, _ isEnglish: Bool) -> String {
-    switch error {
-    case .notFound: isEnglish ? "it does not exist" : "不存在"
-    case .full: isEnglish ? "no space is left; free some" : "空间已满；请腾出空间"
-    case .io: isEnglish ? "the medium reports an error; replace it" : "介质报错；请更换介质"
-    case .short: isEnglish ? "it is shorter than it should be" : "长度不足"
+extension StorageError {
+  fileprivate var english: String {
+    switch self {
+    case .notFound: "it does not exist"
+    case .full: "no space is left; free some"
+    case .io: "the medium reports an error; replace it"
+    case .short: "it is shorter than it should be"
+    }
+  }
+
+  fileprivate var chinese: String {
+    switch self {
+    case .notFound: "不存在"
+    case .full: "空间已满；请腾出空间"
+    case .io: "介质报错；请更换介质"
+    case .short: "长度不足"
     }
   }
 }

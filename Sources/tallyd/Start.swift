@@ -100,8 +100,7 @@ struct Start {
       if isNew { say(.keyMade(vkey: "\(key.verifierKey(name: origin, type: .log))")) }
       return key
     } catch {
-      throw failure(
-        .noKey(path: path, problem: language == .english ? error.english : error.chinese))
+      throw failure(.noKey(path: path, error))
     }
   }
 
@@ -154,7 +153,7 @@ struct Start {
       return try RecoveredLog(
         storage: storage, configuration: configuration, history: &history)
     } catch {
-      throw failure(.storage(path: directory, problem: error.description(language)))
+      throw failure(.storage(path: directory, error))
     }
   }
 
@@ -190,7 +189,7 @@ struct Start {
           checkpointEntries: UInt64(site.log.checkpointEntryCount)),
         queue: queue, report: report)
     } catch {
-      throw failure(.storage(path: arguments.data, problem: error.description(language)))
+      throw failure(.storage(path: arguments.data, error))
     }
     say(
       .recovered(
@@ -233,7 +232,7 @@ struct Start {
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem {
-      throw failure(.storage(path: arguments.data, problem: problem.description(language)))
+      throw failure(.storage(path: arguments.data, problem))
     }
     return (opening.nextIndex, starts, opening.history)
   }
@@ -276,12 +275,11 @@ struct Start {
     let recorderThread = RecorderThread(
       recorder: recorder, clock: clock, wake: recorderWake,
       transport: try transport("mirror", http, answered: recorderWake)
-    ) { [language] error in
-      say(error.map { .recordingStopped($0.description(language)) } ?? .recordingAgain)
+    ) { error in
+      say(error.map(Text.recordingStopped) ?? .recordingAgain)
     }
     let live = try liveUplink(http)
-    let ports = Ports(
-      lines: site.lines, deviceDirectory: Share.deviceDirectory, language: language, say: say)
+    let ports = Ports(lines: site.lines, deviceDirectory: Share.deviceDirectory, say: say)
     say(
       .started(
         origin: site.origin.identity, lines: site.lines.count,

@@ -12,7 +12,7 @@ enum Text: Error {
   case missingValue(flag: String)
   case missingFlag(String)
   case file(FileError)
-  case noKey(path: String, problem: String)
+  case noKey(path: String, KeyFileError)
   case keyMade(vkey: String)
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
@@ -20,16 +20,16 @@ enum Text: Error {
   case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
   case liveAnswered(status: Int, path: String)
-  case storage(path: String, problem: String)
+  case storage(path: String, RecorderError)
   case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
   case noBootID(FileError?)
   case noSoftwareHash(FileError)
   case started(origin: String, lines: Int, devices: Int, mirror: String)
   case portOpened(line: String, path: String)
-  case portMissing(line: String, problem: String)
+  case portMissing(line: String, SerialError)
   case portLost(line: String)
   case portClosed(line: String)
-  case recordingStopped(String)
+  case recordingStopped(RecorderError)
   case recordingAgain
   case endedUnrecorded
   case linkUp
@@ -67,7 +67,7 @@ enum Text: Error {
     case .missingFlag(let flag): "\(flag) is missing"
     case .file(let error): error.english
     case .noKey(let path, let problem):
-      "the log key \(path) cannot be used: \(problem)"
+      "the log key \(path) cannot be used: \(problem.english)"
     case .keyMade(let vkey):
       "made the log key; enrol this gateway at the collector: tally-collector enroll \(vkey)"
     case .keyLost(let path, let signed):
@@ -94,7 +94,7 @@ enum Text: Error {
         + "tally-collector enroll printed, and restart tallyd. The record is not concerned"
     case .liveAnswered(let status, _):
       "the collector refuses live values with HTTP status \(status). The record is not concerned"
-    case .storage(let path, let problem): "the log in \(path) cannot be used: \(problem)"
+    case .storage(let path, let problem): "the log in \(path) cannot be used: \(problem.english)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "log: \(size) entries, \(signed) signed, \(acknowledged) acknowledged"
         + (torn ? "; a torn tail was removed" : "")
@@ -108,11 +108,11 @@ enum Text: Error {
     case .started(let origin, let lines, let devices, let mirror):
       "\(origin): polling \(devices) devices on \(lines) lines, uploading to \(mirror)"
     case .portOpened(let line, let path): "line \(line): \(path) open"
-    case .portMissing(let line, let problem): "line \(line): \(problem); trying again"
+    case .portMissing(let line, let problem): "line \(line): \(problem.english); trying again"
     case .portLost(let line): "line \(line): port lost; trying again"
     case .portClosed(let line): "line \(line): closed, the new site does not use it so"
     case .recordingStopped(let problem):
-      "nothing can be recorded now: \(problem). Sampling goes on into memory, nothing more is signed, "
+      "nothing can be recorded now: \(problem.english). Sampling goes on into memory, nothing more is signed, "
         + "and writing is tried again every 5 s."
     case .recordingAgain: "recording again: the medium takes entries, and signing goes on"
     case .endedUnrecorded: "readings after the recording stopped were not kept"
@@ -156,7 +156,7 @@ enum Text: Error {
     case .missingValue(let flag): "\(flag) 缺少取值"
     case .missingFlag(let flag): "缺少 \(flag)"
     case .file(let error): error.chinese
-    case .noKey(let path, let problem): "无法使用日志密钥 \(path)：\(problem)"
+    case .noKey(let path, let problem): "无法使用日志密钥 \(path)：\(problem.chinese)"
     case .keyMade(let vkey):
       "已生成日志密钥；请在汇集端登记本网关：tally-collector enroll \(vkey)"
     case .keyLost(let path, let signed):
@@ -177,7 +177,7 @@ enum Text: Error {
     case .liveAnswered(401, let path):
       "汇集端拒收实时值：\(path) 中不是本网关的令牌。请写入 tally-collector enroll 给出的令牌并重启 tallyd。日志记录不受影响"
     case .liveAnswered(let status, _): "汇集端以 HTTP 状态 \(status) 拒收实时值。日志记录不受影响"
-    case .storage(let path, let problem): "无法使用 \(path) 中的日志：\(problem)"
+    case .storage(let path, let problem): "无法使用 \(path) 中的日志：\(problem.chinese)"
     case .recovered(let size, let signed, let acknowledged, let torn):
       "日志：\(size) 条，已签 \(signed)，已确认 \(acknowledged)" + (torn ? "；已清除残缺尾部" : "")
     case .noBootID(let problem):
@@ -188,11 +188,11 @@ enum Text: Error {
     case .started(let origin, let lines, let devices, let mirror):
       "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，上传到 \(mirror)"
     case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
-    case .portMissing(let line, let problem): "线路 \(line)：\(problem)；继续重试"
+    case .portMissing(let line, let problem): "线路 \(line)：\(problem.chinese)；继续重试"
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
     case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
-      "目前无法记录：\(problem)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
+      "目前无法记录：\(problem.chinese)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
     case .recordingAgain: "恢复记录：介质可以写入，签名继续"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"

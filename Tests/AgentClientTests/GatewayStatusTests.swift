@@ -56,8 +56,12 @@ import TransparencyLog
   }
 
   @Test func `a state of a newer agent keeps its word`() throws {
-    let answer = CBORBytes.map([("link", .map(["state": .text("courier")]))])
-    #expect(try GatewayStatus(decoding: answer).link == .other("courier"))
+    let answer = CBORBytes.map([
+      ("link", .map(["state": .text("courier"), "live": .integer(401)]))
+    ])
+    let status = try GatewayStatus(decoding: answer)
+    #expect(status.link == .other("courier"))
+    #expect(status.liveRefusal == 401)
   }
 
   @Test func `what is no map is refused`() {
@@ -91,8 +95,8 @@ import TransparencyLog
     #expect(json.contains("\"label\":\"Stack \\\"A\\\"\""))
     #expect(
       json.contains(
-        "\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\",\"reason\":null},\"dropped\":0,"
-          + "\"fingerprint\":\"" + String(repeating: "2a", count: 32) + "\"}"))
+        "\"clock\":{\"quality\":74},\"link\":{\"live\":null,\"state\":\"up\",\"reason\":null},"
+          + "\"dropped\":0,\"fingerprint\":\"" + String(repeating: "2a", count: 32) + "\"}"))
   }
 }
 

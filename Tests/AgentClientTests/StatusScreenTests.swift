@@ -71,6 +71,24 @@ import Uplink
     for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
   }
 
+  @Test(arguments: [401, 502], [Language.english, .chinese])
+  func `a refusal of live values is told whole, and makes no status bad`(
+    refusal: Int, language: Language
+  ) throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    let before = StatusScreen(status, language: language, columns: 60).lines
+    let wasWell = status.isWell
+    status.liveRefusal = refusal
+    let lines = StatusScreen(status, language: language, columns: 60).lines
+    #expect(Array(lines.prefix(before.count)) == before)
+    let told = lines.dropFirst(before.count).joined(separator: " ")
+    #expect(told.contains(refusal == 401 ? "keys/live.token" : "HTTP"))
+    #expect(told.contains(language == .chinese ? "日志记录不受影响" : "The record is not concerned"))
+    for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
+    #expect(status.isWell == wasWell)
+    #expect(status.json.contains(#""live":\#(refusal)"#))
+  }
+
   @Test func `no two reasons have the same word`() {
     let keys = LinkFailure.allCases.map { "\($0.key)" } + MirrorAlarm.allCases.map { "\($0.key)" }
     #expect(Set(keys).count == keys.count)

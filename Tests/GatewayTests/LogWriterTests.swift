@@ -181,10 +181,14 @@ struct Meter: ~Copyable {
     meter.acquisition.report.linkState = state
     meter.acquisition.report.linkFailure = .timeout
     meter.acquisition.report.alarm = .notEnrolled
-    let bytes = ByteWriter.bytes { meter.acquisition.writeStatus(at: meter.now, to: &$0) }
+    let bytes = ByteWriter.bytes {
+      meter.acquisition.writeStatus(at: meter.now, liveRefusal: 401, to: &$0)
+    }
     let link = ByteWriter.bytes { writer in
       writer.cbor(text: "link")
-      writer.cbor(mapOf: 2)
+      writer.cbor(mapOf: 3)
+      writer.cbor(text: "live")
+      writer.cbor(401)
       writer.cbor(text: "state")
       writer.cbor(text: state.key)
       writer.cbor(text: "reason")

@@ -56,6 +56,38 @@ import Testing
     }
   }
 
+  @Test func `texts are worded in english and chinese, not chosen on the spot`() {
+    for file in Repository.sources {
+      for choice in choices(in: file.text) {
+        Issue.record("\(file.path): \(choice): word it in `english` and in `chinese`")
+      }
+      for match in String(file.code.code).matches(of: /case \(.*\.(?:english|chinese)\):/) {
+        Issue.record("\(file.path): \(match.0): word it in `english` and in `chinese`")
+      }
+    }
+    #expect(choices(in: "x = isEnglish ? \"it is \\(name)\" : \"是 \\(name)\"").count == 1)
+    #expect(choices(in: "x = isChinese\n  ? \"是\"\n  + \"的\" : \"it is\"").count == 1)
+    #expect(choices(in: "x = torn ? \"；残缺\" : \"\"").isEmpty)
+    #expect(choices(in: "x = isOne ? \"one\" : \"many\"").isEmpty)
+  }
+
+  /// Conditional expressions between a Chinese literal and one in another language.
+  private func choices(in text: String) -> [String] {
+    let literal = #""(?:[^"\\\n]|\\.)*""#
+    let side = "(\(literal)(?:\\s*\\+\\s*\(literal))*)"
+    guard let pattern = try? Regex("\\?\\s*\(side)\\s*:\\s*\(side)") else { return ["no pattern"] }
+    return text.matches(of: pattern).compactMap { match in
+      let sides = [1, 2].map {
+        String(match.output[$0].substring ?? "").replacing(/\\\([^)]*\)/, with: "")
+      }
+      let worded = sides.filter { $0.contains(where: \.isLetter) }
+      let isBoth =
+        worded.count == 2 && worded.contains { $0.contains(where: isChinese) }
+        && worded.contains { !$0.contains(where: isChinese) }
+      return isBoth ? String(match.output[0].substring ?? "") : nil
+    }
+  }
+
   @Test func `labels in profiles and boards differ in their languages`() throws {
     let label = /\{en: ([^,}]*), zh: ([^,}]*)\}/
     var count = 0

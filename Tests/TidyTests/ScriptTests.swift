@@ -20,13 +20,30 @@ import Testing
 
   @Test func `every script explains itself when asked, and does nothing else`() throws {
     #expect(scripts.count >= 7)
+    // From another folder, as people do who have several clones.
+    let root = Repository.root
     for script in scripts {
-      let (text, code) = try run([script.path, "--help"])
+      let (text, code) = try run(
+        ["\(root.lastPathComponent)/\(script.path)", "--help"], in: root.deletingLastPathComponent()
+      )
       #expect(code == 0, "\(script.path) --help ends with \(code): \(text)")
       // The comment at its head, without the marks.
       let first = script.lines.dropFirst().first?.dropFirst(2) ?? ""
       #expect(text.hasPrefix(first), "\(script.path) --help says: \(text)")
     }
+  }
+
+  @Test(arguments: [
+    "more", "--for", "--for soon", "--speed=", "--lang fr", "--board", "--board nowhere",
+    "--fresh=1",
+    "--fresh --port x",
+  ])
+  func `scripts/run refuses a slip before it builds`(words: String) throws {
+    let (text, code) = try run(["scripts/run"] + words.split(separator: " ").map(String.init))
+    #expect(code == 2, "\(text)")
+    #expect(
+      text.hasPrefix("scripts/run: ") && text.hasSuffix("see scripts/run --help\n"), "\(text)")
+    #expect(text.split(separator: "\n").count == 1, "\(text)")
   }
 
   @Test func `every script is well formed`() throws {

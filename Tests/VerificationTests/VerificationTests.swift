@@ -358,13 +358,13 @@ import TransparencyLog
     var files = log.collectorFiles(20)
     files["tile/0/000.p/20"]?[0] ^= 1
     let report = try Verification.verifyCollectorLog(logFiles(files), log.policy)
-    let english = report.lines(chinese: false, nowUTC: log.nowUTC)
-    #expect(english.contains("finding       tile/0/000.p/20: damaged"))
-    #expect(english.contains { $0.hasPrefix("signature     BAD: ") })
-    #expect(english.contains { $0.hasPrefix("completeness  good: ") })
-    #expect(english.contains { $0.hasPrefix("policy        not judged: ") })
-    let chinese = report.lines(chinese: true, nowUTC: log.nowUTC)
-    #expect(chinese.count == english.count)
-    #expect(chinese.contains("发现          tile/0/000.p/20：已损坏"))
+    let inEnglish = report.english(nowUTC: log.nowUTC)
+    #expect(inEnglish.contains("finding       tile/0/000.p/20: damaged"))
+    #expect(inEnglish.contains { $0.hasPrefix("signature     BAD: ") })
+    #expect(inEnglish.contains { $0.hasPrefix("completeness  good: ") })
+    #expect(inEnglish.contains { $0.hasPrefix("policy        not judged: ") })
+    let inChinese = report.chinese(nowUTC: log.nowUTC)
+    #expect(inChinese.count == inEnglish.count)
+    #expect(inChinese.contains("发现          tile/0/000.p/20：已损坏"))
   }
 }

@@ -148,7 +148,7 @@ class Promises:
 
     def see_gateway(self):
         """The gateway's superblock, while it is killed or stopped."""
-        found = log_audit.superblock(self.substation.log)
+        found = log_audit.promised(self.substation.log)
         signed, cosigned = found or (None, None)
         for note in (signed, cosigned):
             if note:

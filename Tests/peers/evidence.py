@@ -106,21 +106,29 @@ def crc32c(data, table=[]):
     return value ^ 0xFFFFFFFF
 
 
-def superblock(directory):
-    """The newest valid superblock: signed size, acknowledged size, signed note, cosigned note."""
-    best = None
+def newest_superblock(directory):
+    """The 4,096 bytes of the newer valid superblock; None while there is none."""
+    newest = None
     for name in ("super.a", "super.b"):
-        page = (pathlib.Path(directory) / name).read_bytes()[:4096]
-        if page[:8] != b"TSSB\x01\x00\x00\x00" or struct.unpack("<I", page[4092:])[0] != crc32c(page[:4092]):
+        path = pathlib.Path(directory) / name
+        page = path.read_bytes() if path.exists() else b""
+        if len(page) != 4096 or page[:8] != b"TSSB\x01\x00\x00\x00" or \
+                struct.unpack("<I", page[4092:])[0] != crc32c(page[:4092]):
             continue
         generation, = struct.unpack("<Q", page[8:16])
-        signed, = struct.unpack("<Q", page[56:64])
-        acknowledged, = struct.unpack("<Q", page[96:104])
-        one, two = struct.unpack("<HH", page[112:116])
-        if best is None or generation > best[0]:
-            best = generation, signed, acknowledged, page[128:128 + one], page[2108:2108 + two]
-    assert best, "no superblock is valid"
-    return best[1:]
+        if newest is None or generation > newest[0]:
+            newest = generation, page
+    return newest and newest[1]
+
+
+def superblock(directory):
+    """What the newest superblock says: signed size, acknowledged size, signed note, cosigned note."""
+    page = newest_superblock(directory)
+    assert page, "no superblock is valid"
+    signed, = struct.unpack("<Q", page[56:64])
+    acknowledged, = struct.unpack("<Q", page[96:104])
+    one, two = struct.unpack("<HH", page[112:116])
+    return signed, acknowledged, page[128:128 + one], page[2108:2108 + two]
 
 
 def entries_of_journal(directory):

@@ -10,6 +10,8 @@ import os
 import sqlite3
 import struct
 
+from evidence import newest_superblock, superblock
+
 
 class Wrong(Exception):
     """The evidence contradicts itself, or what was seen of it before."""
@@ -110,43 +112,12 @@ def read_note(note):
     return text[0].decode(), int(text[1]), base64.b64decode(text[2], validate=True)
 
 
-def crc32c(data, table=[]):
-    if not table:
-        for byte in range(256):
-            for _ in range(8):
-                byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-            table.append(byte)
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ table[(crc ^ byte) & 255]
-    return crc ^ 0xFFFFFFFF
-
-
-def superblock(directory):
+def promised(directory):
     """What a gateway's log has promised, from the newer of its two superblocks: the notes that it signed
     and that the mirror cosigned, each (size, root) or None. None while there is no superblock."""
-    newest = None
-    for name in ("super.a", "super.b"):
-        try:
-            with open(os.path.join(directory, name), "rb") as file:
-                block = file.read()
-        except FileNotFoundError:
-            continue
-        if len(block) != 4096 or block[:4] != b"TSSB":
-            continue
-        if crc32c(block[:4092]) != struct.unpack_from("<I", block, 4092)[0]:
-            continue
-        generation = struct.unpack_from("<Q", block, 8)[0]
-        if newest is None or generation > newest[0]:
-            newest = generation, block
-    if newest is None:
+    if newest_superblock(directory) is None:
         return None
-    block = newest[1]
-    promised = []
-    for offset, at in ((128, 112), (2108, 114)):
-        length = struct.unpack_from("<H", block, at)[0]
-        promised.append(read_note(block[offset:offset + length])[1:] if length else None)
-    return promised
+    return [read_note(note)[1:] if note else None for note in superblock(directory)[2:]]
 
 
 # MARK: the mirrored log

@@ -19,8 +19,7 @@ extension DeviceProfile {
   ) -> (profile: DeviceProfile?, findings: [Finding]) {
     let (root, findings) = YAMLReader.read(yaml, file: file)
     guard let root else { return (nil, findings) }
-    var decoding = ProfileDecoding(file: file)
-    decoding.base.findings = findings
+    var decoding = ProfileDecoding(base: Decoding(file: file, findings: findings))
     let profile = decoding.profile(root, name: profileName(file), yaml: yaml)
     return (decoding.base.isUsable ? profile : nil, decoding.base.sorted)
   }
@@ -77,7 +76,7 @@ struct ProfileDecoding {
   /// That there is no word order was told.
   var lacksWordOrder = false
 
-  init(file: String) { base = Decoding(file: file) }
+  init(base: Decoding) { self.base = base }
 
   /// The keys of a profile.
   private static let keys = [
@@ -109,7 +108,7 @@ struct ProfileDecoding {
     sources = base.list("sources", fields, limit: 32).compactMap { source($0) }
     var requests: [ProfileRequest] = []
     var names: [String: Int] = [:]
-    for node in base.list("requests", fields, limit: 64) {
+    for node in base.list("requests", fields, limit: DeviceProfile.requestsMax) {
       guard let request = request(node) else { continue }
       if let first = names.updateValue(node.place.line, forKey: request.name) {
         base.note(.repeated(key: "name", value: request.name, firstLine: first), at: node.place)

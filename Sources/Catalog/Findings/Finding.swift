@@ -103,7 +103,7 @@ extension Worded {
 }
 
 /// Everything that can be wrong in a configuration, by the layer that finds it.
-public enum FindingKind: Sendable, Equatable {
+public enum FindingKind: Sendable, Equatable, Worded {
   /// Files that are missing or unreadable.
   case file(FileFault)
   /// Text that is no acceptable YAML.
@@ -132,23 +132,22 @@ public enum FindingKind: Sendable, Equatable {
     }
   }
 
-  /// The finding in words.
-  public func wording(_ language: Language) -> Wording {
+  private var fault: any Worded {
     switch self {
-    case .file(let fault): fault.wording(language)
-    case .yaml(let fault): fault.wording(language)
-    case .value(let fault): fault.wording(language)
-    case .site(let fault): fault.wording(language)
-    case .device(let fault): fault.wording(language)
-    case .line(let fault): fault.wording(language)
-    case .profile(let fault): fault.wording(language)
-    case .agent(let fault): fault.wording(language)
-    case .plant(let fault): fault.wording(language)
+    case .file(let fault): fault
+    case .yaml(let fault): fault
+    case .value(let fault): fault
+    case .site(let fault): fault
+    case .device(let fault): fault
+    case .line(let fault): fault
+    case .profile(let fault): fault
+    case .agent(let fault): fault
+    case .plant(let fault): fault
     }
   }
 
   /// The finding in English.
-  public var english: Wording { wording(.english) }
+  public var english: Wording { fault.english }
   /// The finding in Chinese.
-  public var chinese: Wording { wording(.chinese) }
+  public var chinese: Wording { fault.chinese }
 }

@@ -12,8 +12,9 @@ public func checkFindings(
     // What is missing at the end of a text without a last LF, libyaml misses on the line after it.
     mustHold(finding.file != file || finding.line <= lineCount + 1, "the place is in the file")
     guard number < 8 else { continue }
-    for language in [Language.english, .chinese] {
-      let wording = finding.kind.wording(language)
+    for (language, wording) in [
+      (Language.english, finding.kind.english), (.chinese, finding.kind.chinese),
+    ] {
       mustHold(
         !wording.found.isEmpty && !wording.expected.isEmpty && !wording.advice.isEmpty,
         "a finding says what was found, what was expected and what to do")
