@@ -120,7 +120,7 @@ public struct GatewayStatus: Equatable, Sendable {
     clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
     linkReason = root["link"]?["reason"]?.string
-    liveRefusal = root["link"]?["live"]?.number
+    liveRefusal = root["link"]?["live_refusal"]?.number
     dropped = root["dropped"]?.number
     sitePath = root["site"]?.string
     if case .bytes(let bytes)? = root["fingerprint"] { fingerprint = Digest(bytes.span) }

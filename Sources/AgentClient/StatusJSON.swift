@@ -125,9 +125,9 @@ extension GatewayStatus {
       }
       $0.object("clock") { $0.add("quality", clockQuality.map { Int($0) }) }
       $0.object("link") {
-        $0.add("live", liveRefusal)
         $0.add("state", link?.key)
         $0.add("reason", linkReason)
+        $0.add("live_refusal", liveRefusal)
       }
       $0.add("dropped", dropped)
       $0.add("fingerprint", fingerprint?.hex)

@@ -1,5 +1,5 @@
-/// A key of a site that only a restart changes, or that counts against a limit of the agent. Its place
-/// outlives the loading, so that what an agent refuses later has its line too.
+/// A key of a site that only a restart changes. Its place outlives the loading, so that what an agent refuses
+/// later has its line too.
 public enum SiteKey: String, CaseIterable, Sendable {
   /// The domain of whoever runs the gateway.
   case originDomain = "origin.domain"
@@ -19,8 +19,6 @@ public enum SiteKey: String, CaseIterable, Sendable {
   case logCheckpointEntries = "log.checkpoint_entries"
   /// Bytes of a journal segment.
   case logSegment = "log.segment_bytes"
-  /// The serial lines.
-  case lines
 
   /// Where its value stands; its section, or the file's beginning, where it was left out.
   func place(in root: YAMLNode) -> YAMLPlace {

@@ -29,6 +29,11 @@ public struct Site: Sendable {
   /// Where the keys stand that an agent may refuse later.
   var places: [SiteKey: YAMLPlace]
 
+  /// Most lines of a site: twice the 8 ports of the largest board in sight.
+  public static var linesMax: Int { 16 }
+  /// Most devices of a site: 16 lines of 31 unit loads would be 496.
+  public static var devicesMax: Int { 512 }
+
   /// All profiles in use, each once, sorted by name.
   public var profiles: [DeviceProfile] {
     var byName: [String: DeviceProfile] = [:]
@@ -161,8 +166,6 @@ public struct Device: Sendable {
   public var attempts: Int
   /// Instrument transformers in front of the device.
   public var ratios: TransformerRatios
-  /// Where the site file describes it.
-  public var place: YAMLPlace
 
   /// The address as people write it: `17` or `003411001043`.
   public var addressText: String {

@@ -106,7 +106,7 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var cosignatureLead: UInt64
   /// The note with the cosignature.
   public var checkpoint: String?
-  /// Well-signed checkpoints that contradict each other: the log forked.
+  /// Checkpoints that convict the log of two histories.
   public var forks: Int
 }
 

@@ -3,9 +3,9 @@ public enum CollectorAlarm: Equatable, Sendable {
   /// The last cosignature lies so many seconds after the collector's clock: that clock was ahead once, or
   /// is behind now.
   case cosignaturesAhead(origin: String, seconds: UInt64)
-  /// A log signed two histories, or what it sent does not follow from what it sent before.
-  case checkpointRefused(origin: String, reason: CheckpointContradiction)
-  /// The proof of that could not be kept for the auditor.
+  /// A log signed two histories, or what it sent is not shown to follow from what it sent before.
+  case checkpointRefused(origin: String, reason: CheckpointContradiction, isKept: Bool)
+  /// The note of that could not be kept for the auditor.
   case refusedCheckpointNotKept(origin: String, problem: String)
   /// The mirror of a log could neither store nor sign.
   case mirrorFailed(origin: String, problem: String)
@@ -24,9 +24,9 @@ public enum CollectorAlarm: Equatable, Sendable {
       "\(origin): cosignatures are \(seconds) s ahead of this clock, since their time never goes back: "
         + "gateways with a good clock refuse them. If the clock is right now, it was wrong when one was "
         + "made: let the gateway begin a new epoch. If it is behind, set it."
-    case .checkpointRefused(let origin, let reason):
-      "\(origin): a well-signed checkpoint was refused: \(reason.english). It is kept as proof. Stop the "
-        + "gateway, and find out whether its data directory was copied or an old copy of it put back."
+    case .checkpointRefused(let origin, let reason, let isKept):
+      "\(origin): a well-signed checkpoint was refused: \(reason.english). "
+        + (isKept ? "It is kept for the auditor. " : "") + reason.advice
     case .refusedCheckpointNotKept(let origin, let problem):
       "\(origin): the refused checkpoint could not be kept: \(problem)"
     case .mirrorFailed(let origin, let problem): "\(origin): the mirror failed: \(problem)"
@@ -42,8 +42,9 @@ public enum CollectorAlarm: Equatable, Sendable {
     case .cosignaturesAhead(let origin, let seconds):
       "\(origin)：会签时间比本机时钟快 \(seconds) 秒（会签时间从不倒退），时钟可靠的网关会拒绝。"
         + "若本机时钟现已正确，则此前会签时时钟有误：请让网关开始新纪元；若本机时钟偏慢，请校时。"
-    case .checkpointRefused(let origin, let reason):
-      "\(origin)：拒绝了签名有效的检查点：\(reason.chinese)，并已留作证据。请停止该网关，查明其数据目录是否被复制或恢复成旧副本。"
+    case .checkpointRefused(let origin, let reason, let isKept):
+      "\(origin)：拒绝了签名有效的检查点：\(reason.chinese)。"
+        + (isKept ? "已为核查留存。" : "") + reason.chineseAdvice
     case .refusedCheckpointNotKept(let origin, let problem):
       "\(origin)：被拒绝的检查点无法保存：\(problem)"
     case .mirrorFailed(let origin, let problem): "\(origin)：镜像失败：\(problem)"
@@ -54,25 +55,28 @@ public enum CollectorAlarm: Equatable, Sendable {
   }
 }
 
-/// What a well-signed checkpoint contradicts (C2SP tlog-mirror, add-checkpoint).
-public enum CheckpointContradiction: Equatable, Sendable {
+/// Why a well-signed checkpoint does not go on from the one before it (C2SP tlog-mirror, add-checkpoint).
+public enum CheckpointContradiction: Equatable, Sendable, CaseIterable {
   /// Size 0 with a root that is not the empty one.
   case emptyWithRoot
-  /// A consistency proof from size 0.
-  case proofFromNothing
-  /// A consistency proof between equal sizes.
-  case proofBetweenEqualSizes
   /// Another root at the size of the checkpoint before it.
   case otherRoot
-  /// The proof does not lead from the checkpoint before it to this one.
+  /// The proof does not lead from the checkpoint before it to this one. A proof is not signed, so this alone
+  /// does not show that the log forked.
   case inconsistent
+
+  /// The note convicts the log by itself, beside the one before it.
+  public var isProof: Bool {
+    switch self {
+    case .emptyWithRoot, .otherRoot: true
+    case .inconsistent: false
+    }
+  }
 
   /// What it is; also kept with the note.
   public var english: String {
     switch self {
     case .emptyWithRoot: "size 0 with a root that is not the empty one"
-    case .proofFromNothing: "a proof from size 0"
-    case .proofBetweenEqualSizes: "a proof between equal sizes"
     case .otherRoot: "another root at the same size"
     case .inconsistent: "not consistent with the checkpoint before it"
     }
@@ -82,10 +86,28 @@ public enum CheckpointContradiction: Equatable, Sendable {
   public var chinese: String {
     switch self {
     case .emptyWithRoot: "大小为 0 而根哈希不为空树的根"
-    case .proofFromNothing: "自大小 0 起的一致性证明"
-    case .proofBetweenEqualSizes: "相同大小之间的一致性证明"
     case .otherRoot: "同一大小有另一个根哈希"
     case .inconsistent: "与之前的检查点不一致"
+    }
+  }
+
+  /// What to do about it, in English.
+  var advice: String {
+    switch self {
+    case .emptyWithRoot, .otherRoot:
+      "The log has two histories. Stop the gateway, and find out whether its data directory was copied or "
+        + "an old copy of it put back."
+    case .inconsistent:
+      "The proof it came with is wrong: the gateway's tiles are damaged, or an old copy of its data "
+        + "directory was put back, or somebody else sent it. Let tally verify look at the gateway."
+    }
+  }
+
+  /// 处理办法。
+  var chineseAdvice: String {
+    switch self {
+    case .emptyWithRoot, .otherRoot: "该日志有两份历史。请停止该网关，查明其数据目录是否被复制或恢复成旧副本。"
+    case .inconsistent: "随附的证明有误：网关瓦片损坏、数据目录被恢复成旧副本，或由他人发送。请用 tally verify 核查该网关。"
     }
   }
 }

@@ -61,7 +61,7 @@ public final class MirrorDatabase: Sendable {
 
   /// Past checkpoints that are kept for each log.
   public static let maximumPastCount = 64
-  /// Refused notes that are kept for each log: each is proof, a thousand are no better proof.
+  /// Refused notes that are kept for each log and reason: a thousand are no better proof than one.
   static let maximumForkCount = 1_000
   private static let schemaVersion = 1
 
@@ -240,29 +240,42 @@ public final class MirrorDatabase: Sendable {
     }
   }
 
-  /// Keeps a well-signed note that contradicts what the log showed before: proof of misbehaviour.
-  public func keepFork(
-    note: [UInt8], old: UInt64, reason: String, time: UInt64, of origin: String
-  ) throws {
+  /// Keeps a well-signed note that was refused. `false` when as many are kept for that reason as may be.
+  func keepRefused(
+    note: [UInt8], old: UInt64, reason: CheckpointContradiction, time: UInt64, of origin: String
+  ) throws -> Bool {
     try queue.write { database in
       let count = try Int.fetchOne(
-        database, sql: "SELECT count(*) FROM fork WHERE origin = ?", arguments: [origin])
-      guard (count ?? 0) < Self.maximumForkCount else { return }
+        database, sql: "SELECT count(*) FROM fork WHERE origin = ? AND reason = ?",
+        arguments: [origin, reason.english])
+      guard (count ?? 0) < Self.maximumForkCount else { return false }
+      // What was only suspected may be proven by the same note later.
+      let replacing = reason.isProof ? "REPLACE" : "IGNORE"
       try database.execute(
-        sql: "INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?, ?)",
+        sql: "INSERT OR \(replacing) INTO fork VALUES (?, ?, ?, ?, ?, ?)",
         arguments: [
-          origin, Data(SHA256.hash(note.span).array), Int64(clamping: old), Data(note), reason,
-          Int64(clamping: time),
+          origin, Data(SHA256.hash(note.span).array), Int64(clamping: old), Data(note),
+          reason.english, Int64(clamping: time),
         ])
+      return true
     }
   }
 
-  /// The kept notes of `origin` that were refused with 422.
+  /// The kept notes of `origin` that prove that it signed two histories.
   public func forks(of origin: String) throws -> [[UInt8]] {
-    try queue.read { database in
-      try Data.fetchAll(
-        database, sql: "SELECT note FROM fork WHERE origin = ? ORDER BY time", arguments: [origin]
-      ).map { [UInt8]($0) }
+    try refused(of: origin) { $0.isProof }
+  }
+
+  /// The kept notes of `origin` that were refused for a reason that `isWanted`.
+  public func refused(
+    of origin: String, _ isWanted: (CheckpointContradiction) -> Bool = { _ in true }
+  ) throws -> [[UInt8]] {
+    let reasons = CheckpointContradiction.allCases.filter(isWanted).map(\.english)
+    return try queue.read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT note, reason FROM fork WHERE origin = ? ORDER BY time",
+        arguments: [origin]
+      ).filter { reasons.contains($0["reason"]) }.map { [UInt8]($0["note"] as Data) }
     }
   }
 }

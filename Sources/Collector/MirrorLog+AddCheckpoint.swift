@@ -27,9 +27,10 @@ extension MirrorLog {
         return .otherOldSize(pending?.size ?? 0)
       }
       if let contradiction = contradiction(request, pending: pending) {
-        keepFork(request, reason: contradiction)
+        keepRefused(request, reason: contradiction)
         return .refused(422, contradiction.english)
       }
+      if let needless = needlessProof(request) { return .refused(422, needless) }
       let kept = StoredCheckpoint(
         size: checkpoint.size, root: checkpoint.root, text: request.submitted.text,
         signatureLines: line)
@@ -54,31 +55,33 @@ extension MirrorLog {
     _ request: CheckpointRequest, pending: StoredCheckpoint?
   ) -> CheckpointContradiction? {
     let checkpoint = request.submitted.checkpoint
-    if checkpoint.size == 0, checkpoint.root != Tree.empty {
-      return .emptyWithRoot
-    }
-    if request.old == 0 {
-      return request.proof.count == 0 ? nil : .proofFromNothing
-    }
-    if request.old == checkpoint.size {
-      guard request.proof.count == 0 else { return .proofBetweenEqualSizes }
-      return checkpoint.root == pending?.root ? nil : .otherRoot
-    }
+    if checkpoint.size == 0, checkpoint.root != Tree.empty { return .emptyWithRoot }
+    if request.old == 0 { return nil }
+    if request.old == checkpoint.size { return checkpoint.root == pending?.root ? nil : .otherRoot }
     let consistent = request.proof.verifies(
       consistencyFrom: request.old, oldRoot: pending?.root ?? Tree.empty, to: checkpoint.size,
       root: checkpoint.root)
     return consistent ? nil : .inconsistent
   }
 
-  private func keepFork(_ request: CheckpointRequest, reason: CheckpointContradiction) {
-    setting.alarm(.checkpointRefused(origin: log.origin, reason: reason))
+  /// What is wrong with a proof where none belongs (step 7). It contradicts nothing: whoever has a signed note
+  /// can send it so.
+  private func needlessProof(_ request: CheckpointRequest) -> String? {
+    guard request.proof.count > 0 else { return nil }
+    if request.old == 0 { return "a proof from size 0" }
+    return request.old == request.submitted.checkpoint.size ? "a proof between equal sizes" : nil
+  }
+
+  private func keepRefused(_ request: CheckpointRequest, reason: CheckpointContradiction) {
+    var isKept = false
     do {
-      try setting.database.keepFork(
-        note: request.submitted.note, old: request.old, reason: reason.english,
+      isKept = try setting.database.keepRefused(
+        note: request.submitted.note, old: request.old, reason: reason,
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
-      // The answer is 422 all the same: keeping the proof is a courtesy to the auditor.
+      // The answer is 422 all the same: keeping the note is a courtesy to the auditor.
       setting.alarm(.refusedCheckpointNotKept(origin: log.origin, problem: "\(error)"))
     }
+    setting.alarm(.checkpointRefused(origin: log.origin, reason: reason, isKept: isKept))
   }
 }

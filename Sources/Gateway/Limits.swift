@@ -17,10 +17,8 @@ public enum Limits {
   public static var commitByteCount: Int { 16_384 }
   /// Most entries of one group commit.
   public static var commitEntriesMax: Int { 256 }
-  /// Most lines of a site: twice the 8 ports of the largest board in sight.
+  /// Most lines of a site, as in `Catalog.Site.linesMax`.
   public static var linesMax: Int { 16 }
-  /// Most devices of a site: 16 lines of 31 unit loads would be 496.
-  public static var devicesMax: Int { 512 }
   /// Most requests of one channel: the recovery keeps them as the bits of a word. No profile has more
   /// (`Catalog.DeviceProfile.requestsMax`).
   public static var requestsPerChannelMax: Int { 64 }

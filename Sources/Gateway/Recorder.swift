@@ -114,6 +114,9 @@ public struct Recorder<
     try sign(at: now)
   }
 
+  /// Something of recording failed and has not succeeded since.
+  public var hasFailed: Bool { report.hasFailed }
+
   /// When `step` must be called next, µs since boot, if nothing else happens.
   public func nextStep(after now: Instant) -> UInt64 {
     var next = committedAt &+ timing.commit
@@ -143,10 +146,10 @@ public struct Recorder<
     let count = Int(evidence.journal.stagedCount)
     guard count > 0 else { return }
     do { try evidence.journal.commit() } catch {
-      report.hasFailed = true
+      report.note(.entries, failed: true)
       throw .journal(error)
     }
-    report.hasFailed = false
+    report.note(.entries, failed: false)
     for i in 0..<count {
       evidence.tiles.append(leaves[i])
       keepFilledTiles()
@@ -181,16 +184,16 @@ public struct Recorder<
     let root = evidence.tiles.root()
     var writer = ByteWriter(note)
     let checkpoint = Checkpoint(origin: origin, size: size, root: root)
-    guard checkpoint.sign(with: &key, to: &writer) else {
-      report.hasFailed = true
-      throw .keyUnavailable
-    }
+    let isSigned = checkpoint.sign(with: &key, to: &writer)
+    report.note(.key, failed: !isSigned)
+    guard isSigned else { throw .keyUnavailable }
     do {
       try evidence.journal.recordSigned(size: size, root: root, note: writer.written.span)
     } catch {
-      report.hasFailed = true
+      report.note(.superblock, failed: true)
       throw .journal(error)
     }
+    report.note(.superblock, failed: false)
     checkpointAt = now.mono
     report.signedAt = now.utc
     mirror.noteSigned(note: Array(writer.written), signedAt: now.utc / 1_000_000)
@@ -243,9 +246,10 @@ public struct Recorder<
     do {
       try evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     } catch {
-      report.hasFailed = true
+      report.note(.superblock, failed: true)
       throw .journal(error)
     }
+    report.note(.superblock, failed: false)
     publish()
   }
 

@@ -34,6 +34,16 @@ public enum RecorderNotice: UInt32, Sendable {
   case mirrorRefuses = 5
 }
 
+/// What must succeed for a reading to become evidence; a bit each.
+public enum RecordingPart: UInt32, Sendable {
+  /// Entries become durable.
+  case entries = 1
+  /// The key signs.
+  case key = 2
+  /// The superblock takes what is signed and acknowledged.
+  case superblock = 4
+}
+
 /// What the recorder tells the other threads: numbers that only grow or flip, each atomic by itself.
 public final class RecorderReport: Sendable {
   private let committed = Atomic<UInt64>(0)
@@ -98,10 +108,17 @@ public final class RecorderReport: Sendable {
     get { LinkFailure(rawValue: UInt8(truncatingIfNeeded: linkTrouble.load(ordering: .relaxed))) }
     set { linkTrouble.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
   }
-  /// Writing failed in two segments, or the key cannot sign: nothing is signed until it works again.
-  public var hasFailed: Bool {
-    get { failure.load(ordering: .relaxed) != 0 }
-    set { failure.store(newValue ? 1 : 0, ordering: .relaxed) }
+  /// Something of recording failed and has not succeeded since: writing entries in two segments, the key, or
+  /// the superblock.
+  public var hasFailed: Bool { failure.load(ordering: .relaxed) != 0 }
+
+  /// Recorder: how a part of recording ended when it was last tried.
+  public func note(_ part: RecordingPart, failed: Bool) {
+    if failed {
+      failure.bitwiseOr(part.rawValue, ordering: .relaxed)
+    } else {
+      failure.bitwiseAnd(~part.rawValue, ordering: .relaxed)
+    }
   }
 
   /// Recorder: leaves a notice; the same one twice before it is taken counts once.

@@ -8,10 +8,10 @@ import Uplink
 //
 //     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
 //     "now"      utc µs
-//     "link"     { "live": HTTP status with which live values are refused, else null,
-//                  "state": "unknown" / "up" / "down" / "refused",
+//     "link"     { "state": "unknown" / "up" / "down" / "refused",
 //                  "reason": key of an Uplink.LinkFailure while down, of an Uplink.MirrorAlarm while
-//                  refused, else null }
+//                  refused, else null,
+//                  "live_refusal": HTTP status with which live values are refused, else null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "errors", "utilisation_permille" }]
@@ -41,8 +41,6 @@ extension Acquisition {
     writer.cbor(now.utc)
     writer.cbor(text: "link")
     writer.cbor(mapOf: 3)
-    writer.cbor(text: "live")
-    writer.cbor(orNull: liveRefusal)
     writer.cbor(text: "state")
     writer.cbor(text: report.linkState.key)
     writer.cbor(text: "reason")
@@ -51,6 +49,8 @@ extension Acquisition {
     } else {
       writer.cborNull()
     }
+    writer.cbor(text: "live_refusal")
+    writer.cbor(orNull: liveRefusal)
     writer.cbor(text: "site")
     writer.cbor(text: names.sitePath.span)
     writer.cbor(text: "clock")

@@ -67,7 +67,7 @@ extension Finding {
     case .unsynchronised(let entries, let all, let limit):
       "\(all) 个条目中有 \(entries) 个来自从未同步的时钟（上限 \(limit) %）"
     case .tooOld(let seconds, let limit): "最新条目距今 \(seconds) 秒（上限 \(limit) 秒）"
-    case .notCosigned(let key, let path): "\(path)：没有 \(key) 的联署"
+    case .notCosigned(let key, let path): "\(path)：没有 \(key) 的会签"
     }
   }
 }

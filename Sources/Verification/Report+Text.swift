@@ -130,7 +130,7 @@ private enum ReportDetail {
       "\(s.scheduledChannelCount) 个通道应有 \(s.expectedCount)，有读数 \(s.presentCount)，"
         + "已说明 \(s.shedCount)，缺失 \(s.missingCount)；读数条目 \(s.entriesByType[1]) 个，"
         + "其中成功 \(s.readingsByStatus[0]) 个"
-    case .cosigned(let size): "联署至 \(size.map { "\($0)" } ?? "无")"
+    case .cosigned(let size): "会签至 \(size.map { "\($0)" } ?? "无")"
     case .clock(let s):
       "时钟从未同步的条目 \(s.unsynchronisedCount)/\(s.entryCount)，校时 \(s.clockStepCount) 次"
     case .age(let seconds): "最新条目距今 \(seconds) 秒"

@@ -14,6 +14,8 @@ struct CollectorCommand: AsyncParsableCommand {
     discussion: """
       Ends with 0 when all is good, with 1 when something was found, and with 2 when it cannot \
       work: wrong usage, files, network.
+
+      退出码：0 正常，1 发现问题，2 无法工作（用法、文件或网络错误）。
       """,
     subcommands: [Init.self, Enroll.self, Serve.self, Status.self, Rebuild.self])
 

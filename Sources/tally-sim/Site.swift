@@ -11,16 +11,39 @@ struct SiteCommand: ParsableCommand {
     commandName: "site",
     abstract: "Runs a simulated substation, one pseudo-terminal per line. 运行仿真变电站，每条线路一个伪终端。")
 
-  @Option(help: "The board's folder, with plant.yaml in it.") var board: String
-  @Option(help: "The site's file.") var site: String
-  @Option(help: "Directory for the lines' links; also keeps plant-start.") var dev: String
-  @Option(help: "Directory with profiles, boards and plant.") var share: String?
-  @Option(help: "Plant seconds in each second, 1 to 100000; line timing stays.") var speed: UInt64 =
+  @Option(help: "The board's folder, with plant.yaml in it. 板卡目录，内有 plant.yaml。") var board: String
+  @Option(help: "The site's file. 站点文件。") var site: String
+  @Option(
+    help: """
+      Directory for the lines' links; also keeps plant-start. \
+      存放线路链接的目录，也保存 plant-start。
+      """)
+  var dev: String
+  @Option(
+    help: """
+      Directory with profiles, boards and plant. \
+      含 profiles、boards 和 plant 的目录。
+      """)
+  var share: String?
+  @Option(
+    help: """
+      Plant seconds in each second, 1 to 100000; line timing stays. \
+      每秒对应的电站时间秒数，1 至 100000；线路时序不变。
+      """)
+  var speed: UInt64 =
     1
-  @Option(help: "Seed of the noise.") var seed: UInt64 = 1
-  @Option(help: "Where to begin in the data at first: 2014-01-03 or 2014-01-03T05.")
+  @Option(help: "Seed of the noise. 噪声的随机种子。") var seed: UInt64 = 1
+  @Option(
+    help: """
+      Where to begin in the data at first: 2014-01-03 or 2014-01-03T05. \
+      首次从数据的何时开始：2014-01-03 或 2014-01-03T05。
+      """)
   var start = "2014-01-01"
-  @Option(help: "Pull a line out and put it back: PORT@SECOND+SECONDS. May be repeated.")
+  @Option(
+    help: """
+      Pull a line out and put it back: PORT@SECOND+SECONDS. May be repeated. \
+      拔下线路再插回：端口@第几秒+秒数，可重复。
+      """)
   var unplug: [String] = []
   @OptionGroup var texts: LanguageOption
 

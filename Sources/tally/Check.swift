@@ -12,12 +12,18 @@ struct CheckCommand: ParsableCommand {
 
       Ends with 0 when the site can be used (warnings included), with 1 when something is wrong, and \
       with 2 when the file cannot be read.
+
+      设备档案或板卡可单独检查。退出码：0 可用（含警告），1 有错误，2 文件无法读取。
       """)
 
-  @Argument(help: "The site file or a directory that holds site.yaml; a profile; a board.yaml.")
+  @Argument(
+    help: """
+      The site file or a directory that holds site.yaml; a profile; a board.yaml. \
+      站点文件或含 site.yaml 的目录；设备档案；board.yaml。
+      """)
   var site: String
 
-  @Option(help: "The directory that holds profiles/ and boards/.")
+  @Option(help: "The directory that holds profiles/ and boards/. 含 profiles/ 和 boards/ 的目录。")
   var share: String?
 
   @OptionGroup var texts: LanguageOption

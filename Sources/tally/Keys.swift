@@ -22,7 +22,7 @@ struct Keys: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Print the gateway's verifier key; changes nothing. 显示网关验证公钥。")
 
-    @Option(help: "The gateway's data directory.") var data = "/var/lib/tallystick"
+    @Option(help: "The gateway's data directory. 网关数据目录。") var data = "/var/lib/tallystick"
     @OptionGroup var texts: LanguageOption
 
     func run() throws {
@@ -48,9 +48,14 @@ struct Keys: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Make the gateway's key unless there is one; print its verifier key. 生成网关密钥。")
 
-    @Option(help: "The gateway's data directory.") var data = "/var/lib/tallystick"
-    @Option(help: "The site file, which names the gateway.") var site: String
-    @Option(help: "The directory that holds profiles/ and boards/.") var share: String?
+    @Option(help: "The gateway's data directory. 网关数据目录。") var data = "/var/lib/tallystick"
+    @Option(help: "The site file, which names the gateway. 站点文件，其中有网关名称。") var site: String
+    @Option(
+      help: """
+        The directory that holds profiles/ and boards/. \
+        含 profiles/ 和 boards/ 的目录。
+        """)
+    var share: String?
     @OptionGroup var texts: LanguageOption
 
     func run() throws {

@@ -18,15 +18,32 @@ struct ReadCommand: ParsableCommand {
 
       Ends with 0 when every value is there, with 1 when one is not, and with 2 when no agent answers \
       or the device is not known.
+
+      设备可用名称（中文或英文）、编号或地址指明。使用 --live 时网关在两次采集之间让出线路，并记入日志。退出码：0 数值齐全，1 有缺失，2 网关无应答或设备未知。
       """)
 
-  @Argument(help: "Label, number or address of the device.") var device: String
-  @Flag(help: "Ask the meter now, all requests of its profile.") var live = false
-  @Flag(help: "Also print request and answer in hexadecimal; with --live.") var raw = false
-  @Flag(help: "One line of JSON instead of text.") var json = false
-  @Option(help: "The agent's data directory.") var data = "/var/lib/tallystick"
-  @Option(help: "The site file; else the one that the agent runs.") var site: String?
-  @Option(help: "The directory that holds profiles/ and boards/.") var share: String?
+  @Argument(help: "Label, number or address of the device. 设备的名称、编号或地址。") var device: String
+  @Flag(help: "Ask the meter now, all requests of its profile. 立即向仪表询问设备档案中的全部请求。") var live = false
+  @Flag(
+    help: """
+      Also print request and answer in hexadecimal; with --live. \
+      同时以十六进制显示请求与应答；与 --live 同用。
+      """)
+  var raw = false
+  @Flag(help: "One line of JSON instead of text. 输出一行 JSON。") var json = false
+  @Option(help: "The agent's data directory. 数据目录。") var data = "/var/lib/tallystick"
+  @Option(
+    help: """
+      The site file; else the one that the agent runs. \
+      站点文件，未给出时取网关正在运行的站点。
+      """)
+  var site: String?
+  @Option(
+    help: """
+      The directory that holds profiles/ and boards/. \
+      含 profiles/ 和 boards/ 的目录。
+      """)
+  var share: String?
   @OptionGroup var texts: LanguageOption
 
   func validate() throws {

@@ -13,9 +13,11 @@ struct Reload: ParsableCommand {
       polled without a break. The same as kill -HUP, with an answer.
       Ends with 0 when the site was reloaded, or says what it said before; with 1 when something is wrong \
       with it and the old one stays in force; and with 2 when no agent answers.
+
+      网关先检查整个站点，全部无误才生效，继续使用的线路不中断。退出码：0 已加载或没有变化，1 站点有误、旧站点继续有效，2 网关无应答。
       """)
 
-  @Option(help: "The agent's data directory.") var data = "/var/lib/tallystick"
+  @Option(help: "The agent's data directory. 数据目录。") var data = "/var/lib/tallystick"
   @OptionGroup var texts: LanguageOption
 
   func run() throws {

@@ -11,10 +11,12 @@ struct Status: ParsableCommand {
     discussion: """
       Ends with 0 when every device answers, every line is open and the mirror is reached, with 1 when \
       something of that is not so, and with 2 when no agent answers.
+
+      退出码：0 设备均应答、线路均打开、镜像可达，1 其中有异常，2 网关无应答。
       """)
 
-  @Option(help: "The agent's data directory.") var data = "/var/lib/tallystick"
-  @Flag(help: "One line of JSON instead of text.") var json = false
+  @Option(help: "The agent's data directory. 数据目录。") var data = "/var/lib/tallystick"
+  @Flag(help: "One line of JSON instead of text. 输出一行 JSON。") var json = false
   @OptionGroup var texts: LanguageOption
 
   func run() throws {

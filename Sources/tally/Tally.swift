@@ -6,7 +6,7 @@ import CommandLineFrame
 struct Tally: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tally",
-    abstract: "The technician's and auditor's tool of Tallystick.",
+    abstract: "The technician's and auditor's tool of Tallystick. 现场调试与核查工具。",
     subcommands: [
       CheckCommand.self,
       Keys.self,

@@ -16,24 +16,47 @@ struct VerifyCommand: ParsableCommand {
       The place is a gateway's data directory, a collector's, the directory of one log in either, or \
       the URL of a collector. Ends with 0 when nothing is wrong, with 1 when something is, and with 2 \
       when the log cannot be read. The keys must come from somewhere else than the log.
+
+      可核查网关或汇集端的数据目录、其中一个日志的目录，或汇集端网址。退出码：0 未发现问题，1 发现问题，2 日志无法读取。公钥必须另行取得，不能取自日志本身。
       """)
 
-  @Argument(help: "Directory, or http(s):// URL of a collector or of one log there.")
+  @Argument(
+    help: """
+      Directory, or http(s):// URL of a collector or of one log there. \
+      目录，或汇集端及其中一个日志的 http(s):// 地址。
+      """)
   var place: String
 
-  @Option(help: "The log's verifier key.") var vkey: String
+  @Option(help: "The log's verifier key. 日志的验证公钥。") var vkey: String
 
-  @Option(help: "Verifier key of a mirror or witness that must have cosigned; may be repeated.")
+  @Option(
+    help: """
+      Verifier key of a mirror or witness that must have cosigned; may be repeated. \
+      必须会签的镜像或见证方的验证公钥，可重复。
+      """)
   var cosigner: [String] = []
 
-  @Option(help: "The collector's read token, or the file that holds it (for a URL).")
+  @Option(
+    help: """
+      The collector's read token, or the file that holds it (for a URL). \
+      汇集端的读取令牌或存放它的文件（用于网址）。
+      """)
   var token: String?
 
-  @Option(help: "File of the certificates to trust, PEM (for an https URL).") var ca: String?
+  @Option(
+    help: """
+      File of the certificates to trust, PEM (for an https URL). \
+      受信任证书文件，PEM 格式（用于 https 网址）。
+      """)
+  var ca: String?
 
-  @Option(help: "Greatest age of the newest entry, seconds.") var maxAge: UInt64?
+  @Option(help: "Greatest age of the newest entry, seconds. 最新条目的最大时效，秒。") var maxAge: UInt64?
 
-  @Option(help: "Largest share of entries from a clock that was never synchronised, percent.")
+  @Option(
+    help: """
+      Largest share of entries from a clock that was never synchronised, percent. \
+      时钟从未同步的条目的最大占比，百分数。
+      """)
   var maxUnsynchronised: Double?
 
   @OptionGroup var texts: LanguageOption

@@ -20,20 +20,6 @@ struct Composition: Sendable {
     devices = site.lines.enumerated().flatMap { at, line in line.devices.map { (at, $0) } }
   }
 
-  /// What the site asks for beyond what this version takes.
-  var excess: Finding? {
-    let lines = site.place(of: .lines)
-    if site.lines.count > Limits.linesMax {
-      return site.finding(
-        .tooManyLines(site.lines.count, most: Limits.linesMax), at: lines)
-    }
-    if devices.count > Limits.devicesMax {
-      return site.finding(
-        .tooManyDevices(devices.count, most: Limits.devicesMax), at: lines)
-    }
-    return nil
-  }
-
   // MARK: documents
 
   /// The site file, then the profiles: what the channels refer to.

@@ -24,8 +24,8 @@ final class RecorderThread: @unchecked Sendable {
   /// µs after which a medium that refused is tried again.
   private static let retryPeriod: Int64 = 5_000_000
 
-  /// A thread over `recorder`; `changed` is called when the medium begins to refuse, and with `nil` when it
-  /// takes entries again.
+  /// A thread over `recorder`; `changed` is called when recording begins to fail, and with `nil` when all that
+  /// failed has succeeded.
   init(
     recorder: consuming FileRecorder, clock: HostClock, wake: WakeHandle, transport: Transport,
     changed: @escaping @Sendable (RecorderError?) -> Void
@@ -47,8 +47,10 @@ final class RecorderThread: @unchecked Sendable {
       do throws(RecorderError) {
         try recorder.step(at: clock.now())
         try exchange()
-        if isFailing { changed(nil) }
-        isFailing = false
+        if isFailing, !recorder.hasFailed {
+          changed(nil)
+          isFailing = false
+        }
         sleepUntilDue()
       } catch {
         if !isFailing { changed(error) }

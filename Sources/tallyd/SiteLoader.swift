@@ -63,7 +63,6 @@ struct SiteLoading: Sendable {
   private func check(_ site: Site) -> LoadedSite {
     let composition = Composition(site: site)
     var findings: [Text] = []
-    if let excess = composition.excess { findings.append(.finding(excess)) }
     var fixed = started.fixedSettings(changedBy: site)
     do throws(Text) {
       let key = try MirrorKey.load(site, data: arguments.data)

@@ -31,7 +31,6 @@ struct Start {
   func run() throws(StartError) {
     let site = try loadSite()
     let composition = Composition(site: site)
-    if let excess = composition.excess { throw failure(.finding(excess), code: 1) }
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
     let origin = try originName(site)

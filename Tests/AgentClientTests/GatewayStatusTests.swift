@@ -57,7 +57,7 @@ import TransparencyLog
 
   @Test func `a state of a newer agent keeps its word`() throws {
     let answer = CBORBytes.map([
-      ("link", .map(["state": .text("courier"), "live": .integer(401)]))
+      ("link", .map(["state": .text("courier"), "live_refusal": .integer(401)]))
     ])
     let status = try GatewayStatus(decoding: answer)
     #expect(status.link == .other("courier"))
@@ -95,7 +95,7 @@ import TransparencyLog
     #expect(json.contains("\"label\":\"Stack \\\"A\\\"\""))
     #expect(
       json.contains(
-        "\"clock\":{\"quality\":74},\"link\":{\"live\":null,\"state\":\"up\",\"reason\":null},"
+        "\"clock\":{\"quality\":74},\"link\":{\"state\":\"up\",\"reason\":null,\"live_refusal\":null},"
           + "\"dropped\":0,\"fingerprint\":\"" + String(repeating: "2a", count: 32) + "\"}"))
   }
 }

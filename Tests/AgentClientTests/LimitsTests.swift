@@ -4,7 +4,8 @@ import Testing
 
 /// Two modules that do not know each other have limits that must fit.
 @Suite struct LimitsTests {
-  @Test func `a channel of the log holds every request of a profile`() {
+  @Test func `what a site may have, the agent can hold`() {
+    #expect(Site.linesMax == Limits.linesMax)
     #expect(DeviceProfile.requestsMax <= Limits.requestsPerChannelMax)
   }
 }

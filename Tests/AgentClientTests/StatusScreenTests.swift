@@ -86,7 +86,7 @@ import Uplink
     #expect(told.contains(language == .chinese ? "日志记录不受影响" : "The record is not concerned"))
     for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
     #expect(status.isWell == wasWell)
-    #expect(status.json.contains(#""live":\#(refusal)"#))
+    #expect(status.json.contains(#""live_refusal":\#(refusal)"#))
   }
 
   @Test func `no two reasons have the same word`() {

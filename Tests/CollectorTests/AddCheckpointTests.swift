@@ -155,9 +155,9 @@ import TransparencyLog
     let branch = TestLog(count: 20, branch: 1, after: 5)
     try await onMirror(pending: 7) { (client, bench) async throws in
       let bodies = [
-        "a proof between equal sizes": try log.checkpointBody(
-          old: 7, size: 7, proof: [try log.root(1)]),
         "another root at the same size": try branch.checkpointBody(old: 7, size: 7),
+        "another root at the same size, and a proof": try branch.checkpointBody(
+          old: 7, size: 7, proof: [try log.root(1)]),
         "another history": try branch.checkpointBody(old: 7, size: 12),
         "a hash too few": try log.checkpointBody(
           old: 7, size: 12, proof: Array(log.proof(0, 7, in: 12).dropLast())),
@@ -169,21 +169,52 @@ import TransparencyLog
         #expect(answer.status == .unprocessableContent, "\(name)")
       }
       #expect(try await pending(bench) == 7)
-      let forks = try bench.collector.setting.database.forks(of: TestLog.origin)
-      // The same note may be refused twice and is kept once: sizes 7, 7 of the branch, 12, 12.
-      #expect(Set(forks).count == forks.count)
-      #expect(forks.contains(try branch.note(12)))
-      #expect(bench.alarms.all.count == bodies.count)
+      let database = bench.collector.setting.database
+      // Another root at the same size convicts the log; a wrong proof, which anybody can send, does not.
+      #expect(try database.forks(of: TestLog.origin) == [branch.note(7)])
+      // The honest note of size 12 was refused twice and is kept once.
+      #expect(
+        Set(try database.refused(of: TestLog.origin))
+          == [try branch.note(7), try branch.note(12), try log.note(12)])
       // In both languages: what, and what to do.
-      #expect(bench.alarms.all.contains { $0.contains("another root") && $0.contains("另一个根哈希") })
-      #expect(bench.alarms.all.allSatisfy { $0.contains("Stop the gateway") })
+      #expect(bench.alarms.all.count == 5)
+      let convicting = bench.alarms.all.filter { $0.contains("Stop the gateway") }
+      #expect(convicting.count == 2)
+      #expect(
+        convicting.allSatisfy {
+          $0.contains("another root") && $0.contains("另一个根哈希") && $0.contains("请停止该网关")
+            && $0.contains("It is kept")
+        })
+      #expect(bench.alarms.all.count { $0.contains("tiles are damaged") } == 3)
     }
   }
 
-  @Test func `a proof from size 0 is 422`() async throws {
-    try await onMirror { (client, _) async throws in
-      let body = try log.checkpointBody(old: 0, size: 7, proof: [try log.root(1)])
-      #expect(try await client.post("/add-checkpoint", body).status == .unprocessableContent)
+  @Test func `a note that was suspected is proof once its size is reached`() async throws {
+    let branch = TestLog(count: 20, branch: 1, after: 5)
+    try await onMirror(pending: 7) { (client, bench) async throws in
+      let database = bench.collector.setting.database
+      let other = try await client.post("/add-checkpoint", branch.checkpointBody(old: 7, size: 12))
+      #expect(other.status == .unprocessableContent)
+      #expect(try database.forks(of: TestLog.origin).isEmpty)
+      #expect(
+        try await client.post("/add-checkpoint", log.checkpointBody(old: 7, size: 12)).status == .ok
+      )
+      let again = try await client.post("/add-checkpoint", branch.checkpointBody(old: 12, size: 12))
+      #expect(again.status == .unprocessableContent)
+      #expect(try database.forks(of: TestLog.origin) == [branch.note(12)])
+    }
+  }
+
+  @Test func `a proof where none belongs is 422, and says nothing against the log`() async throws {
+    try await onMirror { (client, bench) async throws in
+      let fromNothing = try log.checkpointBody(old: 0, size: 7, proof: [try log.root(1)])
+      #expect(try await client.post("/add-checkpoint", fromNothing).status == .unprocessableContent)
+      #expect(
+        try await client.post("/add-checkpoint", log.checkpointBody(old: 0, size: 7)).status == .ok)
+      let between = try log.checkpointBody(old: 7, size: 7, proof: [try log.root(1)])
+      #expect(try await client.post("/add-checkpoint", between).status == .unprocessableContent)
+      #expect(try bench.collector.setting.database.refused(of: TestLog.origin).isEmpty)
+      #expect(bench.alarms.all.isEmpty)
     }
   }
 

@@ -187,12 +187,12 @@ struct Meter: ~Copyable {
     let link = ByteWriter.bytes { writer in
       writer.cbor(text: "link")
       writer.cbor(mapOf: 3)
-      writer.cbor(text: "live")
-      writer.cbor(401)
       writer.cbor(text: "state")
       writer.cbor(text: state.key)
       writer.cbor(text: "reason")
       if reason.isEmpty { writer.cborNull() } else { writer.cbor(text: Array(reason.utf8).span) }
+      writer.cbor(text: "live_refusal")
+      writer.cbor(401)
     }
     #expect(bytes.indices.contains { bytes[$0...].starts(with: link) })
   }

@@ -159,6 +159,43 @@ import Uplink
     }
   }
 
+  @Test func `what failed has failed until it succeeds, not until nothing is to do`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+    var entropy = SecureRandom()
+    var now: UInt64 = 3_000_000
+    // Every write fails from the moment on at which the acknowledgement arrives.
+    #expect(Rig.push(Rig.entry(0), to: queue))
+    try recorder.settle(at: Rig.instant(now))
+    #expect(recorder.nextRequest(at: Rig.instant(now))?.path == .addCheckpoint)
+    try recorder.receive(UplinkResponse(status: 200), at: Rig.instant(now), entropy: &entropy)
+    #expect(recorder.nextRequest(at: Rig.instant(now))?.path == .addEntries)
+    for operation in 1...20 { disk.faults[disk.operationCount + operation] = .refused }
+    let answer = try cosignature(
+      of: 1, root: recorder.evidence.tiles.root(), with: try Rig.mirrorSigner())
+    var isRefused = false
+    do throws(RecorderError) {
+      try recorder.receive(answer, at: Rig.instant(now), entropy: &entropy)
+    } catch { isRefused = true }
+    #expect(isRefused && report.hasFailed && report.acknowledgedSize == 0)
+    disk.faults = [:]
+
+    // With nothing to write nothing fails, and nothing is shown to work.
+    now += 1_000_000
+    try recorder.step(at: Rig.instant(now))
+    #expect(report.hasFailed)
+    // Entries that become durable do not tell of the superblock.
+    #expect(Rig.push(Rig.entry(1), to: queue))
+    now += 1_000_000
+    try recorder.step(at: Rig.instant(now))
+    #expect(report.committedSize == 2 && report.signedSize == 1 && report.hasFailed)
+    // The next checkpoint does.
+    try recorder.settle(at: Rig.instant(now))
+    #expect(report.signedSize == 2 && !report.hasFailed)
+  }
+
   @Test(arguments: [
     (404, MirrorAlarm.notEnrolled), (403, .keyUnknown), (422, .historyConflict),
     (418, .unintelligible),

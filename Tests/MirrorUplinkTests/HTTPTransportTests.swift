@@ -195,7 +195,7 @@ private let upload = UplinkRequest(path: .addEntries, body: [0, 1, 2, 0xFF])
     expectRefusal(transport.perform(longUpload))
   }
 
-  @Test func `a reset behind a refusal hides it at most now and then`() throws {
+  @Test func `a refusal is read in spite of the reset behind it, in one of ten uploads`() throws {
     let refusal = http("409 Conflict", type: "text/x.tlog.mirror-info", "700\n")
     let server = try LoopbackHTTPServer([.earlyReset(refusal)])
     defer { server.end() }

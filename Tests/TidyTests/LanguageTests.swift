@@ -71,6 +71,18 @@ import Testing
     #expect(choices(in: "x = isOne ? \"one\" : \"many\"").isEmpty)
   }
 
+  @Test func `what --help says of a command or an option is in both languages`() {
+    let texts = Repository.sources.flatMap { file in
+      file.text.matches(of: /(?:help|abstract|discussion):\s*("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*")/)
+        .map { (file.path, String($0.output.1)) }
+    }
+    #expect(texts.count > 40)
+    for (path, text) in texts {
+      #expect(text.contains(where: isChinese), "\(path): \(text)")
+      #expect(text.contains { $0.isASCII && $0.isLetter }, "\(path): \(text)")
+    }
+  }
+
   /// Conditional expressions between a Chinese literal and one in another language.
   private func choices(in text: String) -> [String] {
     let literal = #""(?:[^"\\\n]|\\.)*""#

@@ -166,6 +166,16 @@ private let layers: [Layer] = [
     #expect(isAllowed("Metering", in: byName["Journal"]!))
   }
 
+  /// What the agent is made of also compiles as Embedded Swift, which has none (ARCHITECTURE §8).
+  @Test func `no existential stands in what the agent is made of`() throws {
+    let agent = try #require(byName["tallyd"]).inner.union(["tallyd"])
+    for file in Repository.sources where agent.contains(file.target) {
+      for match in String(file.code.code).matches(of: /\bany [A-Z]\w*/) {
+        Issue.record("\(file.path): \(match.0)")
+      }
+    }
+  }
+
   private func isAllowed(_ module: String, in layer: Layer) -> Bool {
     if layer.inner.contains(module) || layer.outer.contains(module) { return true }
     if layer.name == "tallyd", isUplink(module) { return true }

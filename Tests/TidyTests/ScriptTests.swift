@@ -34,16 +34,26 @@ import Testing
   }
 
   @Test(arguments: [
-    "more", "--for", "--for soon", "--speed=", "--lang fr", "--board", "--board nowhere",
-    "--fresh=1",
-    "--fresh --port x",
+    "run more", "run --for", "run --for soon", "run --for 0", "run --speed=", "run --port 99999999",
+    "run --lang fr", "run --board", "run --board nowhere", "run --fresh=1", "run --fresh --port x",
+    "crash-loop many", "crash-loop --bogus", "crash-loop 50 --bogus", "crash-loop --seed",
+    "fuzz --inputs 10M", "fuzz modbus --seconds",
   ])
-  func `scripts/run refuses a slip before it builds`(words: String) throws {
-    let (text, code) = try run(["scripts/run"] + words.split(separator: " ").map(String.init))
+  func `a slip is refused before anything is built`(words: String) throws {
+    let words = words.split(separator: " ").map(String.init)
+    let script = "scripts/\(words[0])"
+    let (text, code) = try run([script] + words.dropFirst())
     #expect(code == 2, "\(text)")
-    #expect(
-      text.hasPrefix("scripts/run: ") && text.hasSuffix("see scripts/run --help\n"), "\(text)")
+    #expect(text.hasPrefix("\(script): ") && text.hasSuffix("see \(script) --help\n"), "\(text)")
     #expect(text.split(separator: "\n").count == 1, "\(text)")
+  }
+
+  @Test func `no script is led astray by CDPATH`() throws {
+    for file in scripts + Repository.files(in: ".ci", extensions: [""]) {
+      for line in file.lines where line.contains("cd \"$(dirname") {
+        #expect(line.contains("CDPATH= cd "), "\(file.path): \(line)")
+      }
+    }
   }
 
   @Test func `every script is well formed`() throws {

@@ -42,7 +42,7 @@ import Testing
     let outputs = Repository.files(in: "Tests", extensions: ["txt"])
     for (other, word) in [
       ("采集" + "端", "汇集端"), ("设备" + "配置", "设备档案"), ("设备" + "模板", "设备档案"),
-      ("描述" + "文件", "设备档案"), ("哈希" + "块", "瓦片"),
+      ("描述" + "文件", "设备档案"), ("哈希" + "块", "瓦片"), ("联" + "署", "会签"),
     ] {
       #expect(terms.text.contains("| \(word) |"))
       for file in Repository.prose + outputs where file.text.contains(other) {

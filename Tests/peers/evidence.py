@@ -116,7 +116,7 @@ def newest_superblock(directory):
                 struct.unpack("<I", page[4092:])[0] != crc32c(page[:4092]):
             continue
         generation, = struct.unpack("<Q", page[8:16])
-        if newest is None or generation > newest[0]:
+        if newest is None or 0 < (generation - newest[0]) % 2**64 < 2**63:
             newest = generation, page
     return newest and newest[1]
 

@@ -139,7 +139,7 @@ def good_certificate(chain, nginx):
     status = chain.status()
     check("with a good certificate all of it is acknowledged", status["log"]["acknowledged"] >= before["size"],
           (before, status["log"]))
-    check("the status has no reason left", status["link"] == {"state": "up", "reason": None, "live": None}, status["link"])
+    check("the status has no reason left", status["link"] == {"state": "up", "reason": None, "live_refusal": None}, status["link"])
     check("the log says so", "the collector answers" in chain.said("tallyd"))
     check("through nginx", any("/add-entries" in line for line in nginx.requests()))
     token = chain.collector / "keys/read.token"

@@ -174,10 +174,10 @@ def live_token(chain):
         chain.start_gateway()
         if told:
             heard = bench.wait_until(lambda: told in chain.said("tallyd"), 15)
-            check("tally status tells it", chain.status()["link"]["live"] == 401, chain.status()["link"])
+            check("tally status tells it", chain.status()["link"]["live_refusal"] == 401, chain.status()["link"])
         else:
             heard = bench.wait_until(lambda: chain.vkey.split("+")[0] in chain.get("/api/live")[1], 15)
-            check("tally status tells of no refusal", chain.status()["link"]["live"] is None)
+            check("tally status tells of no refusal", chain.status()["link"]["live_refusal"] is None)
         chain.stop("tallyd")
         said = chain.said("tallyd")
         check(f"live token {token!r} is judged", heard, said[-500:])

@@ -133,8 +133,7 @@ extension SiteLoading {
     guard let number, let label, let profile, let address else { return nil }
     var device = Device(
       number: number, label: label, serial: serial, address: address, profile: profile,
-      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios,
-      place: node.place)
+      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios)
     settleTimeout(of: &device, fields, uart: uart)
     checkRatios(of: device, fields)
     return device

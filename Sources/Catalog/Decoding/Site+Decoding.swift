@@ -144,7 +144,10 @@ struct SiteLoading {
     var lines: [Line] = []
     var names: [String: Int] = [:]
     var ports: [String: Int] = [:]
-    let nodes = decoding.list("lines", site, limit: 32)
+    let nodes = decoding.list("lines", site, limit: .max)
+    if nodes.count > Site.linesMax {
+      decoding.note(.tooManyLines(nodes.count), at: site.place(of: "lines"))
+    }
     if let board, nodes.count > board.limits.lines {
       decoding.note(
         .boardLimit(.lines, found: nodes.count, limit: board.limits.lines),
@@ -165,6 +168,10 @@ struct SiteLoading {
           .portTaken(excerpt(port), firstLine: first), at: node["port"]?.place ?? node.place)
       }
       if let line = line(node, board: board) { lines.append(line) }
+    }
+    let deviceCount = lines.reduce(0) { $0 + $1.devices.count }
+    if deviceCount > Site.devicesMax {
+      decoding.note(.tooManyDevices(deviceCount), at: site.place(of: "lines"))
     }
     if let board, streamCount > board.limits.streams {
       decoding.note(

@@ -132,22 +132,33 @@ public enum FindingKind: Sendable, Equatable, Worded {
     }
   }
 
-  private var fault: any Worded {
+  /// The finding in English.
+  public var english: Wording {
     switch self {
-    case .file(let fault): fault
-    case .yaml(let fault): fault
-    case .value(let fault): fault
-    case .site(let fault): fault
-    case .device(let fault): fault
-    case .line(let fault): fault
-    case .profile(let fault): fault
-    case .agent(let fault): fault
-    case .plant(let fault): fault
+    case .file(let fault): fault.english
+    case .yaml(let fault): fault.english
+    case .value(let fault): fault.english
+    case .site(let fault): fault.english
+    case .device(let fault): fault.english
+    case .line(let fault): fault.english
+    case .profile(let fault): fault.english
+    case .agent(let fault): fault.english
+    case .plant(let fault): fault.english
     }
   }
 
-  /// The finding in English.
-  public var english: Wording { fault.english }
   /// The finding in Chinese.
-  public var chinese: Wording { fault.chinese }
+  public var chinese: Wording {
+    switch self {
+    case .file(let fault): fault.chinese
+    case .yaml(let fault): fault.chinese
+    case .value(let fault): fault.chinese
+    case .site(let fault): fault.chinese
+    case .device(let fault): fault.chinese
+    case .line(let fault): fault.chinese
+    case .profile(let fault): fault.chinese
+    case .agent(let fault): fault.chinese
+    case .plant(let fault): fault.chinese
+    }
+  }
 }

@@ -18,6 +18,10 @@ public enum SiteFault: Worded, Sendable, Equatable {
   case unknownPort(String, known: [String])
   /// Two lines on one port.
   case portTaken(String, firstLine: Int)
+  /// More serial lines than this version takes.
+  case tooManyLines(Int)
+  /// More devices than this version takes.
+  case tooManyDevices(Int)
 
   var english: Wording {
     switch self {
@@ -58,6 +62,14 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording(
         "port '\(port)' is used by two lines", "one line a port (first on line \(line))",
         "move the devices to one line")
+    case .tooManyLines(let count):
+      Wording(
+        "\(count) lines in one site", "at most \(Site.linesMax) in this version",
+        "give some to a second gateway")
+    case .tooManyDevices(let count):
+      Wording(
+        "\(count) devices in one site", "at most \(Site.devicesMax) in this version",
+        "give some to a second gateway")
     }
   }
 
@@ -94,6 +106,10 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "改正名称，或在 board.yaml 中添加该串口")
     case .portTaken(let port, let line):
       Wording("两条线路使用同一串口“\(port)”", "每个串口一条线路（首次在第 \(line) 行）", "把设备并到一条线路")
+    case .tooManyLines(let count):
+      Wording("站点有 \(count) 条线路", "本版本最多 \(Site.linesMax) 条", "将一部分交给另一台网关")
+    case .tooManyDevices(let count):
+      Wording("站点有 \(count) 台设备", "本版本最多 \(Site.devicesMax) 台", "将一部分交给另一台网关")
     }
   }
 }
