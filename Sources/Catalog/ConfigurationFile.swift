@@ -31,8 +31,7 @@ public struct ConfigurationFile: Sendable, Equatable {
     let isDirectory = (try? Files.status(of: path))?.kind == .directory
     let path = isDirectory ? path + "/site.yaml" : path
     do throws(FileError) {
-      let yaml = try Files.read(path, limit: YAMLReader.byteCountMax)
-      return .success(ConfigurationFile(path: path, yaml: yaml))
+      return .success(try readFile(path))
     } catch {
       let kind: FindingKind =
         switch error {
@@ -44,16 +43,23 @@ public struct ConfigurationFile: Sendable, Equatable {
     }
   }
 
+  /// Reads the file at `path`, which is no directory.
+  static func readFile(_ path: String) throws(FileError) -> ConfigurationFile {
+    ConfigurationFile(path: path, yaml: try Files.read(path, limit: YAMLReader.byteCountMax))
+  }
+
   /// What it describes, by the words that begin lines, so that a file with faults has a kind too; what
-  /// says neither is a site.
+  /// says nothing of that is a site.
   public var kind: Kind {
     let text = String(decoding: yaml.prefix(YAMLReader.byteCountMax), as: UTF8.self)
     let words = text.split(whereSeparator: \.isNewline).map { line in
       String(line.drop { $0 == "\u{FEFF}" }.prefix { ($0 >= "a" && $0 <= "z") || $0 == "_" })
     }
     if words.first(where: { !$0.isEmpty }) == "profile" { return .profile }
-    if words.contains("devices"), words.contains("data") { return .plant }
     let isSite = ["origin", "timezone", "mirror", "lines"].contains(where: words.contains)
+    // Each of the three alone is a slip in a site too, such as devices that are not indented.
+    let plantWords = ["version", "data", "devices"].count(where: words.contains)
+    if !isSite, words.contains("templates") || plantWords >= 2 { return .plant }
     let isBoard = ["ports", "limits", "storage"].contains(where: words.contains)
     return isBoard && !isSite ? .board : .site
   }

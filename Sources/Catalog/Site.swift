@@ -257,7 +257,14 @@ public struct Findings: Error, Sendable, Equatable {
   /// The file itself, or the installed data, could not be read: that is no finding in a configuration
   /// (exit code 1) but a matter of the command line and the disk (2).
   public var isUnreadable: Bool {
-    list.contains { if case .file = $0.kind { $0.place == .start } else { false } }
+    list.contains { finding in
+      switch finding.kind {
+      case .file(.unreadable): true
+      // One that the site names and that is not there is a slip in the site.
+      case .file: finding.place == .start
+      default: false
+      }
+    }
   }
 
   /// All texts, one paragraph each.

@@ -5,9 +5,7 @@ extension Files {
   public static func readChunks(
     _ path: String, _ body: (UnsafeBufferPointer<UInt8>) -> Void
   ) throws(FileError) {
-    let opened = clinux_open(path, CLINUX_OPEN_READ, 0)
-    guard opened >= 0 else { throw FileError(-opened, .open, path) }
-    let file = Descriptor(owning: opened)
+    let file = try openToRead(path)
     let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 << 10)
     defer { buffer.deallocate() }
     while true {

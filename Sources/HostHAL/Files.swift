@@ -44,12 +44,11 @@ public enum Files {
   ///
   /// - Throws: `.tooLarge` when it has more than `limit` bytes.
   public static func read(_ path: String, limit: Int = 16 << 20) throws(FileError) -> [UInt8] {
-    let opened = clinux_open(path, CLINUX_OPEN_READ, 0)
-    guard opened >= 0 else { throw FileError(-opened, .open, path) }
-    let file = Descriptor(owning: opened)
+    let file = try openToRead(path)
     var status = clinux_status()
     let known = clinux_status_of(file.number, &status)
     guard known >= 0 else { throw FileError(-known, .status, path) }
+    if FileStatus(status).kind == .directory { throw .wrongKind(path: path) }
     guard status.byte_count <= Int64(limit) else { throw .tooLarge(path: path, limit: limit) }
     var bytes: [UInt8] = []
     // Files under /proc and pipes say 0: their size shows only by reading.
@@ -67,6 +66,14 @@ public enum Files {
       guard bytes.count <= limit else { throw .tooLarge(path: path, limit: limit) }
       capacity = 4096
     }
+  }
+
+  /// Opens a file for reading. Below a name that is no directory there is none.
+  static func openToRead(_ path: String) throws(FileError) -> Descriptor {
+    let opened = clinux_open(path, CLINUX_OPEN_READ, 0)
+    if opened == -clinux_error_not_a_directory() { throw .notFound(path: path) }
+    guard opened >= 0 else { throw FileError(-opened, .open, path) }
+    return Descriptor(owning: opened)
   }
 
   /// Makes or replaces a file whole and durably: a reader sees the old bytes or the new ones, also

@@ -87,8 +87,7 @@ private struct PlantMapReader {
     for entry in decoding.entries("templates", plant) {
       templates.append((entry.key, values(decoding.entries(entry.value, key: entry.key))))
     }
-    _ = decoding.required("devices", plant)
-    let entries = decoding.entries("devices", plant)
+    let entries = devices(plant)
     let labels = site.lines.flatMap { $0.devices.map(\.label.english) }
     for entry in entries where !labels.contains(entry.key) {
       let nearest = nearestWords(to: entry.key, in: labels, count: 1).first
@@ -98,11 +97,22 @@ private struct PlantMapReader {
     for device in site.lines.flatMap(\.devices) {
       if let entry = entries.first(where: { $0.key == device.label.english }) {
         models[device.number] = model(device, entry, templates)
-      } else if plant.node["devices"] != nil {
+      } else if !entries.isEmpty {
         decoding.note(.deviceNotMapped(device.label.english), at: plant.place(of: "devices"))
       }
     }
     return data.map { PlantMap(data: $0, models: models) }
+  }
+
+  /// The entries of the devices; none, with a finding, when `devices` is missing, empty or no mapping.
+  private mutating func devices(_ plant: Fields) -> [YAMLEntry] {
+    guard let node = decoding.required("devices", plant) else { return [] }
+    let entries = decoding.entries(node, key: "devices")
+    if entries.isEmpty, node.shape == .mapping {
+      decoding.note(
+        .wrongShape(key: "devices", found: .nothing, expected: .mapping), at: node.place)
+    }
+    return entries
   }
 
   private mutating func model(
@@ -116,7 +126,7 @@ private struct PlantMapReader {
       ?? Double(device.profile.turnaroundMilliseconds)
     let preamble = decoding.integer("preamble", fields, in: 0...4, default: 4)
     let frameData = decoding.integer("frame-data", fields, in: 1...195, unit: "byte", default: 195)
-    var values = values(decoding.entries("values", fields))
+    var values = ownValues(device, fields)
     if let node = fields.node["like"], !node.isEmpty {
       // Without its template a device lacks nearly all values: that one word is wrong is told once.
       guard let template = decoding.choice(node, key: "like", among: templates) else { return nil }
@@ -191,7 +201,28 @@ private struct PlantMapReader {
   private mutating func values(_ entries: [YAMLEntry]) -> Values {
     var values: Values = [:]
     for entry in entries { values[entry.key] = .some(value(entry)) }
+    for entry in entries where Quantity(key: entry.key) == nil {
+      let known = Quantity.allCases.map(\.key.description)
+      let nearest = nearestWords(to: entry.key, in: known, count: 1)
+      decoding.note(.unknownQuantity(excerpt(entry.key), nearest: nearest), at: entry.place)
+      // Told already: that the quantity meant has no value is the same mistake.
+      for meant in nearest where values[meant] == nil { values[meant] = .some(nil) }
+    }
     return values
+  }
+
+  /// The device's values, of quantities that its profile reads. A template may have more.
+  private mutating func ownValues(_ device: Device, _ fields: Fields) -> Values {
+    let entries = decoding.entries("values", fields)
+    let points = device.profile.requests.flatMap(\.points)
+    let known = Set(points.map(\.quantity.key.description))
+    for entry in entries where Quantity(key: entry.key) != nil && !known.contains(entry.key) {
+      decoding.note(
+        .quantityNotRead(
+          device: device.label.english, quantity: entry.key, known: known.sorted()),
+        at: entry.place)
+    }
+    return values(entries)
   }
 
   private mutating func value(_ entry: YAMLEntry) -> PlantValue? {
@@ -242,10 +273,13 @@ private struct PlantMapReader {
     _ key: String, _ fields: Fields, in range: ClosedRange<Double>, unit: String = ""
   ) -> Double? {
     guard let node = fields.node[key], !node.isEmpty else { return nil }
-    guard let number = node.text.flatMap({ Double($0) }), range.contains(number) else {
+    guard let text = node.text else {
+      decoding.note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
+      return nil
+    }
+    guard let number = Double(text), range.contains(number) else {
       decoding.note(
-        .notInRange(key: key, found: excerpt(node.text ?? ""), range: range, unit: unit),
-        at: node.place)
+        .notInRange(key: key, found: excerpt(text), range: range, unit: unit), at: node.place)
       return nil
     }
     return number

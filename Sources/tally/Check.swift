@@ -6,7 +6,7 @@ import CommandLineFrame
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Tells everything that is wrong with a site's configuration. 检查站点配置并指出所有问题。",
+    abstract: "Check a site's configuration and tell all that is wrong with it. 检查站点配置并指出所有问题。",
     discussion: """
       A device profile or a board is checked by itself; its first keys say that it is one.
 

@@ -313,16 +313,24 @@ struct Start {
 
   private func liveUplink(_ http: HTTPTransportConfiguration) throws(StartError) -> LiveUplink? {
     let path = arguments.data + "/keys/live.token"
-    // An editor may have left a blank or a line end of its own.
-    let token = ((try? Files.read(path, limit: 1_024)) ?? []).filter { $0 > 0x20 && $0 < 0x7F }
-    guard !token.isEmpty else {
-      say(.noLiveToken(path: path))
-      return nil
-    }
+    guard let token = liveToken(path) else { return nil }
     let answered = try attempt { () throws(FileError) in try WakeHandle() }
     let say = say
     return LiveUplink(transport: try transport("live", http, answered: answered), token: token) {
       say(.liveAnswered(status: $0, path: path))
     }
+  }
+
+  /// The token for live values; `nil`, which is told, when there is none.
+  private func liveToken(_ path: String) -> [UInt8]? {
+    do throws(FileError) {
+      // An editor may have left a blank or a line end of its own.
+      let token = try Files.read(path, limit: 1_024).filter { $0 > 0x20 && $0 < 0x7F }
+      if !token.isEmpty { return token }
+      say(.emptyLiveToken(path: path))
+    } catch {
+      say(error == .notFound(path: path) ? .noLiveToken(path: path) : .unreadableLiveToken(error))
+    }
+    return nil
   }
 }

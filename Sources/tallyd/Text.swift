@@ -19,6 +19,8 @@ enum Text: Error {
   case logLost(mark: String, log: String)
   case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
+  case emptyLiveToken(path: String)
+  case unreadableLiveToken(FileError)
   case liveAnswered(status: Int, path: String)
   case storage(path: String, RecorderError)
   case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
@@ -88,6 +90,11 @@ enum Text: Error {
         + "    to do:    copy the collector's mirror.vkey there"
     case .noLiveToken(let path):
       "\(path) is missing: live values are not posted (tally-collector enroll prints the token)"
+    case .emptyLiveToken(let path):
+      "\(path) is empty: live values are not posted (tally-collector enroll prints the token)"
+    case .unreadableLiveToken(let problem):
+      "\(problem.english). Live values are not posted: put the token there that tally-collector enroll "
+        + "printed, and restart tallyd"
     case .liveAnswered(200, _): "the collector takes live values"
     case .liveAnswered(401, let path):
       "the collector refuses live values: \(path) does not hold this gateway's token. Copy what "
@@ -173,6 +180,10 @@ enum Text: Error {
         + "    处理：将汇集端的 mirror.vkey 复制到此处"
     case .noLiveToken(let path):
       "缺少 \(path)：不上传实时值（tally-collector enroll 会给出令牌）"
+    case .emptyLiveToken(let path):
+      "\(path) 为空：不上传实时值（tally-collector enroll 会给出令牌）"
+    case .unreadableLiveToken(let problem):
+      "\(problem.chinese)。不上传实时值：请写入 tally-collector enroll 给出的令牌并重启 tallyd"
     case .liveAnswered(200, _): "汇集端接受实时值"
     case .liveAnswered(401, let path):
       "汇集端拒收实时值：\(path) 中不是本网关的令牌。请写入 tally-collector enroll 给出的令牌并重启 tallyd。日志记录不受影响"

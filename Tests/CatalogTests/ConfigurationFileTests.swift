@@ -34,8 +34,13 @@ import Testing
     #expect(try finding("/nonexistent").kind == .file(.notFound("/nonexistent")))
     #expect(try finding("/dev/zero").kind == .yaml(.tooLarge(limit: YAMLReader.byteCountMax)))
     let below = "/dev/null/site.yaml"
-    #expect(try finding(below).kind == .file(.unreadable(.wrongKind(path: below))))
-    #expect(try finding(below).text(.english).contains("is a directory where a file was expected"))
+    #expect(try finding(below).kind == .file(.notFound(below)))
+    let folder = "/tmp/tallystick-configuration-\(ProcessEnvironment.processID)"
+    try Files.makeDirectory(folder + "/site.yaml")
+    defer { try? Files.removeTree(folder) }
+    let inner = folder + "/site.yaml"
+    #expect(try finding(folder).kind == .file(.unreadable(.wrongKind(path: inner))))
+    #expect(try finding(folder).text(.english).contains("is a directory where a file was expected"))
   }
 
   @Test func `a file with faults has a kind too`() {
@@ -44,6 +49,11 @@ import Testing
     #expect(kind("tallystick: 1\nports:\n\t- {") == .board)
     #expect(kind("tallystick: 1\nlines: []\nlimits: 3\n") == .site)
     #expect(kind("version: 1\ndata: x\ndevices:\n") == .plant)
+    #expect(kind("templates:\n  a:\ndevices:\n  b:\n") == .plant)
+    #expect(kind("version: 1\ndevices: {\n") == .plant)
+    #expect(kind("version: 1\ndata: x\n") == .plant)
+    #expect(kind("tallystick: 1\nlines:\n  - name: a\ndevices:\ndata: x\n") == .site)
+    #expect(kind("tallystick: 1\ndevices:\n  - number: 1\n") == .site)
     #expect(kind("") == .site)
     #expect(kind("tallystick: 1\n  ports: 3\n") == .site)
   }

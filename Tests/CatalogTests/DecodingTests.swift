@@ -74,6 +74,32 @@ import TransparencyLog
     #expect(fault("hello") == .parts)
   }
 
+  @Test func `a host may have a port, and an IPv6 address stands in brackets`() {
+    func isTaken(_ url: String) -> Bool {
+      let text = HostileTextTests.site.replacing("http://h:1", with: url)
+      var loading = SiteLoading(
+        path: "f", share: Share(path: "/nonexistent"), deviceDirectory: "/dev")
+      _ = loading.site(Array(text.utf8))
+      return !loading.allFindings.contains {
+        if case .site(.url) = $0.kind { true } else { false }
+      }
+    }
+    for url in [
+      "http://h", "http://h:1", "https://h:65535/m/a", "http://[::1]", "http://[::1]:8470",
+      "http://[::1]/m", "http://[::1]:8470/m",
+    ] {
+      #expect(isTaken(url), "\(url)")
+    }
+    for url in [
+      "http://[::1]x8470", "http://[", "http://]", "http://[]", "http://[]:80", "http://[::1",
+      "http://[::1/m]", "http://::1]", "http://h]", "http://h[1]", "http://h]:80",
+      "http://[::1]]", "http://[[::1]]", "http://[::1]:", "http://[::1]:0", "http://[::1]:80:80",
+      "http://h:", "http://h:65536", "http://:80", "http://h:1:1", "http://::1",
+    ] {
+      #expect(!isTaken(url), "\(url)")
+    }
+  }
+
   @Test func `an inner path stays inside`() {
     for path in ["keys/mirror.vkey", "a"] { #expect(TextRule.innerPath.allows(path)) }
     for path in ["/etc/passwd", "../x", "a/../b", "a//b", "", "./a"] {

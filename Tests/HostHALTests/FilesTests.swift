@@ -48,6 +48,10 @@ import Testing
     let scratch = try Scratch()
     #expect(throws: FileError.notFound(path: scratch("none"))) { try Files.read(scratch("none")) }
     #expect(throws: FileError.wrongKind(path: scratch.path)) { try Files.read(scratch.path) }
+    // A directory has a size too.
+    #expect(throws: FileError.wrongKind(path: scratch.path)) {
+      try Files.read(scratch.path, limit: 1)
+    }
     try Files.replace(scratch("a"), with: [1, 2, 3])
     #expect(throws: FileError.tooLarge(path: scratch("a"), limit: 2)) {
       try Files.read(scratch("a"), limit: 2)
@@ -56,7 +60,13 @@ import Testing
     #expect(throws: FileError.tooLarge(path: "/proc/self/maps", limit: 64)) {
       try Files.read("/proc/self/maps", limit: 64)
     }
-    #expect(throws: FileError.wrongKind(path: scratch("a/b"))) { try Files.read(scratch("a/b")) }
+    let below = scratch("a/b")
+    #expect(throws: FileError.notFound(path: below)) { try Files.read(below) }
+    #expect(throws: FileError.notFound(path: below)) { try Files.readChunks(below) { _ in } }
+    #expect(throws: FileError.wrongKind(path: below + ".tmp")) {
+      try Files.replace(below, with: [])
+    }
+    #expect(throws: FileError.wrongKind(path: below)) { try Files.makeDirectory(below) }
     #expect(throws: FileError.wrongKind(path: scratch("a"))) {
       try Files.makeDirectory(scratch("a"))
     }

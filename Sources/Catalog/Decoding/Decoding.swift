@@ -19,7 +19,9 @@ package struct Decoding {
   mutating func note(_ kind: FindingKind, at place: YAMLPlace) {
     findings.append(Finding(file: file, place: place, kind: kind))
   }
-  mutating func note(_ fault: ValueFault, at place: YAMLPlace) { note(.value(fault), at: place) }
+  package mutating func note(_ fault: ValueFault, at place: YAMLPlace) {
+    note(.value(fault), at: place)
+  }
   mutating func note(_ fault: SiteFault, at place: YAMLPlace) { note(.site(fault), at: place) }
   mutating func note(_ fault: DeviceFault, at place: YAMLPlace) { note(.device(fault), at: place) }
   mutating func note(_ fault: LineFault, at place: YAMLPlace) { note(.line(fault), at: place) }
@@ -206,8 +208,12 @@ package struct Decoding {
   /// A fraction `a/b`, a whole number, or a decimal fraction such as 0.01.
   mutating func ratio(_ key: String, _ fields: Fields, default fallback: Ratio) -> Ratio {
     guard let node = fields.node[key], !node.isEmpty else { return fallback }
-    guard let text = node.text, let value = Ratio(text: text) else {
-      note(.notARatio(key: key, found: excerpt(node.text ?? "")), at: node.place)
+    guard let text = node.text else {
+      note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
+      return fallback
+    }
+    guard let value = Ratio(text: text) else {
+      note(.notARatio(key: key, found: excerpt(text)), at: node.place)
       return fallback
     }
     return value

@@ -106,14 +106,19 @@ struct SiteLoading {
       decoding.note(.unknownBoard(excerpt(name), nearest: nearest), at: node.place)
       return nil
     }
-    switch ConfigurationFile.read(share.boardPath(name)) {
-    case .failure(let findings):
-      otherFindings += findings.list
+    guard let file = sharedFile(share.boardPath(name), namedAt: node.place) else { return nil }
+    let (board, findings) = Board.parse(yaml: file.yaml, file: file.path)
+    otherFindings += findings
+    return board
+  }
+
+  /// A file of the share; one that cannot be read is told where the site names it.
+  private mutating func sharedFile(
+    _ path: String, namedAt place: YAMLPlace
+  ) -> ConfigurationFile? {
+    do throws(FileError) { return try ConfigurationFile.readFile(path) } catch {
+      decoding.note(.file(.unreadable(error)), at: place)
       return nil
-    case .success(let file):
-      let (board, findings) = Board.parse(yaml: file.yaml, file: file.path)
-      otherFindings += findings
-      return board
     }
   }
 
@@ -129,9 +134,7 @@ struct SiteLoading {
       return nil
     }
     var profile: DeviceProfile?
-    switch ConfigurationFile.read(share.profilePath(name)) {
-    case .failure(let findings): otherFindings += findings.list
-    case .success(let file):
+    if let file = sharedFile(share.profilePath(name), namedAt: node.place) {
       let (parsed, findings) = DeviceProfile.check(yaml: file.yaml, file: file.path)
       otherFindings += findings
       profile = parsed
@@ -301,7 +304,8 @@ extension Decoding {
       $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: "?")
         && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "\"")
     }
-    guard isPlain, !rest.isEmpty, !rest.hasPrefix("/"), !rest.hasSuffix("/"), Self.isPort(in: rest)
+    guard isPlain, !rest.isEmpty, !rest.hasPrefix("/"), !rest.hasSuffix("/"),
+      Self.isAuthority(rest.prefix { $0 != "/" })
     else {
       note(.url(excerpt(text)), at: node.place)
       return nil
@@ -309,14 +313,22 @@ extension Decoding {
     return text
   }
 
-  /// The host has no port, or one from 1 to 65535; an IPv6 address stands in brackets.
-  private static func isPort(in rest: Substring) -> Bool {
-    let authority = rest.prefix { $0 != "/" }
-    let host = authority.lastIndex(of: "]").map { authority[$0...] } ?? authority
-    let parts = host.split(separator: ":", omittingEmptySubsequences: false)
-    if parts.count == 1 { return true }
-    return parts.count == 2 && !parts[0].isEmpty
-      && wholeNumber(String(parts[1])).map { (1...65_535).contains($0) } == true
+  /// A host without a port, or with one from 1 to 65535; an IPv6 address stands in brackets.
+  private static func isAuthority(_ authority: Substring) -> Bool {
+    let host: Substring
+    let port: Substring
+    if authority.hasPrefix("[") {
+      guard let end = authority.firstIndex(of: "]") else { return false }
+      host = authority[..<end].dropFirst()
+      port = authority[end...].dropFirst()
+    } else {
+      host = authority.prefix { $0 != ":" }
+      port = authority[host.endIndex...]
+    }
+    guard !host.isEmpty, !host.contains(where: { $0 == "[" || $0 == "]" }) else { return false }
+    if port.isEmpty { return true }
+    return port.hasPrefix(":")
+      && wholeNumber(String(port.dropFirst())).map { (1...65_535).contains($0) } == true
   }
 
   fileprivate mutating func log(_ site: Fields, segment: Int) -> LogSettings? {

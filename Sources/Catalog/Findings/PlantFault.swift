@@ -12,6 +12,10 @@ public enum PlantFault: Worded, Sendable, Equatable {
   case deviceNotMapped(String)
   /// The device's profile reads a quantity that no value feeds.
   case quantityNotMapped(device: String, quantity: String)
+  /// A value under a key that is no quantity's.
+  case unknownQuantity(String, nearest: [String])
+  /// A value of the device's own that its profile does not read.
+  case quantityNotRead(device: String, quantity: String, known: [String])
   /// A value of the circuit, and the device has none.
   case circuitMissing(device: String, quantity: String)
   /// The unit of the plant's variable is not the unit of the profile.
@@ -46,6 +50,14 @@ public enum PlantFault: Worded, Sendable, Equatable {
         "the profile of '\(device)' reads '\(quantity)', and no value feeds it",
         "a value for each quantity of the profile",
         "add '\(quantity): …' under 'values', or to the template that 'like' names")
+    case .unknownQuantity(let found, let nearest):
+      Wording(
+        "there is no quantity '\(found)'", "a quantity of a profile, such as voltage-l1",
+        suggestion(nearest) ?? "write it as the profile does after 'quantity', or remove it")
+    case .quantityNotRead(let device, let quantity, let known):
+      Wording(
+        "the profile of '\(device)' does not read '\(quantity)'", "one of " + few(known, ", "),
+        "remove it, or choose the quantity that it is meant to be")
     case .circuitMissing(let device, let quantity):
       Wording(
         "'\(quantity)' is a value of the circuit, and '\(device)' has none",
@@ -81,6 +93,13 @@ public enum PlantFault: Worded, Sendable, Equatable {
       Wording(
         "“\(device)”的设备档案读取“\(quantity)”，但没有给它赋值", "档案中的每个量都有值",
         "在“values”下或“like”所指的模板中加上“\(quantity): …”")
+    case .unknownQuantity(let found, let nearest):
+      Wording(
+        "没有量“\(found)”", "设备档案中的量，如 voltage-l1",
+        chineseSuggestion(nearest) ?? "按设备档案中“quantity”的写法改正，或删除它")
+    case .quantityNotRead(let device, let quantity, let known):
+      Wording(
+        "“\(device)”的设备档案不读取“\(quantity)”", few(known, "、") + " 之一", "删除它，或改为所指的量")
     case .circuitMissing(let device, let quantity):
       Wording(
         "“\(quantity)”取自回路，而“\(device)”没有回路", "该设备下的“circuit”",

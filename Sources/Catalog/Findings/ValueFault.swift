@@ -115,7 +115,7 @@ public enum ValueFault: Worded, Sendable, Equatable {
 }
 
 /// The words, or the first twelve of them and how many there are.
-private func few(_ words: [String], _ separator: String) -> String {
+func few(_ words: [String], _ separator: String) -> String {
   if words.count <= 14 { return words.joined(separator: separator) }
   return words.prefix(12).joined(separator: separator) + " … (\(words.count))"
 }
