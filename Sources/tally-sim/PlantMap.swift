@@ -201,8 +201,8 @@ private struct PlantMapReader {
   private mutating func values(_ entries: [YAMLEntry]) -> Values {
     var values: Values = [:]
     for entry in entries { values[entry.key] = .some(value(entry)) }
+    let known = Quantity.allCases.map(\.key.description)
     for entry in entries where Quantity(key: entry.key) == nil {
-      let known = Quantity.allCases.map(\.key.description)
       let nearest = nearestWords(to: entry.key, in: known, count: 1)
       decoding.note(.unknownQuantity(excerpt(entry.key), nearest: nearest), at: entry.place)
       // Told already: that the quantity meant has no value is the same mistake.
@@ -273,10 +273,7 @@ private struct PlantMapReader {
     _ key: String, _ fields: Fields, in range: ClosedRange<Double>, unit: String = ""
   ) -> Double? {
     guard let node = fields.node[key], !node.isEmpty else { return nil }
-    guard let text = node.text else {
-      decoding.note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
-      return nil
-    }
+    guard let text = decoding.scalar(node, key: key) else { return nil }
     guard let number = Double(text), range.contains(number) else {
       decoding.note(
         .notInRange(key: key, found: excerpt(text), range: range, unit: unit), at: node.place)

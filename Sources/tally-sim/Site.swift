@@ -30,8 +30,7 @@ struct SiteCommand: ParsableCommand {
       Plant seconds in each second, 1 to 100000; line timing stays. \
       每秒对应的电站时间秒数，1 至 100000；线路时序不变。
       """)
-  var speed: UInt64 =
-    1
+  var speed: UInt64 = 1
   @Option(help: "Seed of the noise. 噪声的随机种子。") var seed: UInt64 = 1
   @Option(
     help: """

@@ -75,12 +75,16 @@ package struct Decoding {
     return nil
   }
 
+  /// What stands in a single value's place, as it is written.
+  package mutating func scalar(_ node: YAMLNode, key: String) -> String? {
+    if let text = node.text { return text }
+    note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
+    return nil
+  }
+
   /// A scalar's text.
   mutating func text(_ node: YAMLNode, key: String, rule: TextRule = .line(limit: 200)) -> String? {
-    guard let text = node.text else {
-      note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
-      return nil
-    }
+    guard let text = scalar(node, key: key) else { return nil }
     guard rule.allows(text) else {
       note(.badText(key: key, found: excerpt(text), rule: rule), at: node.place)
       return nil
@@ -108,10 +112,7 @@ package struct Decoding {
   mutating func integer(
     _ node: YAMLNode, key: String, in range: ClosedRange<Int64>, unit: String = ""
   ) -> Int64? {
-    guard let text = node.text else {
-      note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
-      return nil
-    }
+    guard let text = scalar(node, key: key) else { return nil }
     guard let number = wholeNumber(text) else {
       note(.notANumber(key: key, found: excerpt(text)), at: node.place)
       return nil
@@ -155,10 +156,7 @@ package struct Decoding {
   package mutating func choice<Value>(
     _ node: YAMLNode, key: String, among choices: [(String, Value)], guesses: Bool = true
   ) -> Value? {
-    guard let text = node.text else {
-      note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
-      return nil
-    }
+    guard let text = scalar(node, key: key) else { return nil }
     if let choice = choices.first(where: { $0.0 == text }) { return choice.1 }
     let words = choices.map(\.0)
     note(
@@ -208,10 +206,7 @@ package struct Decoding {
   /// A fraction `a/b`, a whole number, or a decimal fraction such as 0.01.
   mutating func ratio(_ key: String, _ fields: Fields, default fallback: Ratio) -> Ratio {
     guard let node = fields.node[key], !node.isEmpty else { return fallback }
-    guard let text = node.text else {
-      note(.wrongShape(key: key, found: node.shape, expected: .text), at: node.place)
-      return fallback
-    }
+    guard let text = scalar(node, key: key) else { return fallback }
     guard let value = Ratio(text: text) else {
       note(.notARatio(key: key, found: excerpt(text)), at: node.place)
       return fallback
