@@ -70,8 +70,10 @@ let package = Package(
       ], swiftSettings: ring1),
     .target(
       name: "Simulator",
-      dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway"],
-      swiftSettings: strict),
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
+        "Gateway",
+      ], swiftSettings: strict),
 
     // MARK: ring 2, edge shell
     .systemLibrary(
@@ -91,6 +93,12 @@ let package = Package(
       name: "Catalog",
       dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"],
       exclude: ["Profiles"], swiftSettings: ring2),
+    .target(
+      name: "SiteComposition",
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Gateway", "HostHAL",
+        "Catalog",
+      ], swiftSettings: ring2),
     .target(
       name: "MirrorUplink", dependencies: ["HAL", "Uplink", "CLinux", "CCurl"],
       swiftSettings: ring2),
@@ -114,7 +122,7 @@ let package = Package(
       name: "tallyd",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
-        "Gateway", "HostHAL", "HostCrypto", "Catalog", "MirrorUplink", "CLinux",
+        "Gateway", "HostHAL", "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "CLinux",
       ], swiftSettings: ring2,
       // The standard library inside: a gateway needs no Swift, and a third less memory is resident.
       linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
@@ -127,8 +135,9 @@ let package = Package(
     .executableTarget(
       name: "tally-sim",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL",
-        "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame", argumentParser,
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "Simulator", "Catalog",
+        "SiteComposition", "HostHAL", "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame",
+        argumentParser,
       ], exclude: ["PlantData"], swiftSettings: ring2),
 
     // MARK: tests
@@ -162,8 +171,9 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "UplinkTests",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "Uplink", "HostCrypto"],
-      exclude: ["Vectors"], swiftSettings: strict),
+      dependencies: [
+        "Metering", "HAL", "TransparencyLog", "Uplink", "Simulator", "HostCrypto",
+      ], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "GatewayTests",
       dependencies: [
@@ -172,7 +182,10 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "SimulatorTests",
-      dependencies: ["Metering", "HAL", "MeterProtocols", "Simulator"], swiftSettings: strict),
+      dependencies: [
+        "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
+        "Gateway", "Simulator", "HostCrypto",
+      ], swiftSettings: strict),
     .testTarget(
       name: "HostHALTests",
       dependencies: [

@@ -25,6 +25,8 @@ public enum Limits {
   /// µs that the end of the agent may take to log what did not fit the queue: as long as two group
   /// commits of a slow medium.
   public static var endMax: UInt64 { 10_000_000 }
+  /// µs after which a medium that refused is tried again: each try costs it a segment.
+  public static var storageRetryPeriod: UInt64 { 5_000_000 }
   /// µs between two posts of live values.
   public static var livePeriod: UInt64 { 2_000_000 }
 }

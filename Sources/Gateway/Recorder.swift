@@ -60,6 +60,8 @@ public struct Recorder<
   private var committedAt: UInt64 = 0
   private var checkpointAt: UInt64 = 0
   private var abandoned: UInt32 = 0
+  /// µs since boot before which a medium that refused is not written to.
+  var retryAt: UInt64 = 0
 
   /// A recorder over a log that `RecoveredLog` has read.
   public init(

@@ -59,6 +59,8 @@ public struct SimulatedLine: Sendable {
   /// What happened so far.
   public private(set) var statistics = LineStatistics()
 
+  /// Until when a meter says nothing.
+  private var silentUntil: [UInt64]
   private var inbound: Burst?
   private var outbound: Burst?
   /// Bytes since the last silence; `nil` when they are more than a frame can have.
@@ -76,6 +78,7 @@ public struct SimulatedLine: Sendable {
     precondition(configuration.baudRate > 0, "a line needs a baud rate")
     self.configuration = configuration
     self.meters = meters
+    silentUntil = [UInt64](repeating: 0, count: meters.count)
     hasSilence = meters.contains { $0.model.meterProtocol.requestsEndWithSilence }
     scanners = MeterProtocol.allCases.filter { !$0.requestsEndWithSilence }.compactMap { kind in
       meters.first { $0.model.meterProtocol == kind }
@@ -98,6 +101,18 @@ public struct SimulatedLine: Sendable {
     if let silence = silenceDue { wake = min(wake, silence) }
     return wake == .max ? nil : wake
   }
+
+  /// When what is on the line now has passed whole, the silence after it included; `nil` if it is at rest.
+  ///
+  /// Who needs no single characters advances to here.
+  var settlesAt: UInt64? {
+    if let outbound { return outbound.end(outbound.bytes.count - 1, baudRate: baudRate) }
+    if let inbound { return inbound.end(inbound.bytes.count - 1, baudRate: baudRate) }
+    return silenceDue
+  }
+
+  /// A meter says nothing until a time.
+  mutating func silence(meter: Int, until time: UInt64) { silentUntil[meter] = time }
 
   /// When the frame that is being heard ends, if nothing more comes.
   private var silenceDue: UInt64? {
@@ -198,7 +213,8 @@ public struct SimulatedLine: Sendable {
     _ values: (UInt64) -> PlantMoment
   ) {
     var moment: PlantMoment?
-    for index in meters.indices where meters[index].model.meterProtocol == meterProtocol {
+    for index in meters.indices
+    where meters[index].model.meterProtocol == meterProtocol && silentUntil[index] <= time {
       let reply = meters[index].reply(to: frame) {
         let values = moment ?? values(time)
         moment = values

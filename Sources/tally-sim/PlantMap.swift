@@ -297,7 +297,8 @@ private struct PlantMapReader {
 }
 
 extension ProfileRequest.Query {
-  fileprivate var place: MeterBlock.Place {
+  /// Where an emulated meter keeps what is asked for.
+  var place: MeterBlock.Place {
     switch self {
     case .modbus(let function, let address, let count):
       .modbus(function: function, address: address, count: count)

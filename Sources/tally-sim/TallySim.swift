@@ -6,7 +6,7 @@ import CommandLineFrame
   static let configuration = CommandConfiguration(
     commandName: "tally-sim",
     abstract: "Simulates what a gateway is connected to. 模拟网关所接的现场设备。",
-    subcommands: [SiteCommand.self, DemoCommand.self])
+    subcommands: [SiteCommand.self, RunCommand.self, DemoCommand.self])
 
   static func main() { CommandLineFrame.run(TallySim.self) }
 }

@@ -2,6 +2,7 @@ import Catalog
 import Gateway
 import HAL
 import HostHAL
+import SiteComposition
 
 /// A reload from the signal to the answer.
 struct Reload {

@@ -21,9 +21,6 @@ final class RecorderThread: @unchecked Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let changed: @Sendable (RecorderError?) -> Void
 
-  /// µs after which a medium that refused is tried again.
-  private static let retryPeriod: Int64 = 5_000_000
-
   /// A thread over `recorder`; `changed` is called when recording begins to fail, and with `nil` when all that
   /// failed has succeeded.
   init(
@@ -38,27 +35,23 @@ final class RecorderThread: @unchecked Sendable {
   }
 
   /// Runs until `stop`; on a thread of its own.
-  ///
-  /// A medium that refuses (full, or broken) does not end the thread: what is signed goes on to the
-  /// mirror, entries wait in the ring, and writing is tried again, each time in a fresh segment.
   func run() {
     var isFailing = false
+    var entropy = SecureRandom()
     while !isStopping.load(ordering: .acquiring) {
-      do throws(RecorderError) {
-        try recorder.step(at: clock.now())
-        try exchange()
-        if isFailing, !recorder.hasFailed {
-          changed(nil)
-          isFailing = false
-        }
-        sleepUntilDue()
-      } catch {
-        if !isFailing { changed(error) }
+      let response = transport.takeResponse()
+      let turn = recorder.turn(
+        at: clock.now(), response: response, canSubmit: transport.isFree, entropy: &entropy)
+      if let request = turn.request { transport.submit(request) }
+      if let failure = turn.failure {
+        if !isFailing { changed(failure) }
         isFailing = true
-        // What cannot be kept now the mirror gives again.
-        try? exchange()
-        _ = wake.wait(microseconds: RecorderThread.retryPeriod)
+      } else if isFailing, !recorder.hasFailed {
+        changed(nil)
+        isFailing = false
       }
+      let now = clock.microseconds()
+      if turn.due > now { _ = wake.wait(microseconds: Int64(turn.due - now)) }
     }
     do throws(RecorderError) { try recorder.settle(at: clock.now()) } catch {
       if !isFailing { changed(error) }
@@ -69,21 +62,5 @@ final class RecorderThread: @unchecked Sendable {
   func stop() {
     isStopping.store(true, ordering: .releasing)
     wake.wake()
-  }
-
-  private func exchange() throws(RecorderError) {
-    var entropy = SecureRandom()
-    if let response = transport.takeResponse() {
-      try recorder.receive(response, at: clock.now(), entropy: &entropy)
-    }
-    if transport.isFree, let request = recorder.nextRequest(at: clock.now()) {
-      transport.submit(request)
-    }
-  }
-
-  private func sleepUntilDue() {
-    let next = recorder.nextStep(after: clock.now())
-    let later = clock.microseconds()
-    if next > later { _ = wake.wait(microseconds: Int64(next - later)) }
   }
 }

@@ -1,6 +1,7 @@
 import Catalog
 import Gateway
 import HostHAL
+import SiteComposition
 import TransparencyLog
 
 /// The mirror's key, which the site names.

@@ -6,6 +6,7 @@ import HostHAL
 import Journal
 import MirrorUplink
 import Sampling
+import SiteComposition
 import TransparencyLog
 import Uplink
 
@@ -156,7 +157,7 @@ struct Start {
     }
   }
 
-  /// Puts the halves together, runs the sampling loop on this thread, and ends the recorder after it.
+  /// Starts both halves, runs the sampling loop on this thread, and ends the recorder after it.
   private func operate(
     _ composition: Composition, log: consuming RecoveredLog<FileBlockStorage>,
     history: LogHistory, key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
@@ -167,21 +168,12 @@ struct Start {
     let report = RecorderReport()
     let torn = log.recoveryCase == .tornTail || log.recoveryCase == .oneSuperblockAndTornTail
     let isDirect = log.evidence.journal.storage.isDirect
-    let boot: UInt32
-    let previous: (size: UInt64, root: Digest)
-    var recorder: FileRecorder
+    let identity = GatewayIdentity(
+      origin: origin, mirrorKey: mirrorKey, bootID: bootID(), softwareHash: executableHash())
+    let start: GatewayStart<FileBlockStorage, FileKeySigner, SodiumVerifier>
     do throws(RecorderError) {
-      var evidence = (consume log).takeEvidence()
-      previous = (evidence.journal.superblock.signedSize, evidence.journal.superblock.signedRoot)
-      do throws(JournalError) { boot = try evidence.journal.recordBoot() } catch {
-        throw .journal(error)
-      }
-      let mirror = MirrorClient(
-        origin: origin, mirrorKey: mirrorKey,
-        acknowledgedSize: evidence.journal.superblock.acknowledgedSize)
-      recorder = FileRecorder(
-        evidence: evidence, origin: origin, key: key, verifier: SodiumVerifier(),
-        mirror: mirror,
+      start = try GatewayStart(
+        log: log, history: history, identity: identity, key: key, verifier: SodiumVerifier(),
         timing: RecorderTiming(
           commit: UInt64(site.log.commitMilliseconds) * 1_000,
           checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
@@ -195,45 +187,21 @@ struct Start {
         size: report.committedSize, signed: report.signedSize,
         acknowledged: report.acknowledgedSize, tornTail: torn))
     if !isDirect { report.post(.storageIndirect) }
-
     try markSigned(origin)
-    let pollSite = composition.pollSite(origin: origin, epoch: epoch)
-    let opening = try open(
-      pollSite, recorder: &recorder, history: history, boot: boot, previous: previous,
-      origin: origin, clock: clock, queue: queue)
-    let acquisition = Acquisition(
-      site: pollSite, starts: opening.starts, history: opening.history,
-      nextIndex: opening.nextIndex, boot: UInt64(boot), queue: queue, report: report)
+    let gateway: StartedGateway<FileBlockStorage, FileKeySigner, SodiumVerifier>
+    do throws(RecorderError) {
+      gateway = try start.begin(
+        composition.pollSite(origin: origin, epoch: epoch), at: clock.now())
+    } catch {
+      throw failure(.storage(path: arguments.data, error))
+    }
     let loading = SiteLoading(
       arguments: arguments, origin: origin, epoch: epoch, started: site, mirrorKey: mirrorKey)
-    try work(
-      composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
-      queue: queue, report: report)
-  }
-
-  /// Writes the first entries of this boot and makes them durable.
-  private func open(
-    _ site: PollSite, recorder: inout FileRecorder, history: LogHistory, boot: UInt32,
-    previous: (size: UInt64, root: Digest), origin: KeyName, clock: HostClock,
-    queue: EntryQueue
-  ) throws(StartError) -> (nextIndex: UInt64, starts: [ChannelStart], history: LogHistory) {
-    let now = clock.now()
-    var problem: RecorderError?
-    func drain() {
-      do throws(RecorderError) { try recorder.settle(at: now) } catch { problem = error }
+    try gateway.split { acquisition, recorder throws(StartError) in
+      try work(
+        composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
+        queue: queue, report: report)
     }
-    var opening = OpeningEntries(
-      nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
-      history: history, queue: queue)
-    opening.boot(
-      bootID: bootID(), previousSize: previous.size, previousRoot: previous.root,
-      softwareHash: executableHash(), origin: origin, drain: drain)
-    let starts = opening.index(of: site, drain: drain)
-    drain()
-    if let problem {
-      throw failure(.storage(path: arguments.data, problem))
-    }
-    return (opening.nextIndex, starts, opening.history)
   }
 
   private func executableHash() -> Digest {

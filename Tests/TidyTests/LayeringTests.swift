@@ -35,7 +35,9 @@ private let layers: [Layer] = [
     outer: atomics),
   Layer(
     name: "Simulator", ring: 1,
-    inner: core.union(["MeterProtocols", "TransparencyLog", "Gateway"])),
+    inner: core.union([
+      "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway",
+    ])),
 
   Layer(name: "CSerialPort", ring: 2, inner: []),
   Layer(name: "CSodium", ring: 2, inner: []),
@@ -51,6 +53,11 @@ private let layers: [Layer] = [
   Layer(
     name: "Catalog", ring: 2,
     inner: core.union(["MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"])),
+  Layer(
+    name: "SiteComposition", ring: 2,
+    inner: core.union([
+      "MeterProtocols", "Sampling", "TransparencyLog", "Gateway", "HostHAL", "Catalog",
+    ])),
   Layer(
     name: "MirrorUplink", ring: 2, inner: core.union(["Uplink", "CLinux", "CCurl"]),
     outer: libc.union(atomics)),
@@ -69,7 +76,7 @@ private let layers: [Layer] = [
     name: "tallyd", ring: 2,
     inner: core.union([
       "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
-      "HostCrypto", "Catalog", "MirrorUplink", "CLinux",
+      "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "CLinux",
     ]), outer: libc.union(atomics)),
   Layer(
     name: "tally", ring: 2,
@@ -80,8 +87,8 @@ private let layers: [Layer] = [
   Layer(
     name: "tally-sim", ring: 2,
     inner: core.union([
-      "MeterProtocols", "TransparencyLog", "Simulator", "Catalog", "HostHAL", "HostCrypto",
-      "AgentClient", "CLinux", "CommandLineFrame",
+      "MeterProtocols", "TransparencyLog", "Gateway", "Simulator", "Catalog", "SiteComposition",
+      "HostHAL", "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
   Layer(name: "CZlib", ring: 3, inner: []),

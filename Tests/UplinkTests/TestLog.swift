@@ -5,6 +5,7 @@ import Foundation
 import HAL
 import HostCrypto
 import Metering
+import Simulator
 import TransparencyLog
 import Uplink
 
@@ -159,7 +160,7 @@ struct Scene {
 
   var log = TestLog()
   var client: MirrorClient
-  let mirror: StrictMirror
+  let mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>
   let signer: SharedSigner
   var now: UInt64 = 1_000_000
   var random = SeededRandom(state: 1)
@@ -172,9 +173,11 @@ struct Scene {
   init(entries: Int = 0, configuration: MirrorConfiguration = MirrorConfiguration()) throws {
     let keys = MirrorSteps.shared.keys
     signer = try SharedSigner(seed: seed(keys["log"]!.seed_hex))
-    mirror = try StrictMirror(
+    mirror = SimulatedMirror(
       origin: Scene.origin, logKey: VerifierKey(keys["log"]!.vkey)!,
-      name: KeyName(keys["mirror"]!.name)!, seed: seed(keys["mirror"]!.seed_hex))
+      name: KeyName(keys["mirror"]!.name)!,
+      key: try FileKeySigner(seed: seed(keys["mirror"]!.seed_hex)), verifier: SodiumVerifier(),
+      keepsEntries: true)
     client = MirrorClient(
       origin: Scene.origin, mirrorKey: VerifierKey(keys["mirror"]!.vkey)!, acknowledgedSize: 0,
       configuration: configuration)

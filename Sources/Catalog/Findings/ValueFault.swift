@@ -184,6 +184,8 @@ public enum Section: Sendable, Equatable {
   case profile, source, request, point, bcd
   /// Parts of a map of the simulated plant.
   case plant, circuit
+  /// The fault rates of a simulation.
+  case faults
   /// A name in two languages.
   case label
 
@@ -208,6 +210,7 @@ public enum Section: Sendable, Equatable {
     case .bcd: "'bcd'"
     case .plant: "the plant"
     case .circuit: "'circuit'"
+    case .faults: "the file of faults"
     case .label: "the label"
     }
   }
@@ -233,6 +236,7 @@ public enum Section: Sendable, Equatable {
     case .bcd: "“bcd”"
     case .plant: "机组"
     case .circuit: "“circuit”"
+    case .faults: "故障率文件"
     case .label: "名称"
     }
   }

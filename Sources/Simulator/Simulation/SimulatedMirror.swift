@@ -1,62 +1,97 @@
 import HAL
-import HostCrypto
 import TransparencyLog
+import Uplink
 
 /// A mirror in memory that follows the server's side of C2SP tlog-mirror line by line and is as strict
 /// as it may be. It shares nothing with the client but the formats of TransparencyLog.
-final class StrictMirror {
-  struct Pending {
-    var size: UInt64
-    var root: Digest
-    var text: [UInt8]
+///
+/// Every entry and checkpoint that it took is durable once it answered; what a crash may take are entries
+/// that it has not signed for.
+package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  package struct Pending {
+    package var size: UInt64
+    package var root: Digest
+    package var text: [UInt8]
   }
 
   let origin: KeyName
   let logKey: VerifierKey
-  let name: KeyName
-  private var signer: FileKeySigner
+  package let name: KeyName
+  private var signer: Key
+  private let verifier: Verifier
   /// Seconds since 1970: the time of the next signature.
-  var clock: UInt64 = 1_785_000_400
+  package var clock: UInt64 = 1_785_000_400
   /// Tickets are handed out, and past checkpoints are only accepted with one.
-  var usesTickets = false
+  package var usesTickets = false
   /// A request is refused unless it carries all that is left (as a Tessera of July 2026 does).
-  var refusesPrefixes = false
+  package var refusesPrefixes = false
   /// Packages that are taken before the connection is cut; nil for all.
-  var packagesBeforeCut: Int?
+  package var packagesBeforeCut: Int?
+  /// Entries are kept, and not their hashes alone.
+  private let keepsEntries: Bool
+  /// Called with the index and the bytes of each entry that is new.
+  var stored: (UInt64, [UInt8]) -> Void = { _, _ in }
+  /// How often all was lost.
+  private(set) var lossCount = 0
+  /// It lost something that it had signed for.
+  private(set) var hasForgotten = false
 
-  private(set) var pending: Pending?
+  package private(set) var pending: Pending?
   private var past: [Pending] = []
-  private(set) var entries: [[UInt8]] = []
-  private(set) var mirrored: UInt64 = 0
+  package private(set) var entries: [[UInt8]] = []
+  /// Leaf hashes of what is stored.
+  private(set) var leaves: [Digest] = []
+  package private(set) var mirrored: UInt64 = 0
   private(set) var mirroredRoot = Tree.empty
-  /// Status of every answer, in order.
-  private(set) var statuses: [Int] = []
-  private(set) var ticketsSeen: [[UInt8]] = []
+  /// Status of every answer, in order; with `keepsEntries`.
+  package private(set) var statuses: [Int] = []
+  package private(set) var ticketsSeen: [[UInt8]] = []
 
-  var verifierKey: VerifierKey { signer.verifierKey(name: name, type: .cosigner) }
+  package var verifierKey: VerifierKey {
+    VerifierKey(name: name, type: .cosigner, publicKey: signer.publicKey)
+  }
 
-  init(origin: KeyName, logKey: VerifierKey, name: KeyName, seed: InlineArray<32, UInt8>) throws {
+  package init(
+    origin: KeyName, logKey: VerifierKey, name: KeyName, key: consuming Key, verifier: Verifier,
+    keepsEntries: Bool
+  ) {
     self.origin = origin
     self.logKey = logKey
     self.name = name
-    signer = try FileKeySigner(seed: seed)
+    self.keepsEntries = keepsEntries
+    self.verifier = verifier
+    signer = key
   }
 
   /// Everything is gone.
-  func lose() {
+  package func lose() {
     pending = nil
     past = []
     entries = []
+    leaves = []
     mirrored = 0
+    lossCount += 1
+    hasForgotten = true
   }
 
   /// The last entries and the mirror checkpoint are gone, the pending one is still there.
-  func forget(from index: UInt64) {
-    entries.removeLast(entries.count - Int(index))
+  package func forget(from index: UInt64) {
+    leaves.removeLast(leaves.count - Int(index))
+    if keepsEntries { entries.removeLast(entries.count - Int(index)) }
+    if index < mirrored { hasForgotten = true }
     mirrored = min(mirrored, index)
   }
 
-  func answer(_ path: String, _ contentType: String, _ body: [UInt8]) -> (
+  /// Answers a request of the uplink.
+  package func answer(_ request: UplinkRequest) -> UplinkResponse {
+    let answer = self.answer(
+      "\(request.path.text)", "\(request.path.contentType)", request.body)
+    guard answer.status != 0 else { return .networkFailure }
+    return UplinkResponse(
+      status: answer.status, contentType: Array(answer.type.utf8), body: answer.body)
+  }
+
+  package func answer(_ path: String, _ contentType: String, _ body: [UInt8]) -> (
     status: Int, type: String, body: [UInt8]
   ) {
     let result: (Int, String, [UInt8])
@@ -66,7 +101,7 @@ final class StrictMirror {
     case "/add-entries": result = addEntries(body)
     default: result = (404, "", [])
     }
-    statuses.append(result.0)
+    if keepsEntries { statuses.append(result.0) }
     return result
   }
 
@@ -88,7 +123,7 @@ final class StrictMirror {
       let checkpoint = try? Checkpoint.parse(text: note.span.extracting(parsed.text))
     else { return (400, "", []) }
     guard checkpoint.origin == origin else { return (404, "", []) }
-    guard (try? parsed.verify(note.span, key: logKey, with: SodiumVerifier())) != nil else {
+    guard (try? parsed.verify(note.span, key: logKey, with: verifier)) != nil else {
       return (403, "", [])
     }
     guard old <= checkpoint.size else { return (400, "", []) }
@@ -118,11 +153,11 @@ final class StrictMirror {
     guard let name = reader.counted(), let start = reader.number(8), let end = reader.number(8),
       let ticket = reader.counted(), start <= end
     else { return (400, "", []) }
-    ticketsSeen.append(ticket)
+    if keepsEntries { ticketsSeen.append(ticket) }
     guard origin.matches(name.span) else { return (404, "", []) }
     guard let pending else { return (422, "", []) }
     guard let goal = goal(end, ticket, pending) else { return place(end, valid: false) }
-    let next = UInt64(entries.count)
+    let next = UInt64(leaves.count)
     guard end >= mirrored, start <= next else { return place(end, valid: true) }
     guard min(end, next) - start <= 2_048 else { return place(end, valid: true) }
 
@@ -137,25 +172,28 @@ final class StrictMirror {
         return authenticated == 0 ? (400, "", []) : place(end, valid: true, status: 202)
       }
       if !wholeFollows { return (500, "", []) }
-      let stored = entries[Int(base)..<Int(min(from, UInt64(entries.count)))]
-      let block = (Array(stored) + package.entries).map { Tree.leaf($0.span) }
+      let known = leaves[Int(base)..<Int(min(from, UInt64(leaves.count)))]
+      let block = Array(known) + package.entries.map { Tree.leaf($0.span) }
       guard
         package.proof.verifies(
           subtree: base, upTo, in: end, node: root(block[...]), root: goal.root)
       else { return (422, "", []) }
       for (offset, entry) in package.entries.enumerated() {
         let index = Int(from) + offset
-        if index < entries.count {
-          precondition(entries[index] == entry, "an authenticated entry differs from a stored one")
+        let leaf = block[index - Int(base)]
+        if index < leaves.count {
+          precondition(leaves[index] == leaf, "an authenticated entry differs from a stored one")
         } else {
-          entries.append(entry)
+          leaves.append(leaf)
+          if keepsEntries { entries.append(entry) }
+          stored(UInt64(index), entry)
         }
       }
       authenticated += 1
       from = upTo
       base += 256
     }
-    guard UInt64(entries.count) >= end, end >= mirrored else { return place(end, valid: true) }
+    guard UInt64(leaves.count) >= end, end >= mirrored else { return place(end, valid: true) }
     mirrored = end
     mirroredRoot = goal.root
     let line = ByteWriter.bytes {
@@ -177,7 +215,7 @@ final class StrictMirror {
   }
 
   private func place(_ end: UInt64, valid: Bool, status: Int = 409) -> (Int, String, [UInt8]) {
-    let next = UInt64(entries.count)
+    let next = UInt64(leaves.count)
     let size = valid && next <= end ? end : pending?.size ?? 0
     let text = "\(size)\n\(next)\n\(Base64.text(ticket(size).span))\n"
     return (status, "text/x.tlog.mirror-info", Array(text.utf8))

@@ -8,13 +8,15 @@ import Sampling
 import TransparencyLog
 
 /// Turns a site into what the agent works on: documents for the log, a poll plan, names for people.
-struct Composition: Sendable {
-  let site: Site
-  /// Lines, devices and their streams in the order of the plan.
-  let devices: [(line: Int, device: Device)]
-  let profiles: [DeviceProfile]
+public struct Composition: Sendable {
+  /// What it is made of.
+  public let site: Site
+  /// The site's devices with the number of their line, in the order of the plan.
+  public let devices: [(line: Int, device: Device)]
+  private let profiles: [DeviceProfile]
 
-  init(site: Site) {
+  /// What follows from `site`.
+  public init(site: Site) {
     self.site = site
     profiles = site.profiles
     devices = site.lines.enumerated().flatMap { at, line in line.devices.map { (at, $0) } }
@@ -62,7 +64,7 @@ struct Composition: Sendable {
   // MARK: plan
 
   /// The site as the agent takes it. Documents and plan follow from it alone.
-  func pollSite(origin: KeyName, epoch: UInt32) -> PollSite {
+  public func pollSite(origin: KeyName, epoch: UInt32) -> PollSite {
     PollSite(
       document: siteDocument, profiles: profileDocuments,
       lines: site.lines.map { LinePlan(configuration: $0.uart) },

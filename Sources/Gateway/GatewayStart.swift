@@ -1,0 +1,135 @@
+import HAL
+import Journal
+import MeterProtocols
+import Metering
+import Sampling
+import TransparencyLog
+import Uplink
+
+/// What an agent is, apart from its site: constant while it runs.
+public struct GatewayIdentity: Sendable {
+  /// Origin of the log.
+  public var origin: KeyName
+  /// Key whose signature acknowledges.
+  public var mirrorKey: VerifierKey
+  /// The kernel's identifier of this boot of the machine; zeros where it is not known.
+  public var bootID: InlineArray<16, UInt8>
+  /// SHA-256 of the agent's program; zeros where it cannot be read.
+  public var softwareHash: Digest
+
+  /// Takes the fields.
+  public init(
+    origin: KeyName, mirrorKey: VerifierKey, bootID: InlineArray<16, UInt8>, softwareHash: Digest
+  ) {
+    self.origin = origin
+    self.mirrorKey = mirrorKey
+    self.bootID = bootID
+    self.softwareHash = softwareHash
+  }
+}
+
+/// An agent between the recovery of its log and its first poll.
+///
+/// Two steps, with room between them for what a host does once the boot is counted and before anything
+/// is signed: `init` counts the boot durably and makes the recorder; `begin` writes the boot entry and
+/// the documents that the log lacks, makes them durable and signs them.
+public struct GatewayStart<
+  Storage: BlockStorage & ~Copyable, Key: Signer & ~Copyable, Verifier: SignatureVerifier
+>: ~Copyable {
+  /// How often an agent has started on this log, this time included.
+  public let boot: UInt32
+  private let identity: GatewayIdentity
+  private let queue: EntryQueue
+  private let report: RecorderReport
+  private let previous: (size: UInt64, root: Digest)
+  private let history: LogHistory
+  private var recorder: Recorder<Storage, Key, Verifier>
+
+  /// Counts this start in the superblock and makes the recorder.
+  ///
+  /// - Parameters:
+  ///   - log: the log, recovered.
+  ///   - history: what recovery learnt from its entries.
+  /// - Throws: `journal` when the superblock cannot be written.
+  public init(
+    log: consuming RecoveredLog<Storage>, history: LogHistory, identity: GatewayIdentity,
+    key: consuming Key, verifier: Verifier, timing: RecorderTiming, queue: EntryQueue,
+    report: RecorderReport
+  ) throws(RecorderError) {
+    var evidence = log.takeEvidence()
+    let superblock = evidence.journal.superblock
+    previous = (superblock.signedSize, superblock.signedRoot)
+    do throws(JournalError) { boot = try evidence.journal.recordBoot() } catch {
+      throw .journal(error)
+    }
+    self.identity = identity
+    self.history = history
+    self.queue = queue
+    self.report = report
+    let mirror = MirrorClient(
+      origin: identity.origin, mirrorKey: identity.mirrorKey,
+      acknowledgedSize: superblock.acknowledgedSize)
+    recorder = Recorder(
+      evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
+      timing: timing, queue: queue, report: report)
+  }
+
+  /// Writes the first entries of this boot, makes them durable, signs them, and gives both halves of the
+  /// agent.
+  ///
+  /// - Throws: what kept the entries from becoming durable or signed.
+  public consuming func begin(
+    _ site: PollSite, at now: Instant
+  ) throws(RecorderError) -> StartedGateway<Storage, Key, Verifier> {
+    let opening = try open(site, at: now)
+    let acquisition = Acquisition(
+      site: site, starts: opening.starts, history: opening.history, nextIndex: opening.nextIndex,
+      boot: UInt64(boot), queue: queue, report: report)
+    return StartedGateway(acquisition: acquisition, recorder: recorder)
+  }
+
+  private mutating func open(
+    _ site: PollSite, at now: Instant
+  ) throws(RecorderError) -> (nextIndex: UInt64, starts: [ChannelStart], history: LogHistory) {
+    var problem: RecorderError?
+    func drain() {
+      do throws(RecorderError) { try recorder.settle(at: now) } catch { problem = error }
+    }
+    var opening = OpeningEntries(
+      nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
+      history: history, queue: queue)
+    opening.boot(
+      bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
+      softwareHash: identity.softwareHash, origin: identity.origin, drain: drain)
+    let starts = opening.index(of: site, drain: drain)
+    drain()
+    if let problem { throw problem }
+    return (opening.nextIndex, starts, opening.history)
+  }
+}
+
+/// Both halves of an agent that runs. A host gives each a thread, a simulation calls them in turn.
+public struct StartedGateway<
+  Storage: BlockStorage & ~Copyable, Key: Signer & ~Copyable, Verifier: SignatureVerifier
+>: ~Copyable {
+  /// Polls and makes entries.
+  public var acquisition: Acquisition
+  /// Makes entries durable, signs them and hands them to the mirror.
+  public var recorder: Recorder<Storage, Key, Verifier>
+
+  /// Puts the halves together.
+  init(
+    acquisition: consuming Acquisition, recorder: consuming Recorder<Storage, Key, Verifier>
+  ) {
+    self.acquisition = acquisition
+    self.recorder = recorder
+  }
+
+  /// Gives each half to `body`.
+  public consuming func split<Result: ~Copyable, Failure: Error>(
+    _ body: (consuming Acquisition, consuming Recorder<Storage, Key, Verifier>) throws(Failure) ->
+      Result
+  ) throws(Failure) -> Result {
+    try body(acquisition, recorder)
+  }
+}

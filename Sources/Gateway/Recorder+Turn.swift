@@ -1,0 +1,45 @@
+import HAL
+import Metering
+import TransparencyLog
+import Uplink
+
+/// What came of a turn of the recorder.
+public struct RecorderTurn {
+  /// To be performed now; its answer goes into a later turn.
+  public var request: UplinkRequest?
+  /// When the next turn is due at the latest, µs since boot.
+  public var due: UInt64
+  /// What could not be done; it is tried again.
+  public var failure: RecorderError?
+}
+
+extension Recorder where Storage: ~Copyable, Key: ~Copyable {
+  /// Everything that is due: entries are committed and signed, an answer of the mirror is taken, the next
+  /// request is made.
+  ///
+  /// A medium that refuses (full, or broken) stops neither: what is signed goes on to the mirror, entries
+  /// wait in the queue, and writing is tried again after `Limits.storageRetryPeriod`, each time in a fresh
+  /// segment.
+  /// - Parameters:
+  ///   - response: the answer to the last request, once.
+  ///   - canSubmit: no request is under way.
+  public mutating func turn<Entropy: EntropySource & ~Copyable>(
+    at now: Instant, response: UplinkResponse?, canSubmit: Bool, entropy: inout Entropy
+  ) -> RecorderTurn {
+    var failure: RecorderError?
+    if now.mono >= retryAt {
+      do throws(RecorderError) { try step(at: now) } catch { failure = error }
+    }
+    if let response {
+      // What cannot be kept now the mirror gives again.
+      do throws(RecorderError) { try receive(response, at: now, entropy: &entropy) } catch {
+        failure = failure ?? error
+      }
+    }
+    if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod }
+    let request = canSubmit ? nextRequest(at: now) : nil
+    let next = nextStep(after: now)
+    return RecorderTurn(
+      request: request, due: next < retryAt ? retryAt : next, failure: failure)
+  }
+}

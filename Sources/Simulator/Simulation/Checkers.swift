@@ -1,0 +1,147 @@
+import HAL
+import TransparencyLog
+import Uplink
+
+/// Something that must never be, and was.
+public struct Violation: Error, Equatable, Sendable {
+  /// Which checker saw it.
+  public enum Checker: String, CaseIterable, Sendable {
+    /// No released checkpoint is unprovable or inconsistent.
+    case checkpoints
+    /// Every acknowledged entry is in the mirror, as it was recorded.
+    case acknowledgements
+    /// Every committed entry is there after recovery, unless the medium itself failed.
+    case durability
+    /// Every slot has an entry or an explanation, and none has two.
+    case slots
+    /// Each fault leads to a repair or to an event, never to silence.
+    case visibility
+    /// What is kept stays within the quota.
+    case quota
+    /// Every root is that of a naive tree over the same entries.
+    case roots
+    /// When faults have ended, everything comes to rest.
+    case liveness
+  }
+  /// Which checker saw it.
+  public var checker: Checker
+  /// µs since the simulation began.
+  public var time: UInt64
+  /// What was seen.
+  public var text: String
+}
+
+/// No released checkpoint is ever unprovable or inconsistent.
+struct CheckpointChecker<Verifier: SignatureVerifier> {
+  let key: VerifierKey
+  let verifier: Verifier
+  private(set) var released: [(size: UInt64, root: Digest)] = []
+
+  init(key: VerifierKey, verifier: Verifier) {
+    self.key = key
+    self.verifier = verifier
+  }
+
+  /// Looks at a request that leaves the gateway. Returns what is wrong.
+  mutating func look(at request: UplinkRequest, _ oracle: inout LogOracle) -> String? {
+    guard "\(request.path.text)" == "/add-checkpoint" else { return nil }
+    guard let blank = request.body.firstRange(of: [0x0A, 0x0A])?.upperBound else {
+      return "a checkpoint request without a note"
+    }
+    let note = Array(request.body[blank...])
+    guard let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier) else {
+      return "a checkpoint was released that its key did not sign"
+    }
+    guard let root = oracle.root(size: Int(checkpoint.size)) else {
+      return "a checkpoint of \(checkpoint.size) was released, \(oracle.leaves.count) were written"
+    }
+    guard root == checkpoint.root else {
+      return "the released checkpoint of \(checkpoint.size) is not over the entries written"
+    }
+    if let last = released.last(where: { $0.size == checkpoint.size }),
+      last.root != checkpoint.root
+    {
+      return "two checkpoints of \(checkpoint.size) with different roots were released"
+    }
+    if released.last?.size != checkpoint.size {
+      released.append((checkpoint.size, checkpoint.root))
+    }
+    return nil
+  }
+
+  /// Every checkpoint released so far is still one of the log: an entry under it that changed since would
+  /// make it unprovable. Returns what is wrong.
+  func lookBack(_ oracle: inout LogOracle) -> String? {
+    for (size, root) in released where oracle.root(size: Int(size)) != root {
+      return "the log no longer has what its checkpoint of \(size) promised"
+    }
+    return nil
+  }
+}
+
+/// Every acknowledged entry is in the mirror exactly once, as it was recorded.
+struct AcknowledgementChecker {
+  private var checked = 0
+  private var losses = 0
+
+  init() {}
+
+  /// Looks when the gateway has taken an acknowledgement. Returns what is wrong.
+  mutating func look<Key: Signer & ~Copyable, Verifier: SignatureVerifier>(
+    acknowledged: UInt64, _ mirror: SimulatedMirror<Key, Verifier>, _ oracle: borrowing LogOracle
+  ) -> String? {
+    if mirror.lossCount != losses {
+      losses = mirror.lossCount
+      checked = 0
+      return nil
+    }
+    guard acknowledged <= mirror.mirrored || mirror.hasForgotten else {
+      return "\(acknowledged) are acknowledged, the mirror has signed for \(mirror.mirrored)"
+    }
+    let end = min(Int(acknowledged), mirror.leaves.count, oracle.leaves.count)
+    while checked < end {
+      guard mirror.leaves[checked] == oracle.leaves[checked] else {
+        return "entry \(checked) in the mirror is not the one recorded"
+      }
+      checked += 1
+    }
+    return nil
+  }
+}
+
+/// Each fault leads to a repair or to an event, never to silence.
+struct VisibilityChecker {
+  /// A fault, and where in the log something must say so.
+  private struct Expectation {
+    var fault: FaultKind
+    var from: UInt64
+    var code: EventEntry.Code
+    var time: UInt64
+  }
+  private var expectations: [Expectation] = []
+
+  init() {}
+
+  /// A fault was done while the log had `committed` entries: one of the entries from there on is an event
+  /// `code`, or a boot. A power cut may take what was not committed, and then the boot is what tells.
+  mutating func expect(
+    _ code: EventEntry.Code, for fault: FaultKind, committed: UInt64, at time: UInt64
+  ) {
+    expectations.append(
+      Expectation(fault: fault, from: committed, code: code, time: time))
+  }
+
+  /// At the end: says what nothing in the log tells of.
+  func unseen(in ledger: borrowing SlotLedger) -> [String] {
+    var notable = ledger.notable[...]
+    var unseen: [String] = []
+    for expected in expectations.sorted(by: { $0.from < $1.from }) {
+      while let first = notable.first, first.index < expected.from { notable.removeFirst() }
+      let code = UInt64(expected.code.rawValue)
+      guard !notable.contains(where: { $0.code == code || $0.code == 0 }) else { continue }
+      unseen.append(
+        "\(expected.fault.key) at \(secondsText(expected.time)): no event \(expected.code)")
+    }
+    return unseen
+  }
+}

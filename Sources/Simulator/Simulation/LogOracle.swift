@@ -1,0 +1,71 @@
+import HAL
+import TransparencyLog
+
+/// The log as it was handed to the medium, read by nobody but this file from the bytes of each write: what
+/// every root must be computed from.
+///
+/// A frame is 44 bytes and entries, each with its length before it (article DataOnDisk). A frame that begins
+/// at an index replaces what stood from there on: it was never committed, or lost.
+struct LogOracle {
+  private(set) var leaves: [Digest] = []
+  private var stack: [(height: Int, hash: Digest)] = []
+  private var stackSize = 0
+
+  /// Takes the bytes of a write to a segment.
+  mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    // Block 0 is the segment's header.
+    guard offset > 0, bytes.count >= 44, bytes.starts(with: Array("TSJF".utf8)) else { return }
+    let first = Int(number(bytes, 16, 8))
+    let count = Int(number(bytes, 24, 4))
+    precondition(first <= leaves.count, "a frame continues the log")
+    leaves.removeLast(leaves.count - first)
+    if stackSize > first { (stack, stackSize) = ([], 0) }
+    var at = 44
+    for _ in 0..<count {
+      let length = Int(bytes[at]) << 8 | Int(bytes[at + 1])
+      var hash = SHA256()
+      hash.update(0)
+      hash.update(
+        UnsafeRawBufferPointer(rebasing: bytes[at + 2..<at + 2 + length])
+          .assumingMemoryBound(to: UInt8.self))
+      leaves.append(hash.finalize())
+      at += 2 + length
+    }
+  }
+
+  /// The root over the first `size` entries; `nil` if there are not so many. Sizes that grow cost what lies
+  /// between them.
+  mutating func root(size: Int) -> Digest? {
+    guard size <= leaves.count else { return nil }
+    if stackSize > size { (stack, stackSize) = ([], 0) }
+    while stackSize < size {
+      var node = (height: 0, hash: leaves[stackSize])
+      while let left = stack.last, left.height == node.height {
+        stack.removeLast()
+        node = (node.height + 1, Tree.node(left.hash, node.hash))
+      }
+      stack.append(node)
+      stackSize += 1
+    }
+    guard var root = stack.last?.hash else { return Tree.empty }
+    for left in stack.dropLast().reversed() { root = Tree.node(left.hash, root) }
+    return root
+  }
+
+  /// The same by the definition of RFC 6962, 2.1: slow, and with nothing in common with any other tree here.
+  func naiveRoot(size: Int) -> Digest { naiveRoot(leaves[..<size]) }
+
+  private func naiveRoot(_ part: ArraySlice<Digest>) -> Digest {
+    guard part.count > 1 else { return part.first ?? Tree.empty }
+    var split = 1
+    while split * 2 < part.count { split *= 2 }
+    let middle = part.startIndex + split
+    return Tree.node(naiveRoot(part[..<middle]), naiveRoot(part[middle...]))
+  }
+
+  private func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for i in (0..<count).reversed() { value = value << 8 | UInt64(bytes[offset + i]) }
+    return value
+  }
+}

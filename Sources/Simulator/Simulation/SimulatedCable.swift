@@ -1,0 +1,85 @@
+import HAL
+
+/// A serial line as a gateway sees it: the line itself, and what happens to the bytes on the way back.
+struct SimulatedCable {
+  /// The line with its meters.
+  private(set) var line: SimulatedLine
+  private let faults: FaultModel
+  private var entropy: SeededEntropy
+  /// Bytes that come late.
+  private var delayed: [(at: UInt64, bytes: [UInt8])] = []
+  private var lastRequest: [UInt8] = []
+  /// Faults are over.
+  var isCalm = false
+  /// Unplugged until this time.
+  var unpluggedUntil: UInt64 = 0
+  /// What was done, for the trace; taken by the simulation.
+  var incidents: [FaultKind] = []
+
+  init(line: SimulatedLine, faults: FaultModel, entropy: SeededEntropy) {
+    self.line = line
+    self.faults = faults
+    self.entropy = entropy
+  }
+
+  /// When bytes may arrive next, or the line has something to do.
+  var wakeAt: UInt64? {
+    let late = delayed.first?.at
+    guard let due = line.settlesAt else { return late }
+    return min(due, late ?? .max)
+  }
+
+  /// A meter falls silent until a time, or another one does.
+  mutating func silence(meter: Int, until time: UInt64) { line.silence(meter: meter, until: time) }
+
+  /// The gateway hands bytes to the line.
+  mutating func send(_ bytes: UnsafeBufferPointer<UInt8>, at now: UInt64) {
+    line.receive(bytes, at: now)
+    if faults[.echo] > 0 { lastRequest = Array(bytes) }
+  }
+
+  /// What has arrived at the gateway by `now`, in the pieces in which it reads them.
+  mutating func receive(
+    at now: UInt64, values: (UInt64) -> PlantMoment, _ body: ([UInt8]) -> Void
+  ) {
+    while let first = delayed.first, first.at <= now {
+      delayed.removeFirst()
+      body(first.bytes)
+    }
+    var bytes = line.advance(to: now, values: values)
+    guard !bytes.isEmpty else { return }
+    if !isCalm { disturb(&bytes, at: now) }
+    if !bytes.isEmpty { body(bytes) }
+  }
+
+  /// Pulls the plug: what is in flight is lost.
+  mutating func unplug(until time: UInt64) {
+    unpluggedUntil = time
+    line.reset()
+    delayed = []
+  }
+
+  private mutating func disturb(_ bytes: inout [UInt8], at now: UInt64) {
+    if strikes(.noise) {
+      let at = Int(entropy.below(UInt64(bytes.count)))
+      bytes[at] ^= UInt8(entropy.within(1...255))
+    }
+    if strikes(.truncated) { bytes.removeLast(Int(entropy.within(1...UInt64(bytes.count)))) }
+    if strikes(.foreign) {
+      let count = entropy.within(1...12)
+      bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: entropy.next()) } + bytes
+    }
+    if strikes(.echo) { bytes = lastRequest + bytes }
+    if strikes(.late), !bytes.isEmpty {
+      delayed.append((now + entropy.within(100_000...5_000_000), bytes))
+      delayed.sort { $0.at < $1.at }
+      bytes = []
+    }
+  }
+
+  private mutating func strikes(_ kind: FaultKind) -> Bool {
+    guard faults[kind] > 0, entropy.chance(faults[kind]) else { return false }
+    incidents.append(kind)
+    return true
+  }
+}

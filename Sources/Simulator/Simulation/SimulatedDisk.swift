@@ -1,0 +1,366 @@
+import HAL
+
+/// A medium that tears, loses, changes and refuses, as `FaultModel` says; the state that a power cut leaves
+/// behind is what it holds.
+///
+/// What an honest medium promises is `BlockStorage`'s contract: a write that returned is durable. When the
+/// power goes in the middle of a write, any of its 512-byte sectors may have arrived. A medium that lies
+/// about flush has the last writes in a cache for some seconds; the cut then loses any of their sectors,
+/// in any order.
+final class SimulatedDisk {
+  /// Something that happened to the medium, for the trace and the checkers.
+  enum Incident: Equatable {
+    /// A fault of this kind was done, to an object if it is known which.
+    case fault(FaultKind, StorageObject? = nil)
+    /// The power went during operation number so and so.
+    case cut(operation: UInt64)
+  }
+
+  private struct Segment {
+    var sequence: UInt64
+    var bytes: [UInt8]
+  }
+  /// What a write changed, as long as a lying medium has it only in its cache.
+  private struct Cached {
+    var object: StorageObject
+    var offset: Int
+    var before: [UInt8]
+    var at: UInt64
+  }
+
+  private var superblocks: [[UInt8]?] = [nil, nil]
+  private var segments: [Segment] = []
+  private var tiles: [TileKey: [UInt8]] = [:]
+  private struct TileKey: Hashable {
+    var level: UInt8
+    var index: UInt64
+  }
+  private var cache: [Cached] = []
+  private var images: [(at: UInt64, image: Image)] = []
+
+  private let faults: FaultModel
+  private let isLying: Bool
+  private var entropy: SeededEntropy
+  /// Bytes that fit; what is beyond is refused as full.
+  var capacity = Int.max
+  /// Faults are over: nothing fails any more.
+  var isCalm = false
+  /// Full for the moment, whatever it holds.
+  var isFull = false
+  /// No power: every operation fails.
+  private(set) var isDead = false
+  /// Operations since the beginning.
+  private(set) var operationCount: UInt64 = 0
+  /// µs that operations took since `takeDuration`.
+  private var duration: UInt64 = 0
+  private var cutAt: UInt64?
+  /// Called with what each write brings, whatever becomes of it; for the oracle.
+  var attempted: (StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
+  /// Called with each incident.
+  var happened: (Incident) -> Void = { _ in }
+  /// The time, for what ages.
+  var now: UInt64 = 0
+
+  /// A state of the medium.
+  private struct Image {
+    var superblocks: [[UInt8]?]
+    var segments: [Segment]
+    var tiles: [TileKey: [UInt8]]
+  }
+
+  /// An empty medium.
+  init(faults: FaultModel, entropy: SeededEntropy) {
+    self.faults = faults
+    self.entropy = entropy
+    isLying = faults[.lyingFlush] > 0
+  }
+
+  // MARK: power
+
+  /// The power will go during the operation that comes after `operations` further ones.
+  func scheduleCut(after operations: UInt64) { cutAt = operationCount + operations + 1 }
+
+  /// A cut is scheduled and has not come.
+  var awaitsCut: Bool { cutAt != nil && !isDead }
+
+  /// The power goes now, between two operations.
+  func cut() {
+    guard !isDead else { return }
+    isDead = true
+    happened(.cut(operation: operationCount))
+  }
+
+  /// The power is back: what the cache had is decided.
+  func restorePower() {
+    guard isDead else { return }
+    isDead = false
+    cutAt = nil
+    guard !isCalm else { return cache = [] }
+    loseCache()
+    if entropy.chance(faults[.rollback]), let (_, image) = images.first {
+      superblocks = image.superblocks
+      segments = image.segments
+      tiles = image.tiles
+      happened(.fault(.rollback))
+    }
+  }
+
+  /// Remembers the medium as it is, so that a rollback can come back to it; once in a while.
+  func keepImage() {
+    guard faults[.rollback] > 0, !isDead else { return }
+    images.append((now, Image(superblocks: superblocks, segments: segments, tiles: tiles)))
+    if images.count > 4 { images.removeFirst() }
+  }
+
+  private func loseCache() {
+    var isLost = false
+    for write in cache.reversed() where write.at + 5_000_000 > now {
+      for start in stride(from: 0, to: write.before.count, by: 512) where entropy.chance(500_000) {
+        let end = min(start + 512, write.before.count)
+        change(write.object) { bytes in
+          bytes.replaceSubrange(
+            write.offset + start..<write.offset + end, with: write.before[start..<end])
+        }
+        isLost = true
+      }
+    }
+    cache = []
+    if isLost { happened(.fault(.lyingFlush)) }
+  }
+
+  /// A bit of something that is stored changes.
+  func rot() {
+    guard !isDead, !isCalm, !segments.isEmpty else { return }
+    let segment = Int(entropy.below(UInt64(segments.count)))
+    let used = segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
+    let at = Int(entropy.below(UInt64(used + 1)))
+    segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
+    happened(.fault(.bitRot))
+  }
+
+  // MARK: what is there
+
+  /// Bytes of all objects.
+  var usedByteCount: Int {
+    segments.reduce(0) { $0 + $1.bytes.count } + tiles.count * 8_192 + superblocks.count * 4_096
+  }
+
+  /// The µs that operations took since the last call.
+  func takeDuration() -> UInt64 {
+    defer { duration = 0 }
+    return duration
+  }
+
+  /// The objects, in a fixed order, for writing them out.
+  func forEachObject(_ body: (StorageObject, [UInt8]) -> Void) {
+    for slot in 0..<2 {
+      if let bytes = superblocks[slot] { body(.superblock(slot: UInt8(slot)), bytes) }
+    }
+    for segment in segments { body(.segment(sequence: segment.sequence), segment.bytes) }
+    for key in tiles.keys.sorted(by: { ($0.level, $0.index) < ($1.level, $1.index) }) {
+      body(.tile(level: key.level, index: key.index), tiles[key] ?? [])
+    }
+  }
+
+  fileprivate func bytes(_ object: StorageObject) -> [UInt8]? {
+    switch object {
+    case .superblock(let slot): superblocks[Int(slot)]
+    case .segment(let sequence): segments.first { $0.sequence == sequence }?.bytes
+    case .tile(let level, let index): tiles[TileKey(level: level, index: index)]
+    }
+  }
+
+  fileprivate func byteCount(_ object: StorageObject) -> Int? {
+    switch object {
+    case .superblock(let slot): superblocks[Int(slot)]?.count
+    case .segment(let sequence): position(of: sequence).map { segments[$0].bytes.count }
+    case .tile(let level, let index): tiles[TileKey(level: level, index: index)]?.count
+    }
+  }
+
+  fileprivate var segmentRange: ClosedRange<UInt64>? {
+    guard let first = segments.first, let last = segments.last else { return nil }
+    return first.sequence...last.sequence
+  }
+
+  private func position(of sequence: UInt64) -> Int? {
+    segments.lastIndex { $0.sequence == sequence }
+  }
+
+  /// Changes an object in place, if it exists.
+  private func change(_ object: StorageObject, _ body: (inout [UInt8]) -> Void) {
+    switch object {
+    case .superblock(let slot):
+      guard superblocks[Int(slot)] != nil else { return }
+      body(&superblocks[Int(slot)]!)
+    case .segment(let sequence):
+      guard let at = position(of: sequence) else { return }
+      body(&segments[at].bytes)
+    case .tile(let level, let index):
+      guard tiles[TileKey(level: level, index: index)] != nil else { return }
+      body(&tiles[TileKey(level: level, index: index)]!)
+    }
+  }
+
+  /// Makes, replaces or (`nil`) removes an object.
+  fileprivate func put(_ object: StorageObject, _ bytes: [UInt8]?) {
+    switch object {
+    case .superblock(let slot): superblocks[Int(slot)] = bytes
+    case .segment(let sequence):
+      segments.removeAll { $0.sequence == sequence }
+      guard let bytes else { return }
+      let at = segments.firstIndex { $0.sequence > sequence } ?? segments.count
+      segments.insert(Segment(sequence: sequence, bytes: bytes), at: at)
+    case .tile(let level, let index): tiles[TileKey(level: level, index: index)] = bytes
+    }
+  }
+
+  // MARK: operations
+
+  /// Counts an operation; throws where it fails before anything is done.
+  fileprivate func begin() throws(StorageError) {
+    guard !isDead else { throw .io }
+    operationCount += 1
+    duration += 1_000
+    if faults[.slowMedium] > 0, !isCalm, entropy.chance(faults[.slowMedium]) {
+      duration += entropy.within(100_000...20_000_000)
+      happened(.fault(.slowMedium))
+    }
+    if cutAt == operationCount {
+      isDead = true
+      happened(.cut(operation: operationCount))
+    }
+  }
+
+  private func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
+    guard faults[kind] > 0, !isCalm, entropy.chance(faults[kind]) else { return false }
+    happened(.fault(kind, object))
+    return true
+  }
+
+  fileprivate func read(
+    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(StorageError) {
+    try begin()
+    if isDead || strikes(.readError, object) { throw .io }
+    guard let count = byteCount(object) else { throw .notFound }
+    guard offset + buffer.count <= count else { throw .short }
+    var source: [UInt8] = []
+    withBytes(of: object) { source = $0 }
+    source.withUnsafeBytes {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
+    }
+  }
+
+  /// Hands out an object's bytes without a copy.
+  private func withBytes(of object: StorageObject, _ body: ([UInt8]) -> Void) {
+    if let bytes = bytes(object) { body(bytes) }
+  }
+
+  fileprivate func write(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    try begin()
+    guard let count = byteCount(object) else { throw .notFound }
+    guard offset + buffer.count <= count else { throw .short }
+    attempted(object, offset, buffer)
+    if isDead {
+      for start in stride(from: 0, to: buffer.count, by: 512) where entropy.chance(500_000) {
+        land(buffer[start..<min(start + 512, buffer.count)], object, at: offset + start)
+      }
+      throw .io
+    }
+    if isFull, !isCalm { throw .full }
+    if strikes(.writeError, object) {
+      if entropy.chance(500_000) { land(buffer[0..<buffer.count / 1_024 * 512], object, at: offset) }
+      throw .io
+    }
+    if strikes(.writeMisdirected, object) {
+      let blocks = UInt64((count - buffer.count) / 4_096 + 1)
+      return land(buffer[...], object, at: Int(entropy.below(blocks)) * 4_096)
+    }
+    land(buffer[...], object, at: offset)
+    if strikes(.writeChanged, object) {
+      let at = offset + Int(entropy.below(UInt64(buffer.count)))
+      change(object) { $0[at] ^= 1 << UInt8(entropy.below(8)) }
+    }
+    if strikes(.writeReported, object) { throw .io }
+  }
+
+  private func land(
+    _ bytes: Slice<UnsafeRawBufferPointer>, _ object: StorageObject, at offset: Int
+  ) {
+    if isLying, let all = self.bytes(object) {
+      cache.removeAll { $0.at + 5_000_000 <= now }
+      cache.append(
+        Cached(
+          object: object, offset: offset, before: Array(all[offset..<offset + bytes.count]), at: now
+        ))
+    }
+    change(object) { all in
+      all.withUnsafeMutableBytes { target in
+        UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + bytes.count])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes))
+      }
+    }
+  }
+
+  /// An object that appears whole or not at all.
+  fileprivate func whole(_ object: StorageObject, _ bytes: [UInt8]) throws(StorageError) {
+    try begin()
+    if isDead {
+      if entropy.chance(500_000) { put(object, bytes) }
+      throw .io
+    }
+    let grown = usedByteCount + bytes.count - (byteCount(object) ?? 0)
+    if (isFull && !isCalm) || grown > capacity { throw .full }
+    if strikes(.writeError, object) { throw .io }
+    put(object, bytes)
+    if strikes(.writeReported, object) { throw .io }
+  }
+
+  fileprivate func remove(_ object: StorageObject) throws(StorageError) {
+    try begin()
+    if isDead {
+      if entropy.chance(500_000) { put(object, nil) }
+      throw .io
+    }
+    put(object, nil)
+  }
+}
+
+/// The medium as an agent sees it.
+struct SimulatedStorage: BlockStorage {
+  /// The medium.
+  let disk: SimulatedDisk
+
+  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
+    try disk.begin()
+    if disk.isDead { throw .io }
+    return disk.byteCount(object)
+  }
+
+  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
+    try disk.begin()
+    if disk.isDead { throw .io }
+    return disk.segmentRange
+  }
+
+  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
+    try disk.whole(object, [UInt8](repeating: 0, count: byteCount))
+  }
+
+  mutating func read(
+    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(StorageError) { try disk.read(object, at: offset, into: buffer) }
+
+  mutating func write(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) { try disk.write(object, at: offset, from: buffer) }
+
+  mutating func publish(
+    _ object: StorageObject, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) { try disk.whole(object, [UInt8](buffer)) }
+
+  mutating func remove(_ object: StorageObject) throws(StorageError) { try disk.remove(object) }
+}

@@ -1,0 +1,161 @@
+import Gateway
+import HAL
+import Journal
+import Metering
+import Sampling
+import TransparencyLog
+import Uplink
+
+/// What a gateway is made with; the same at every start.
+public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  /// What it polls.
+  public var site: PollSite
+  /// Origin of its log.
+  public var origin: KeyName
+  /// The mirror's key.
+  public var mirrorKey: VerifierKey
+  /// When it commits and signs.
+  public var timing: RecorderTiming
+  /// Bytes of a journal segment.
+  public var segmentByteCount: Int
+  /// Makes its key, which lies in a file.
+  public var makeKey: () -> Key
+  /// Checks signatures.
+  public var verifier: Verifier
+
+  /// Takes the parts.
+  public init(
+    site: PollSite, origin: KeyName, mirrorKey: VerifierKey, timing: RecorderTiming,
+    segmentByteCount: Int, makeKey: @escaping () -> Key, verifier: Verifier
+  ) {
+    self.site = site
+    self.origin = origin
+    self.mirrorKey = mirrorKey
+    self.timing = timing
+    self.segmentByteCount = segmentByteCount
+    self.makeKey = makeKey
+    self.verifier = verifier
+  }
+}
+
+/// The process of an agent; gone with all its memory when nobody holds it.
+private final class SimulatedProcess<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  var gateway: StartedGateway<SimulatedStorage, Key, Verifier>
+
+  init(_ gateway: consuming StartedGateway<SimulatedStorage, Key, Verifier>) {
+    self.gateway = gateway
+  }
+}
+
+/// The machine on which the agent runs: it loses power, its process dies, and it starts again.
+///
+/// The agent itself is the shipped one: what stands here is what `tallyd` has in its threads.
+final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  private let gateway: SimulatedGateway<Key, Verifier>
+  let disk: SimulatedDisk
+  private var process: SimulatedProcess<Key, Verifier>?
+  private(set) var report = RecorderReport()
+  private var queue = EntryQueue()
+  private var bootID = InlineArray<16, UInt8>(repeating: 0)
+  /// When the recorder has its next turn, µs since boot.
+  private(set) var recorderDue: UInt64 = 0
+  /// When the sampling half has its next one.
+  private(set) var samplingDue: UInt64 = 0
+
+  init(_ gateway: SimulatedGateway<Key, Verifier>, disk: SimulatedDisk) {
+    self.gateway = gateway
+    self.disk = disk
+  }
+
+  var isRunning: Bool { process != nil }
+
+  /// The machine has booted: the kernel gives a new identifier.
+  func boot(number: UInt64) {
+    for i in 0..<8 { bootID[i] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(i))) }
+  }
+
+  /// Starts the agent; throws what keeps it from starting.
+  func start(at now: Instant) throws(RecorderError) {
+    precondition(process == nil, "it runs already")
+    queue = EntryQueue()
+    report = RecorderReport()
+    var history = LogHistory()
+    let log = try RecoveredLog(
+      storage: SimulatedStorage(disk: disk),
+      configuration: JournalConfiguration(
+        epoch: 1, originHash: gateway.origin.hash, segmentByteCount: gateway.segmentByteCount,
+        frameByteCountMax: Limits.commitByteCount), history: &history)
+    let start = try GatewayStart(
+      log: log, history: history,
+      identity: GatewayIdentity(
+        origin: gateway.origin, mirrorKey: gateway.mirrorKey, bootID: bootID,
+        softwareHash: SHA256.hash([1].span)), key: gateway.makeKey(), verifier: gateway.verifier,
+      timing: gateway.timing, queue: queue, report: report)
+    process = SimulatedProcess(try start.begin(gateway.site, at: now))
+    recorderDue = now.mono
+    samplingDue = now.mono
+  }
+
+  /// The process is gone, with all that it had in memory.
+  func kill() { process = nil }
+
+  /// Ends as the agent does on SIGTERM; throws what could not be made durable.
+  func stop(at now: Instant) throws(RecorderError) {
+    process?.gateway.acquisition.flush(at: now)
+    var rounds = 0
+    while process?.gateway.acquisition.finish(at: now) == false, rounds < 100 {
+      try process?.gateway.recorder.settle(at: now)
+      rounds += 1
+    }
+    try process?.gateway.recorder.settle(at: now)
+    process = nil
+  }
+
+  // MARK: what the threads do
+
+  /// A turn of the sampling half, then whatever it has to send.
+  func sample(at now: Instant, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void) {
+    process?.gateway.acquisition.step(at: now)
+    for line in gateway.site.lines.indices {
+      guard let output = process?.gateway.acquisition.sampler.output(line: line), !output.isEmpty else {
+        continue
+      }
+      send(line, output)
+      process?.gateway.acquisition.sampler.sent(line: line, count: output.count, at: now)
+    }
+    samplingDue = process?.gateway.acquisition.nextStep(after: now) ?? .max
+    // The sampling thread wakes the recorder when the queue fills.
+    if queue.ring.byteCount >= Limits.ringWakeByteCount { recorderDue = min(recorderDue, now.mono) }
+  }
+
+  func received(line: Int, _ bytes: [UInt8], at now: Instant) {
+    bytes.withUnsafeBufferPointer { process?.gateway.acquisition.received(line: line, $0, at: now) }
+    samplingDue = now.mono
+  }
+
+  func opened(line: Int, at now: Instant) {
+    process?.gateway.acquisition.opened(line: line, at: now)
+    samplingDue = now.mono
+  }
+
+  func lost(line: Int, at now: Instant) {
+    process?.gateway.acquisition.lost(line: line, at: now)
+    samplingDue = now.mono
+  }
+
+  func isOpen(line: Int) -> Bool { process?.gateway.acquisition.sampler.isOpen(line: line) ?? false }
+
+  /// A turn of the recorder. Its operations take time, in which it has no other.
+  func record<Entropy: EntropySource & ~Copyable>(
+    at now: Instant, response: UplinkResponse?, canSubmit: Bool, entropy: inout Entropy
+  ) -> RecorderTurn? {
+    let turn = process?.gateway.recorder.turn(
+      at: now, response: response, canSubmit: canSubmit, entropy: &entropy)
+    let free = now.mono + disk.takeDuration()
+    recorderDue = max(turn?.due ?? .max, free)
+    return turn
+  }
+
+  /// The recorder has something to do at once: an answer is there.
+  func wakeRecorder(at now: Instant) { recorderDue = min(recorderDue, now.mono) }
+}

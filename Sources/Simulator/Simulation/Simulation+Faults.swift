@@ -1,0 +1,206 @@
+import Gateway
+import HAL
+import Metering
+import TransparencyLog
+
+// The faults that happen to the machine as a whole, and the way back from them.
+extension Simulation where Key: ~Copyable {
+  func schedule(_ kind: FaultKind) {
+    timed.removeAll { $0.kind == kind }
+    guard let wait = entropy.wait(perDay: plan.faults[kind]) else { return }
+    timed.append((kind, time.now + max(wait, 1)))
+  }
+
+  /// Faults are over: what is broken by them is mended, what they left behind stays.
+  func calm() {
+    isCalm = true
+    timed = []
+    disk.isCalm = true
+    disk.isFull = false
+    network.isCalm = true
+    network.downUntil = 0
+    network.expiredUntil = 0
+    time.drift = 0
+    asleepUntil = 0
+    for line in cables.indices {
+      cables[line].isCalm = true
+      cables[line].unpluggedUntil = min(cables[line].unpluggedUntil, time.now)
+      for meter in cables[line].line.meters.indices {
+        cables[line].silence(meter: meter, until: 0)
+      }
+    }
+    if time.currentOffset != 0 {
+      time.set(offset: 0)
+      clockSetAt = nil
+      if machine.isRunning { expect(.clockStepped, for: .clockStep) }
+    }
+  }
+
+  func strikeTimed() {
+    for (kind, at) in timed where at <= time.now {
+      schedule(kind)
+      strike(kind)
+    }
+  }
+
+  private func strike(_ kind: FaultKind) {
+    switch kind {
+    case .powerCut: powerFails()
+    case .agentKilled, .agentStopped: endAgent(kind)
+    case .clockStep, .leapSecond, .suspend: disturbClock(kind)
+    case .mediumFull:
+      count(kind)
+      disk.isFull = true
+      fullUntil = time.now + entropy.within(60_000_000...1_800_000_000)
+    case .bitRot:
+      disk.keepImage()
+      disk.rot()
+    case .deadDevice, .unplugged: disturbLine(kind)
+    case .linkDown:
+      count(kind)
+      network.downUntil = time.now + entropy.within(60_000_000...43_200_000_000)
+    case .certificateExpired:
+      count(kind)
+      network.expiredUntil = time.now + entropy.within(600_000_000...10_800_000_000)
+    case .mirrorCrash:
+      count(kind)
+      let stored = UInt64(mirror.leaves.count)
+      mirror.forget(from: mirror.mirrored + entropy.below(stored - mirror.mirrored + 1))
+    case .mirrorLost:
+      count(kind)
+      mirror.lose()
+    default: preconditionFailure("not a timed fault")
+    }
+  }
+
+  // MARK: power and process
+
+  private func powerFails() {
+    guard cutAt == nil, !disk.awaitsCut, !disk.isDead else { return }
+    count(.powerCut)
+    disk.keepImage()
+    // In the middle of one of the next operations, or a while later, at rest.
+    disk.scheduleCut(after: entropy.below(20))
+    cutAt = time.now + entropy.within(1_000_000...30_000_000)
+  }
+
+  /// The machine has no power any more.
+  func powerIsGone() {
+    machine.kill()
+    network.disconnect()
+    cutAt = nil
+    asleepUntil = 0
+    trace.note(.ended("no power"), at: time.now)
+    for line in cables.indices { cables[line].unplug(until: cables[line].unpluggedUntil) }
+    startsAt = time.now + entropy.within(1_000_000...600_000_000)
+  }
+
+  private func endAgent(_ kind: FaultKind) {
+    guard machine.isRunning, asleepUntil <= time.now else { return }
+    count(kind)
+    if kind == .agentStopped {
+      do throws(RecorderError) { try machine.stop(at: time.instant) } catch {
+        trace.note(.recorderFailed("\(error)"), at: time.now)
+        machine.kill()
+      }
+      committed = max(committed, machine.report.committedSize)
+      if disk.isDead { return powerIsGone() }
+    } else {
+      machine.kill()
+    }
+    network.disconnect()
+    trace.note(.ended(kind.key), at: time.now)
+    startsAt = time.now + entropy.within(1_000_000...60_000_000)
+  }
+
+  func start() {
+    startsAt = nil
+    if disk.isDead || boots == 0 {
+      disk.restorePower()
+      boots += 1
+      machine.boot(number: boots)
+      let isLost = boots > 1 && !isCalm && entropy.chance(plan.faults[.clockLost])
+      if isLost { count(.clockLost) }
+      time.boot(isLost: isLost)
+      clockSetAt = isLost ? time.now + entropy.within(10_000_000...1_800_000_000) : nil
+      if !isLost, time.currentOffset != 0 { time.set(offset: 0) }
+    }
+    if !isCalm, entropy.chance(plan.faults[.powerCutAgain]) {
+      count(.powerCutAgain)
+      disk.scheduleCut(after: entropy.below(60))
+    }
+    do throws(RecorderError) {
+      try machine.start(at: time.instant)
+    } catch {
+      machine.kill()
+      if disk.isDead { return powerIsGone() }
+      trace.note(.refused("\(error)"), at: time.now)
+      // As systemd has it.
+      startsAt = time.now + 10_000_000
+      return
+    }
+    if disk.isDead { return powerIsGone() }
+    startCount += 1
+    trace.note(.started(size: machine.report.committedSize), at: time.now)
+    if machine.report.committedSize < committed, !mediumFailed {
+      violate(
+        .durability,
+        "\(committed) entries were committed, \(machine.report.committedSize) are there")
+    }
+    committed = machine.report.committedSize
+  }
+
+  // MARK: clock
+
+  private func disturbClock(_ kind: FaultKind) {
+    guard machine.isRunning, asleepUntil <= time.now else { return }
+    count(kind)
+    switch kind {
+    case .leapSecond: time.step(by: -1_000_000)
+    case .suspend:
+      asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
+      return
+    default:
+      let magnitude = Int64(
+        entropy.within(600_000...(entropy.chance(200_000) ? 200_000_000_000 : 300_000_000)))
+      time.step(by: entropy.chance(500_000) ? magnitude : -magnitude)
+    }
+    expect(.clockStepped, for: kind)
+  }
+
+  // MARK: lines
+
+  private func disturbLine(_ kind: FaultKind) {
+    let line = Int(entropy.below(UInt64(cables.count)))
+    if kind == .deadDevice {
+      let meter = entropy.below(UInt64(max(cables[line].line.meters.count, 1)))
+      let end = time.now + entropy.within(60_000_000...3_600_000_000)
+      guard !cables[line].line.meters.isEmpty else { return }
+      count(kind)
+      cables[line].silence(meter: Int(meter), until: end)
+      return
+    }
+    let end = time.now + entropy.within(1_000_000...600_000_000)
+    guard machine.isRunning, asleepUntil <= time.now, cables[line].unpluggedUntil <= time.now else {
+      return
+    }
+    count(kind)
+    cables[line].unplug(until: end)
+    machine.lost(line: line, at: time.instant)
+    expect(.portLost, for: kind)
+  }
+
+  /// Opens ports that are there.
+  func plugIn() {
+    for line in cables.indices
+    where cables[line].unpluggedUntil <= time.now && !machine.isOpen(line: line) {
+      machine.opened(line: line, at: time.instant)
+    }
+    for line in cables.indices where !cables[line].incidents.isEmpty {
+      for kind in cables[line].incidents { count(kind) }
+      cables[line].incidents = []
+    }
+    for kind in network.incidents { count(kind) }
+    network.incidents = []
+  }
+}

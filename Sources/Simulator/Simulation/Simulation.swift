@@ -1,0 +1,336 @@
+import Gateway
+import HAL
+import Metering
+import TransparencyLog
+import Uplink
+
+/// What a simulation is about.
+public struct SimulationPlan: Sendable {
+  /// Determines everything that is left to chance.
+  public var seed: UInt64
+  /// µs in which anything may fail.
+  public var safety: UInt64
+  /// µs after that in which everything must come to rest.
+  public var liveness: UInt64
+  /// How often things fail.
+  public var faults: FaultModel
+  /// The last lines of the trace are kept.
+  public var keepsLines = false
+  /// A defect is planted: half of the acknowledgements that the gateway makes durable are forgotten, and
+  /// one entry of a released checkpoint is changed. A run that passes all the same proves nothing.
+  public var hasCanary = false
+
+  /// A plan of two hours, an hour of rest, and no faults.
+  public init(
+    seed: UInt64, safety: UInt64 = 7_200_000_000, liveness: UInt64 = 3_600_000_000,
+    faults: FaultModel = FaultModel()
+  ) {
+    self.seed = seed
+    self.safety = safety
+    self.liveness = liveness
+    self.faults = faults
+  }
+}
+
+/// What came of a simulation.
+public struct SimulationResult: Sendable {
+  /// Hash over everything that happened.
+  public var traceHash: Digest
+  /// What must never be, in the order in which it was seen.
+  public var violations: [Violation]
+  /// Requests that meters were sent.
+  public var pollCount: UInt64
+  /// Entries in the gateway's log.
+  public var size: UInt64
+  /// Faults done, by the number of their kind.
+  public var faultCounts: [UInt64]
+  /// Starts of the agent.
+  public var startCount: UInt64
+  /// Size of the largest checkpoint that the mirror has signed for.
+  public var acknowledged: UInt64
+  /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
+  public var rested: UInt64?
+  /// The last lines of the trace.
+  public var lines: [String]
+}
+
+/// A whole gateway with all that surrounds it, in one thread and in its own time.
+///
+/// First anything may fail that the fault model has (*safety*: nothing bad may happen), then nothing fails
+/// any more (*liveness*: everything good must happen). Nothing depends on the machine that it runs on: no
+/// clock, no random number of the system, no order of a dictionary.
+public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  let plan: SimulationPlan
+  let machine: SimulatedMachine<Key, Verifier>
+  let mirror: SimulatedMirror<Key, Verifier>
+  let disk: SimulatedDisk
+  var network: SimulatedNetwork
+  var cables: [SimulatedCable]
+  var time = SimulatedTime()
+  var entropy: SeededEntropy
+  var jitter: SeededEntropy
+  var trace: Trace
+  var timed: [(kind: FaultKind, at: UInt64)] = []
+  /// When the machine has power again, the agent starts again, the clock is set.
+  var startsAt: UInt64? = 0
+  var boots: UInt64 = 0
+  var clockSetAt: UInt64?
+  var fullUntil: UInt64 = 0
+  var asleepUntil: UInt64 = 0
+  var cutAt: UInt64?
+  var isCalm = false
+
+  var oracle = LogOracle()
+  var ledger = SlotLedger()
+  var checkpoints: CheckpointChecker<Verifier>
+  var acknowledgements = AcknowledgementChecker()
+  var visibility = VisibilityChecker()
+  var violations: [Violation] = []
+  var faultCounts = [UInt64](repeating: 0, count: FaultKind.allCases.count)
+  var pollCount: UInt64 = 0
+  var startCount: UInt64 = 0
+  /// What was committed when the agent ended last.
+  var committed: UInt64 = 0
+  /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
+  var mediumFailed = false
+  private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  let plant: Plant
+
+  /// Puts a world together.
+  ///
+  /// - Parameters:
+  ///   - lines: one for each line of the gateway's site, in its order.
+  ///   - plant: what the meters measure.
+  ///   - mirrorKey: secret of the mirror whose public half `gateway` knows.
+  public init(
+    _ plan: SimulationPlan, gateway: SimulatedGateway<Key, Verifier>, lines: [SimulatedLine],
+    plant: Plant, mirrorKey: consuming Key
+  ) {
+    precondition(lines.count == gateway.site.lines.count, "one for each line")
+    self.plan = plan
+    self.plant = plant
+    var root = SeededEntropy(seed: plan.seed ^ 0x5EED)
+    func branch() -> SeededEntropy { SeededEntropy(seed: root.next()) }
+    entropy = branch()
+    jitter = branch()
+    disk = SimulatedDisk(faults: plan.faults, entropy: branch())
+    network = SimulatedNetwork(faults: plan.faults, entropy: branch())
+    cables = lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) }
+    machine = SimulatedMachine(gateway, disk: disk)
+    let publicKey = gateway.makeKey().publicKey
+    let logKey = VerifierKey(name: gateway.origin, type: .log, publicKey: publicKey)
+    mirror = SimulatedMirror(
+      origin: gateway.origin, logKey: logKey, name: gateway.mirrorKey.name, key: mirrorKey,
+      verifier: gateway.verifier, keepsEntries: false)
+    checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
+    trace = Trace(keepsLines: plan.keepsLines)
+    for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
+    disk.attempted = { [unowned self] object, offset, bytes in wrote(object, offset, bytes) }
+    disk.happened = { [unowned self] in happened($0) }
+    mirror.stored = { [unowned self] index, entry in
+      // After a loss the mirror gets again what the ledger has read already.
+      if index == ledger.size { ledger.take(entry) }
+    }
+  }
+
+  /// Runs both phases.
+  public func run() -> SimulationResult {
+    trace.note(.phase("safety"), at: 0)
+    advance(to: plan.safety) { false }
+    calm()
+    trace.note(.phase("liveness"), at: time.now)
+    let begin = time.now
+    var rested: UInt64?
+    advance(to: begin + plan.liveness) { [self] in
+      // What was under way gets a minute.
+      guard time.now > begin + 60_000_000, isAtRest else { return false }
+      rested = time.now - begin
+      return true
+    }
+    finish(rested: rested)
+    return SimulationResult(
+      traceHash: trace.digest, violations: violations, pollCount: pollCount,
+      size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
+      acknowledged: mirror.mirrored, rested: rested, lines: trace.tail)
+  }
+
+  /// Everything that was recorded so far is acknowledged, but for the last few seconds.
+  private var isAtRest: Bool {
+    let report = machine.report
+    guard machine.isRunning, !report.hasFailed, report.linkState == .up else { return false }
+    return report.acknowledgedSize == report.signedSize && report.signedSize > 0
+      && report.committedSize == report.signedSize
+  }
+
+  // MARK: time
+
+  /// Lets time pass until `end`, or until `isDone` says so after a turn of the recorder.
+  private func advance(to end: UInt64, _ isDone: () -> Bool) {
+    while time.now < end {
+      let next = max(nextEvent(), time.now)
+      if next > end { return time.pass(to: end) }
+      time.pass(to: next)
+      disk.now = time.now
+      if turn(), isDone() { return }
+    }
+  }
+
+  private func nextEvent() -> UInt64 {
+    var next = UInt64.max
+    for (_, at) in timed { next = min(next, at) }
+    for at in [startsAt, clockSetAt, cutAt, network.nextArrival].compactMap(\.self) {
+      next = min(next, at)
+    }
+    if disk.isFull { next = min(next, fullUntil) }
+    guard machine.isRunning else { return next }
+    if asleepUntil > time.now { return min(next, asleepUntil) }
+    next = min(next, time.time(ofMono: min(machine.samplingDue, machine.recorderDue)))
+    for cable in cables {
+      if let wake = cable.wakeAt { next = min(next, wake) }
+      if cable.unpluggedUntil > time.now { next = min(next, cable.unpluggedUntil) }
+    }
+    return next
+  }
+
+  /// Does what is due now. Returns whether the recorder had a turn.
+  private func turn() -> Bool {
+    strikeTimed()
+    if let at = clockSetAt, at <= time.now {
+      clockSetAt = nil
+      time.set(offset: 0)
+      expect(.clockStepped, for: .clockLost)
+    }
+    if disk.isFull, fullUntil <= time.now { disk.isFull = false }
+    if let at = cutAt, at <= time.now {
+      cutAt = nil
+      disk.cut()
+      powerIsGone()
+    }
+    if let at = startsAt, at <= time.now { start() }
+    let response = network.receive(at: time.now) { [self] in deliver($0) }
+    guard machine.isRunning, asleepUntil <= time.now else {
+      // The answer comes to a machine that is off or asleep: nobody hears it.
+      return false
+    }
+    plugIn()
+    let now = time.instant
+    for line in cables.indices {
+      guard let wake = cables[line].wakeAt, wake <= time.now else { continue }
+      cables[line].receive(at: time.now, values: { PlantMoment(plant: plant, time: $0) }) {
+        machine.received(line: line, $0, at: now)
+      }
+    }
+    if now.mono >= machine.samplingDue {
+      machine.sample(at: now) { line, bytes in
+        pollCount += 1
+        trace.mix(bytes)
+        cables[line].send(bytes, at: time.now)
+      }
+    }
+    if response != nil { machine.wakeRecorder(at: now) }
+    guard now.mono >= machine.recorderDue else { return false }
+    record(at: now, response)
+    return true
+  }
+
+  private func record(at now: Instant, _ response: UplinkResponse?) {
+    if let response { take(response) }
+    let turn = machine.record(
+      at: now, response: response, canSubmit: !network.isBusy, entropy: &jitter)
+    if disk.isDead { return powerIsGone() }
+    guard let turn else { return }
+    if let failure = turn.failure { trace.note(.recorderFailed("\(failure)"), at: time.now) }
+    noteSizes()
+    guard let request = turn.request else { return }
+    trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
+    trace.mix(request.body.withUnsafeBufferPointer { $0 })
+    if let problem = checkpoints.look(at: request, &oracle) { violate(.checkpoints, problem) }
+    network.submit(request, at: time.now) { [self] in deliver($0) }
+  }
+
+  private func take(_ response: UplinkResponse) {
+    trace.note(.answer(status: response.status), at: time.now)
+    if response.status == 0, machine.report.linkState == .up {
+      expect(.linkDown, for: .linkDown)
+    }
+  }
+
+  private func deliver(_ request: UplinkRequest) -> UplinkResponse {
+    mirror.clock = (SimulatedTime.begin + time.now) / 1_000_000
+    return mirror.answer(request)
+  }
+
+  private func noteSizes() {
+    let report = machine.report
+    let sizes = (report.committedSize, report.signedSize, report.acknowledgedSize)
+    guard sizes != lastSizes else { return }
+    if sizes.2 != lastSizes.2,
+      let problem = acknowledgements.look(acknowledged: sizes.2, mirror, oracle)
+    {
+      violate(.acknowledgements, problem)
+    }
+    lastSizes = sizes
+    committed = sizes.0
+    trace.note(.sizes(committed: sizes.0, signed: sizes.1, acknowledged: sizes.2), at: time.now)
+  }
+
+  // MARK: what was seen
+
+  private func wrote(_ object: StorageObject, _ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+    trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
+    if case .segment = object { oracle.take(bytes, at: offset) }
+  }
+
+  private func happened(_ incident: SimulatedDisk.Incident) {
+    switch incident {
+    case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
+    case .fault(let kind, let object):
+      count(kind)
+      switch kind {
+      case .bitRot, .writeMisdirected, .lyingFlush, .rollback: mediumFailed = true
+      case .writeError, .writeReported, .writeChanged:
+        // A superblock is replaced whole and a tile computed again: that is the repair.
+        if case .segment = object { expect(.storageDegraded, for: kind) }
+      default: break
+      }
+    }
+  }
+
+  /// Counts a fault and says it in the trace.
+  func count(_ kind: FaultKind) {
+    faultCounts[Int(kind.rawValue)] += 1
+    trace.note(.fault(kind), at: time.now)
+  }
+
+  func expect(_ code: EventEntry.Code, for fault: FaultKind) {
+    visibility.expect(code, for: fault, committed: machine.report.committedSize, at: time.now)
+  }
+
+  func violate(_ checker: Violation.Checker, _ text: String) {
+    trace.note(.violation("\(checker): \(text)"), at: time.now)
+    violations.append(Violation(checker: checker, time: time.now, text: text))
+  }
+
+  /// The last looks, when all has come to rest or should have.
+  private func finish(rested: UInt64?) {
+    if rested == nil {
+      let report = machine.report
+      violate(
+        .liveness,
+        machine.isRunning
+          ? "not at rest: committed \(report.committedSize), signed \(report.signedSize), "
+            + "acknowledged \(report.acknowledgedSize), link \(report.linkState.key), "
+            + "alarm \(report.alarm.map { "\($0)" } ?? "none"), failed \(report.hasFailed)"
+          : "the agent does not start")
+      return
+    }
+    if let problem = checkpoints.lookBack(&oracle) { violate(.checkpoints, problem) }
+    let size = Int(mirror.mirrored)
+    if oracle.root(size: size) != oracle.naiveRoot(size: size) || size > oracle.leaves.count {
+      violate(.roots, "the tree over \(size) entries is not the naive one")
+    }
+    ledger.finish()
+    for problem in ledger.problems { violate(.slots, problem) }
+    for problem in visibility.unseen(in: ledger) { violate(.visibility, problem) }
+  }
+}

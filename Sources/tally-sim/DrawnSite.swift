@@ -1,0 +1,168 @@
+import Catalog
+import Gateway
+import HAL
+import HostCrypto
+import HostHAL
+import Simulator
+import SiteComposition
+import TransparencyLog
+
+/// A site that a seed determines: its file as a technician would write it, and the meters on its lines.
+struct DrawnSite {
+  /// The site file.
+  let yaml: [UInt8]
+  /// The site as the agent reads it.
+  let site: Site
+
+  /// Draws a site of `deviceCount` devices on the board `native/simulation`.
+  ///
+  /// - Parameter mirrorKey: the mirror's verifier key.
+  static func draw(
+    deviceCount: Int, mirrorKey: String, share: Share, entropy: inout SeededEntropy
+  ) throws(SiteProblem) -> DrawnSite {
+    let path = share.boardPath("native/simulation")
+    let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
+    let (board, findings) = Board.parse(yaml: bytes, file: path)
+    guard let board else { throw .findings(findings) }
+    let profiles = share.profileNames
+    guard !profiles.isEmpty else { throw .noShare([share.path]) }
+    let lineCount = min(board.ports.count, 1 + Int(entropy.next() % UInt64(deviceCount)))
+    var lines = (0..<lineCount).map { DrawnLine(port: board.ports[$0].name, &entropy) }
+    for number in 1...deviceCount {
+      lines[(number - 1) % lineCount].devices.append(
+        DrawnDevice(number: number, profile: profiles, &entropy))
+    }
+    let intervals = [(1_000, 5_000), (2_000, 10_000), (5_000, 60_000), (1_000, 60_000)]
+    let (commit, checkpoint) = intervals[Int(entropy.next() % 4)]
+    // Whoever asks too much of a line is told so; asking half as often is what a person would do.
+    var refused: [Finding] = []
+    for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
+      let yaml = Array(
+        text(lines, slowness: slowness, commit, checkpoint, mirrorKey: mirrorKey).utf8)
+      let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
+      if let site { return DrawnSite(yaml: yaml, site: site) }
+      refused = found
+    }
+    throw .findings(refused)
+  }
+
+  private static func text(
+    _ lines: [DrawnLine], slowness: Int, _ commit: Int, _ checkpoint: Int, mirrorKey: String
+  ) -> String {
+    var text = """
+      tallystick: 1
+      origin:
+        domain: sim.tallystick.invalid
+        serial: drawn
+      timezone: Asia/Shanghai
+      board: native/simulation
+      mirror:
+        url: http://127.0.0.1:8470
+        vkey: \(mirrorKey)
+      log:
+        commit_ms: \(commit)
+        checkpoint_ms: \(checkpoint)
+      lines:
+
+      """
+    for line in lines {
+      text += "  - name: \(line.port)\n    port: \(line.port)\n    baud: \(line.baud)\n"
+      text += "    format: \(line.format)\n    devices:\n"
+      for (place, device) in line.devices.enumerated() {
+        text += """
+                - number: \(device.number)
+                  label: {en: Meter \(device.number), zh: 仪表 \(device.number)}
+                  address: \(device.address(place: place))
+                  profile: \(device.profile)
+                  period_ms: \(device.period * slowness)
+
+          """
+      }
+    }
+    return text
+  }
+
+  /// The gateway as the simulation takes it.
+  func gateway<Verifier: SignatureVerifier>(
+    origin: KeyName, mirrorKey: VerifierKey, verifier: Verifier,
+    makeKey: @escaping () -> FileKeySigner
+  ) -> SimulatedGateway<FileKeySigner, Verifier> {
+    SimulatedGateway(
+      site: Composition(site: site).pollSite(origin: origin, epoch: 1), origin: origin,
+      mirrorKey: mirrorKey,
+      timing: RecorderTiming(
+        commit: UInt64(site.log.commitMilliseconds) * 1_000,
+        checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
+        checkpointEntries: UInt64(site.log.checkpointEntryCount)),
+      segmentByteCount: site.log.segmentByteCount, makeKey: makeKey, verifier: verifier)
+  }
+
+  /// The lines of the site with their meters.
+  func simulatedLines(faults: FaultModel, entropy: inout SeededEntropy) -> [SimulatedLine] {
+    var lines: [SimulatedLine] = []
+    for line in site.lines {
+      var meters: [EmulatedMeter] = []
+      for device in line.devices {
+        meters.append(EmulatedMeter(model: DrawnSite.model(device, &entropy)))
+        // Somebody gave a second meter the same address.
+        if entropy.next() % 1_000_000 < UInt64(faults[.duplicateAddress]) {
+          meters.append(EmulatedMeter(model: DrawnSite.model(device, &entropy)))
+        }
+      }
+      lines.append(SimulatedLine(configuration: line.uart, meters: meters))
+    }
+    return lines
+  }
+
+  /// A meter that answers all that the device's profile asks.
+  private static func model(_ device: Device, _ entropy: inout SeededEntropy) -> MeterModel {
+    let noise = Noise(seed: entropy.next(), channel: 0)
+    return MeterModel(
+      meterProtocol: device.profile.meterProtocol, address: device.address,
+      turnaroundMicroseconds: UInt32(device.profile.turnaroundMilliseconds) * 1_000
+        / UInt32(1 + entropy.next() % 4),
+      blocks: device.profile.requests.map { request in
+        MeterBlock(
+          place: request.query.place,
+          points: request.points.map { point in
+            MeterPoint(
+              rule: point.rule,
+              signal: Signal(
+                source: .constant(Double(entropy.next() % 10_000) / 10),
+                bound: NoiseBound(relative: 0.01), noise: noise))
+          })
+      })
+  }
+}
+
+private struct DrawnLine {
+  let port: String
+  let baud: Int
+  let format: String
+  var devices: [DrawnDevice] = []
+
+  init(port: String, _ entropy: inout SeededEntropy) {
+    self.port = port
+    baud = [2_400, 9_600, 19_200, 115_200][Int(entropy.next() % 4)]
+    format = ["8N1", "8E1"][Int(entropy.next() % 2)]
+  }
+}
+
+private struct DrawnDevice {
+  let number: Int
+  let profile: String
+  let period: Int
+
+  init(number: Int, profile profiles: [String], _ entropy: inout SeededEntropy) {
+    self.number = number
+    profile = profiles[Int(entropy.next() % UInt64(profiles.count))]
+    period = [1_000, 2_000, 5_000, 10_000, 60_000][Int(entropy.next() % 5)]
+  }
+
+  /// Modbus: a unit identifier; DL/T 645: twelve digits.
+  func address(place: Int) -> String {
+    guard profile.hasPrefix("dlt645") else { return String(place + 1) }
+    let digits = String(202_600_000_000 + number)
+    return "\"\(digits)\""
+  }
+}

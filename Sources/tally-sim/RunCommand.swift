@@ -1,0 +1,140 @@
+import ArgumentParser
+import Catalog
+import CommandLineFrame
+import HAL
+import HostCrypto
+import HostHAL
+import Simulator
+import TransparencyLog
+
+/// `tally-sim run`: the deterministic simulation of the whole gateway.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: """
+      Simulates a whole gateway in virtual time, with faults. 在虚拟时间中带故障地仿真整台网关。
+      """,
+    discussion: """
+      A seed determines the site, the faults and everything that happens; the same seed gives the same trace. \
+      Exit code 1 when something happened that must never happen.
+      种子决定站点、故障和全部过程；相同种子得到相同轨迹。出现绝不允许的情况时退出码为 1。
+      """)
+
+  @Option(help: "The first seed. 首个种子。") var seed: UInt64 = 1
+  @Option(help: "How many seeds, one after the other. 依次运行的种子数。") var count: UInt64 = 1
+  @Option(help: "Devices, 1 to 64; drawn from 1 to 8 if not given. 设备数，1 至 64；缺省抽取 1 至 8。")
+  var devices: Int?
+  @Option(help: "Virtual hours in which anything may fail. 允许故障的虚拟小时数。") var hours: UInt64 = 2
+  @Option(help: "drawn, none, or a file with rates. drawn（抽取）、none（无）或故障率文件。")
+  var faults = "none"
+  @Option(help: "Run this seed again and print the trace up to a failure. 重放该种子并打印故障前的轨迹。")
+  var replay: UInt64?
+  @Option(help: "Directory with profiles, boards and plant. 含 profiles、boards 和 plant 的目录。")
+  var share: String?
+  @Flag(help: "Plant a defect: the run must fail. 植入缺陷：运行必须失败。") var canary = false
+  @OptionGroup var texts: LanguageOption
+
+  mutating func run() throws {
+    do {
+      let world = try SimulationWorld(
+        share: share, devices: devices, hours: hours, faults: faults, hasCanary: canary)
+      var hasFailed = false
+      if let replay {
+        let outcome = try world.run(seed: replay, keepsLines: true)
+        writeStandardOutput(outcome.result.lines.map { $0 + "\n" }.joined())
+        writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
+        hasFailed = !outcome.result.violations.isEmpty
+      } else {
+        for number in 0..<count {
+          let outcome = try world.run(seed: seed &+ number, keepsLines: false)
+          writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
+          if !outcome.result.violations.isEmpty { hasFailed = true }
+        }
+      }
+      if hasFailed { throw ExitCode(1) }
+    } catch let problem as SiteProblem {
+      writeStandardError(problem.text(texts.language) + "\n")
+      throw ExitCode(problem.code)
+    }
+  }
+}
+
+/// What a seed came to, with what it was drawn from.
+struct SeedOutcome {
+  let seed: UInt64
+  let deviceCount: Int
+  let hours: UInt64
+  let result: SimulationResult
+}
+
+/// Makes worlds from seeds.
+struct SimulationWorld {
+  private let share: Share
+  private let devices: Int?
+  private let hours: UInt64
+  private let model: SimulatedFaults
+  private let hasCanary: Bool
+  private let plant: Plant
+
+  init(
+    share option: String?, devices: Int?, hours: UInt64, faults: String, hasCanary: Bool
+  ) throws(SiteProblem) {
+    if let devices, !(1...64).contains(devices) {
+      throw .badOption(name: "devices", value: String(devices), expected: "1 … 64")
+    }
+    guard (1...100_000).contains(hours) else {
+      throw .badOption(name: "hours", value: String(hours), expected: "1 … 100000")
+    }
+    var tried: [String] = []
+    guard let share = Share.locate(option: option, tried: &tried) else { throw .noShare(tried) }
+    self.share = share
+    self.devices = devices
+    self.hours = hours
+    self.hasCanary = hasCanary
+    model = try SimulatedFaults(faults)
+    let path = share.path + "/plant/gas-turbine-2014.csv"
+    let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
+    do {
+      plant = Plant(hours: try PlantTable.hours(String(decoding: bytes, as: UTF8.self)), seed: 1)
+    } catch {
+      throw .badData(path, error)
+    }
+  }
+
+  /// Runs one seed.
+  func run(seed: UInt64, keepsLines: Bool) throws(SiteProblem) -> SeedOutcome {
+    var entropy = SeededEntropy(seed: seed)
+    let deviceCount = devices ?? 1 + Int(entropy.next() % 8)
+    let faults = model.model(&entropy)
+    let origin = try name("sim.tallystick.invalid/gw/drawn/1")
+    let mirrorName = try name("sim.tallystick.invalid/m1")
+    let mirrorSigner = SimulationWorld.key("mirror", seed)
+    let mirrorKey = mirrorSigner.verifierKey(name: mirrorName, type: .cosigner)
+    let drawn = try DrawnSite.draw(
+      deviceCount: deviceCount, mirrorKey: "\(mirrorKey)", share: share, entropy: &entropy)
+    var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
+    plan.keepsLines = keepsLines
+    plan.hasCanary = hasCanary
+    let gateway = drawn.gateway(
+      origin: origin, mirrorKey: mirrorKey, verifier: SodiumVerifier()
+    ) { SimulationWorld.key("gateway", seed) }
+    let simulation = Simulation(
+      plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),
+      plant: plant, mirrorKey: mirrorSigner)
+    return SeedOutcome(
+      seed: seed, deviceCount: deviceCount, hours: hours, result: simulation.run())
+  }
+
+  private func name(_ text: String) throws(SiteProblem) -> KeyName {
+    guard let name = KeyName(text) else { preconditionFailure("\(text) is a key name") }
+    return name
+  }
+
+  /// A key of the simulation; it protects nothing.
+  private static func key(_ role: String, _ seed: UInt64) -> FileKeySigner {
+    let hash = SHA256.hash(Array("\(role) \(seed)".utf8).span)
+    do { return try FileKeySigner(seed: hash.bytes) } catch {
+      preconditionFailure("libsodium takes any seed")
+    }
+  }
+}
