@@ -50,8 +50,12 @@
   extension Proof: Equatable {
     /// Takes hashes; `nil` for more than 63.
     public init?(_ hashes: [Digest]) {
-      self.init()
-      for hash in hashes where !push(hash) { return nil }
+      // Not on `self`: with -O, Swift 6.3.1 then returns a proof without a hash.
+      var proof = Proof()
+      for hash in hashes {
+        guard proof.push(hash) else { return nil }
+      }
+      self = proof
     }
 
     /// The hashes as an array.

@@ -29,6 +29,12 @@ struct RunCommand: ParsableCommand {
   var faults = "none"
   @Option(help: "Run this seed again and print the trace up to a failure. 重放该种子并打印故障前的轨迹。")
   var replay: UInt64?
+  @Option(
+    help: """
+      Directory for the gateway's directory as it is at the end, and its site file. \
+      存放运行结束时网关数据目录及站点文件的目录。
+      """)
+  var out: String?
   @Option(help: "Directory with profiles, boards and plant. 含 profiles、boards 和 plant 的目录。")
   var share: String?
   @Flag(help: "Plant a defect: the run must fail. 植入缺陷：运行必须失败。") var canary = false
@@ -47,6 +53,7 @@ struct RunCommand: ParsableCommand {
       } else {
         for number in 0..<count {
           let outcome = try world.run(seed: seed &+ number, keepsLines: false)
+          if let out { try SimulatedDirectory(out).write(outcome) }
           writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
           if !outcome.result.violations.isEmpty { hasFailed = true }
         }
@@ -65,6 +72,10 @@ struct SeedOutcome {
   let deviceCount: Int
   let hours: UInt64
   let result: SimulationResult
+  let site: [UInt8]
+  let gatewayKey: String
+  let mirrorKey: String
+  let objects: [(object: StorageObject, bytes: [UInt8])]
 }
 
 /// Makes worlds from seeds.
@@ -121,8 +132,11 @@ struct SimulationWorld {
     let simulation = Simulation(
       plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),
       plant: plant, mirrorKey: mirrorSigner)
+    let result = simulation.run()
     return SeedOutcome(
-      seed: seed, deviceCount: deviceCount, hours: hours, result: simulation.run())
+      seed: seed, deviceCount: deviceCount, hours: hours, result: result, site: drawn.yaml,
+      gatewayKey: "\(SimulationWorld.key("gateway", seed).verifierKey(name: origin, type: .log))",
+      mirrorKey: "\(mirrorKey)", objects: simulation.objects)
   }
 
   private func name(_ text: String) throws(SiteProblem) -> KeyName {

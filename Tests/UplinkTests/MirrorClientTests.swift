@@ -2,6 +2,7 @@
 import HAL
 import HostCrypto
 import Metering
+import Simulator
 import Testing
 import TransparencyLog
 

@@ -14,8 +14,8 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     package var text: [UInt8]
   }
 
-  let origin: KeyName
-  let logKey: VerifierKey
+  package let origin: KeyName
+  package let logKey: VerifierKey
   package let name: KeyName
   private var signer: Key
   private let verifier: Verifier

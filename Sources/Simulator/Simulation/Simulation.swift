@@ -14,7 +14,7 @@ public struct SimulationPlan: Sendable {
   public var liveness: UInt64
   /// How often things fail.
   public var faults: FaultModel
-  /// The last lines of the trace are kept.
+  /// The trace is kept as text.
   public var keepsLines = false
   /// A defect is planted: half of the acknowledgements that the gateway makes durable are forgotten, and
   /// one entry of a released checkpoint is changed. A run that passes all the same proves nothing.
@@ -50,7 +50,7 @@ public struct SimulationResult: Sendable {
   public var acknowledged: UInt64
   /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
   public var rested: UInt64?
-  /// The last lines of the trace.
+  /// The trace, if it was kept.
   public var lines: [String]
 }
 
@@ -151,7 +151,14 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return SimulationResult(
       traceHash: trace.digest, violations: violations, pollCount: pollCount,
       size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
-      acknowledged: mirror.mirrored, rested: rested, lines: trace.tail)
+      acknowledged: mirror.mirrored, rested: rested, lines: trace.lines)
+  }
+
+  /// What stands on the gateway's medium.
+  public var objects: [(object: StorageObject, bytes: [UInt8])] {
+    var objects: [(object: StorageObject, bytes: [UInt8])] = []
+    disk.forEachObject { objects.append(($0, $1)) }
+    return objects
   }
 
   /// Everything that was recorded so far is acknowledged, but for the last few seconds.

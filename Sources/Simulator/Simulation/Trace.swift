@@ -30,9 +30,9 @@ struct Trace {
   }
 
   private var hash = SHA256()
-  private var lines: [String] = []
+  /// One line for each event; empty without `--replay`.
+  private(set) var lines: [String] = []
   private let keepsLines: Bool
-  private static let lineCountMax = 400
 
   /// A trace; lines are kept for `--replay` alone.
   init(keepsLines: Bool) { self.keepsLines = keepsLines }
@@ -41,9 +41,7 @@ struct Trace {
   mutating func note(_ event: Event, at time: UInt64) {
     let line = "\(secondsText(time)) \(Trace.text(event))"
     hash.update(Array((line + "\n").utf8).span)
-    guard keepsLines else { return }
-    lines.append(line)
-    if lines.count > 2 * Trace.lineCountMax { lines.removeFirst(Trace.lineCountMax) }
+    if keepsLines { lines.append(line) }
   }
 
   /// Takes bytes that left or were written into the hash.
@@ -51,9 +49,6 @@ struct Trace {
 
   /// The hash of all so far.
   var digest: Digest { hash.finalize() }
-
-  /// The last lines.
-  var tail: [String] { Array(lines.suffix(Trace.lineCountMax)) }
 
   private static func text(_ event: Event) -> String {
     switch event {
