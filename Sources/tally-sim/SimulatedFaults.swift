@@ -25,7 +25,12 @@ enum SimulatedFaults {
   func model(_ entropy: inout SeededEntropy) -> FaultModel {
     switch self {
     case .fixed(let model): model
-    case .drawn: FaultModel.drawn(from: &entropy)
+    case .drawn:
+      FaultModel.drawn(
+        from: &entropy,
+        among: FaultKind.allCases.filter {
+          ![.bitRot, .writeMisdirected, .lyingFlush, .rollback].contains($0)
+        })
     }
   }
 
