@@ -68,7 +68,8 @@ public struct GatewayStart<
     self.report = report
     let mirror = MirrorClient(
       origin: identity.origin, mirrorKey: identity.mirrorKey,
-      acknowledgedSize: superblock.acknowledgedSize)
+      acknowledgedSize: superblock.acknowledgedSize,
+      recovered: superblock.signedSize > 0 ? Array(evidence.journal.signedNote) : nil)
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
       timing: timing, queue: queue, report: report)

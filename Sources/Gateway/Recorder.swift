@@ -83,10 +83,6 @@ public struct Recorder<
     leaves.initialize(repeating: .zero)
     note = .allocate(capacity: Checkpoint.noteByteLimit)
     note.initialize(repeating: 0)
-    let superblock = self.evidence.journal.superblock
-    if superblock.signedSize > 0 {
-      self.mirror.noteSigned(note: Array(self.evidence.journal.signedNote))
-    }
     publish()
   }
 

@@ -30,18 +30,18 @@ extension MirrorAlarm {
       """
     case .historyConflict:
       """
-      the collector holds another history of this log, uploading has stopped: the data directory was \
+      the collector holds another history of this log, nothing new is sent: the data directory was \
       restored from an old copy, or a second gateway has the same key. Keep the directory, compare \
       both halves with tally verify, and begin a new log (another --data directory and serial)
       """
     case .entriesRefused:
       """
-      the collector has our checkpoint and refuses its entries, uploading has stopped: one of the two \
+      the collector has our checkpoint and refuses its entries, nothing new is sent: one of the two \
       programs is wrong. Keep both halves, run tally verify on each, and report it
       """
     case .beyondSigned:
       """
-      the collector holds more than this gateway signed, uploading has stopped: this storage was set \
+      the collector holds more than this gateway signed, nothing new is sent: this storage was set \
       back, or a copy of it runs elsewhere. Find the copy; else begin a new log (another --data \
       directory and serial) and keep this one for the auditor
       """
@@ -76,14 +76,14 @@ extension MirrorAlarm {
       "汇集端登记的是本日志的另一把密钥：请将 tally keys show 与登记内容对照。每 15 分钟重试，数据不会丢失"
     case .historyConflict:
       """
-      汇集端持有本日志的另一份历史，已停止上传：数据目录由旧副本恢复，或另有网关使用同一密钥。请保留目录，\
+      汇集端持有本日志的另一份历史，不再发送新内容：数据目录由旧副本恢复，或另有网关使用同一密钥。请保留目录，\
       用 tally verify 核对两份日志，并以新的 --data 目录和序列号开始新日志
       """
     case .entriesRefused:
-      "汇集端持有我方检查点却拒绝其条目，已停止上传：两端程序之一有误。请保留两份日志，分别运行 tally verify 并上报"
+      "汇集端持有我方检查点却拒绝其条目，不再发送新内容：两端程序之一有误。请保留两份日志，分别运行 tally verify 并上报"
     case .beyondSigned:
       """
-      汇集端持有的内容多于本网关所签，已停止上传：本机存储被回退，或其副本正在别处运行。请找出副本；\
+      汇集端持有的内容多于本网关所签，不再发送新内容：本机存储被回退，或其副本正在别处运行。请找出副本；\
       否则以新的 --data 目录和序列号开始新日志，并保留本目录供核查
       """
     case .lostData: "汇集端缺少其已确认的条目，正在重新上传。请检查汇集端磁盘"

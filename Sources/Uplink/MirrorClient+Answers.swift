@@ -18,6 +18,7 @@ extension MirrorClient {
     noteLink(response.status != 0, &events)
     guard let target else { return events }
     let (answer, place) = classify(response, target)
+    if stage == .probe, Answer.placing.contains(answer) { isPlaced = true }
     if let place { ticket = place.ticket }
     switch Decision.table(stage, answer) {
     case .sendEntries:
@@ -29,9 +30,6 @@ extension MirrorClient {
       pendingSize = place?.pending ?? 0
       staleAnswers += 1
       if staleAnswers > 3 { pause(now, &randomness) }
-    case .takeNewest:
-      begin()
-      pendingSize = place?.pending ?? 0
     case .continueFromThere: continueEntries(place, target, now, &randomness, &events)
     case .changeEnd: changeEnd(place, target, now, &randomness, &events)
     case .verify:
@@ -49,7 +47,8 @@ extension MirrorClient {
       pauseIfRepeated(now, &randomness)
     case .offerAgain:
       if offeredAgain {
-        stop(.entriesRefused, &events)
+        offeredAgain = false
+        hold(.entriesRefused, now, &events)
       } else {
         offeredAgain = true
         stage = .checkpoint
@@ -58,14 +57,10 @@ extension MirrorClient {
       if packagesSent <= 1 { pause(now, &randomness) }
       packageLimit = packagesSent > 1 ? packagesSent / 2 : 1
     case .wait: pause(now, &randomness)
-    case .alarmAndRetry(let alarm):
-      raise(alarm, &events)
-      stage = .checkpoint
-      notBefore = now &+ 900_000_000
+    case .hold(let alarm): hold(alarm, now, &events)
     case .alarmAndWait(let alarm):
       raise(alarm, &events)
       pause(now, &randomness)
-    case .stop(let alarm): stop(alarm, &events)
     }
     return events
   }
@@ -81,14 +76,13 @@ extension MirrorClient {
       guard response.hasType(UplinkResponse.placeType),
         let place = MirrorPlace.parse(response.body)
       else { return (.unreadable, nil) }
-      if place.pending > newestSignedSize { return (.sizeBeyond, nil) }
+      if place.pending > releasedSize { return (.sizeBeyond, nil) }
       return (place.pending == target.size ? .progress : .otherEnd, place)
     case 409:
       guard response.hasType(UplinkResponse.sizeType) else { return (.refused, nil) }
       guard let size = MirrorPlace.size(response.body) else { return (.unreadable, nil) }
-      let place = MirrorPlace(pending: size, next: 0, ticket: [])
-      if size > newestSignedSize { return (.sizeBeyond, nil) }
-      return (size <= target.size ? .sizeBehind : .sizeAhead, place)
+      if size > releasedSize { return (.sizeBeyond, nil) }
+      return (.sizeBehind, MirrorPlace(pending: size, next: 0, ticket: []))
     case 400: return (.badRequest, nil)
     case 403: return (.forbidden, nil)
     case 404: return (.notFound, nil)
@@ -194,9 +188,14 @@ extension MirrorClient {
     self.alarm = alarm
   }
 
-  private mutating func stop(_ alarm: MirrorAlarm, _ events: inout [MirrorEvent]) {
+  /// Sends nothing new until the mirror has another answer to what was sent already, every 15 minutes: what
+  /// answered may have been no mirror, and nobody comes by for years.
+  private mutating func hold(
+    _ alarm: MirrorAlarm, _ now: UInt64, _ events: inout [MirrorEvent]
+  ) {
     raise(alarm, &events)
-    isStopped = true
+    stage = opening
+    notBefore = now &+ 900_000_000
   }
 
   /// Something worked: an alarm about the mirror's refusals holds no longer. Lost data stays an alarm

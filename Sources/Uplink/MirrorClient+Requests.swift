@@ -11,7 +11,7 @@ extension MirrorClient {
   public mutating func nextRequest<Source: EvidenceSource & ~Copyable>(
     now: UInt64, source: inout Source
   ) throws(HashSourceError) -> UplinkRequest? {
-    guard !isStopped, !awaiting, now >= notBefore else { return nil }
+    guard !awaiting, now >= notBefore else { return nil }
     if target == nil, hasNewer { begin() }
     guard let target else { return nil }
     do throws(HashSourceError) {
@@ -20,6 +20,7 @@ extension MirrorClient {
       case .checkpoint:
         request = UplinkRequest(
           path: .addCheckpoint, body: try checkpointBody(target, &source))
+        if target.size > releasedSize { releasedSize = target.size }
       case .entries:
         request = UplinkRequest(path: .addEntries, body: try entriesBody(target, &source))
       case .probe:
@@ -39,10 +40,13 @@ extension MirrorClient {
     }
   }
 
+  /// What comes first: the checkpoint, once it is known that the mirror has no more than was released.
+  var opening: Stage { isPlaced ? .checkpoint : .probe }
+
   /// Turns to the newest checkpoint.
   mutating func begin() {
     target = newest
-    stage = .checkpoint
+    stage = opening
     ticket = []
     staleAnswers = 0
     answersWithoutGrowth = 0

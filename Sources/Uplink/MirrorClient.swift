@@ -59,12 +59,16 @@ public struct MirrorClient: Sendable {
   public internal(set) var keepFrom: UInt64
   /// The alarm that holds now.
   public internal(set) var alarm: MirrorAlarm?
-  /// No request is made any more.
-  public internal(set) var isStopped = false
   /// The mirror answered last time.
   public internal(set) var isLinkUp = true
   /// Monotonic time in µs before which nothing is asked; 0 for at once.
   public internal(set) var notBefore: UInt64 = 0
+
+  /// The largest tree that the mirror can know of: what was signed before this start, or sent since. A
+  /// mirror that knows of more has seen a checkpoint that is not in this log.
+  var releasedSize: UInt64
+  /// Where the mirror stands was asked since the start, before anything new was sent.
+  var isPlaced: Bool
 
   var newest: SignedNote?
   /// The checkpoint that is being mirrored; nil when there is nothing to do.
@@ -89,9 +93,14 @@ public struct MirrorClient: Sendable {
   var prefixRefusals = 0
   var offeredAgain = false
 
-  /// A client that knows only what was acknowledged: as after a restart.
+  /// A client that knows what a gateway knows when it starts.
+  ///
+  /// The first thing that it sends is nothing new: the last note of before, or without one a question. If
+  /// the medium was set back, the mirror's answer shows it before a second history has left the gateway.
+  ///
+  /// - Parameter recovered: the note that was signed last, and is durable; `nil` if none was.
   public init(
-    origin: KeyName, mirrorKey: VerifierKey, acknowledgedSize: UInt64,
+    origin: KeyName, mirrorKey: VerifierKey, acknowledgedSize: UInt64, recovered: [UInt8]?,
     configuration: MirrorConfiguration = MirrorConfiguration()
   ) {
     precondition(mirrorKey.type == .cosigner, "a mirror's key has type 4")
@@ -103,6 +112,12 @@ public struct MirrorClient: Sendable {
     pendingSize = acknowledgedSize
     start = acknowledgedSize
     packageLimit = configuration.packageLimit
+    releasedSize = acknowledgedSize
+    isPlaced = recovered != nil
+    guard let recovered else { return }
+    noteSigned(note: recovered)
+    releasedSize = newestSignedSize
+    begin()
   }
 
   /// The newest size that was signed here.
@@ -113,7 +128,7 @@ public struct MirrorClient: Sendable {
   /// When to call `nextRequest` again, in monotonic µs: 0 for now, `nil` if only a new checkpoint or an
   /// answer can change anything.
   public var wakeAt: UInt64? {
-    if isStopped || awaiting { return nil }
+    if awaiting { return nil }
     guard target != nil || hasNewer else { return nil }
     return notBefore
   }

@@ -4,13 +4,14 @@ public enum MirrorAlarm: UInt8, Error, CaseIterable, Sendable {
   case notEnrolled = 1
   /// The mirror knows the log but not its key (403); asked again every 15 minutes.
   case keyUnknown = 2
-  /// The mirror holds another history of this log (422 on a checkpoint). Uploading stops.
+  /// The mirror holds another history of this log (422 on a checkpoint). Asked again every 15
+  /// minutes with the same checkpoint.
   case historyConflict = 3
   /// The mirror has our checkpoint and refuses the entries under it (422), although they hash to it
-  /// here. Uploading stops.
+  /// here. Asked again every 15 minutes.
   case entriesRefused = 4
-  /// The mirror holds a size that this gateway never signed: its storage was rolled back, or a clone
-  /// signs with its key. Uploading stops.
+  /// The mirror holds a size that this log never released: its storage was rolled back, or a clone
+  /// signs with its key. Nothing new is released.
   case beyondSigned = 5
   /// The mirror lacks entries that it acknowledged; they are uploaded again.
   case lostData = 6
@@ -22,16 +23,6 @@ public enum MirrorAlarm: UInt8, Error, CaseIterable, Sendable {
   case ownDataDamaged = 9
   /// The mirror's answers make no sense (a status or body that the protocol does not have).
   case unintelligible = 10
-
-  /// Uploading to this mirror stops until the agent is started again.
-  public var stopsUploading: Bool {
-    switch self {
-    case .historyConflict, .entriesRefused, .beyondSigned: true
-    case .notEnrolled, .keyUnknown, .lostData, .badCosignature, .implausibleTime, .ownDataDamaged,
-      .unintelligible:
-      false
-    }
-  }
 }
 
 /// What an answer means for the agent.

@@ -12,15 +12,13 @@ enum Stage: UInt8, Sendable, CaseIterable {
 enum Answer: UInt8, Sendable, CaseIterable {
   /// 200.
   case accepted
-  /// 409 `text/x.tlog.size`, its size is at most that of the checkpoint sent.
+  /// 409 `text/x.tlog.size`, its size is at most the largest that was released.
   case sizeBehind
-  /// … above that, and at most the newest size signed here.
-  case sizeAhead
-  /// … or 202, 409 `text/x.tlog.mirror-info`: above anything signed here.
+  /// … or 202, 409 `text/x.tlog.mirror-info`: above anything that was released.
   case sizeBeyond
   /// 202, 409 `text/x.tlog.mirror-info`: the mirror's pending size is the end that was asked for.
   case progress
-  /// … another one, at most the newest size signed here.
+  /// … another one, at most the largest that was released.
   case otherEnd
   /// 400.
   case badRequest
@@ -40,6 +38,9 @@ enum Answer: UInt8, Sendable, CaseIterable {
   case network
   /// A status that the protocol does not have here, or a body that cannot be read.
   case unreadable
+
+  /// Answers to a probe that show that the mirror has no more than was released.
+  static var placing: [Answer] { [.accepted, .progress, .otherEnd, .refused] }
 }
 
 /// What to do about it.
@@ -48,8 +49,6 @@ enum Decision: Equatable, Sendable {
   case sendEntries
   /// The mirror stands at its size: ask again from there, at most three times in a row.
   case askFromSize
-  /// The mirror stands past this checkpoint: take the newest one.
-  case takeNewest
   /// Send entries from where the mirror says.
   case continueFromThere
   /// The mirror works towards another end of ours: go along, or raise it to the newest.
@@ -66,12 +65,10 @@ enum Decision: Equatable, Sendable {
   case sendLess
   /// Ask again after a wait.
   case wait
-  /// Alarm, and ask again every 15 minutes.
-  case alarmAndRetry(MirrorAlarm)
+  /// Alarm, and ask the same again every 15 minutes.
+  case hold(MirrorAlarm)
   /// Alarm, and ask again after a wait.
   case alarmAndWait(MirrorAlarm)
-  /// Alarm, and stop.
-  case stop(MirrorAlarm)
 }
 
 extension Decision {
@@ -79,15 +76,14 @@ extension Decision {
   /// does not have is a wait: an answer that makes no sense may make sense later.
   static func table(_ stage: Stage, _ answer: Answer) -> Decision {
     switch (stage, answer) {
-    // Anything signed beyond what this gateway signed is a clone or a rollback, whoever says it.
-    case (_, .sizeBeyond): .stop(.beyondSigned)
-    case (_, .notFound): .alarmAndRetry(.notEnrolled)
-    case (_, .forbidden): .alarmAndRetry(.keyUnknown)
+    // A checkpoint beyond what this log released is of a clone, or of before a rollback.
+    case (_, .sizeBeyond): .hold(.beyondSigned)
+    case (_, .notFound): .hold(.notEnrolled)
+    case (_, .forbidden): .hold(.keyUnknown)
 
     case (.checkpoint, .accepted): .sendEntries
     case (.checkpoint, .sizeBehind): .askFromSize
-    case (.checkpoint, .sizeAhead): .takeNewest
-    case (.checkpoint, .refused): .stop(.historyConflict)
+    case (.checkpoint, .refused): .hold(.historyConflict)
     case (.checkpoint, .serverError), (.checkpoint, .busy), (.checkpoint, .network): .wait
     case (.checkpoint, .progress), (.checkpoint, .otherEnd), (.checkpoint, .badRequest),
       (.checkpoint, .tooLarge), (.checkpoint, .unreadable):
@@ -102,7 +98,7 @@ extension Decision {
     // How much it kept is unknown; the entries themselves were checked before they were sent.
     case (.entries, .badRequest), (.entries, .serverError), (.entries, .network): .waitThenProbe
     case (.entries, .busy): .wait
-    case (.entries, .sizeBehind), (.entries, .sizeAhead), (.entries, .unreadable):
+    case (.entries, .sizeBehind), (.entries, .unreadable):
       .alarmAndWait(.unintelligible)
 
     // The probe asks for a size that was acknowledged: 200 is a fresh signature, 409 the place.
@@ -110,7 +106,7 @@ extension Decision {
     case (.probe, .progress), (.probe, .otherEnd): .changeEnd
     case (.probe, .refused): .startOver
     case (.probe, .badRequest), (.probe, .serverError), (.probe, .busy), (.probe, .network): .wait
-    case (.probe, .tooLarge), (.probe, .sizeBehind), (.probe, .sizeAhead), (.probe, .unreadable):
+    case (.probe, .tooLarge), (.probe, .sizeBehind), (.probe, .unreadable):
       .alarmAndWait(.unintelligible)
     }
   }

@@ -29,12 +29,12 @@ import Uplink
         now += 5_100_000
         do throws(RecorderError) { try recorder.step(at: Rig.instant(now)) } catch {
           // The recorder's thread talks to the mirror all the same: what was signed before goes on.
-          if let request = recorder.nextRequest(at: Rig.instant(now)) {
+          if let request = try Rig.nextCheckpoint(&recorder, at: now) {
             released.append(try checkpoint(in: request))
           }
           throw error
         }
-        if let request = recorder.nextRequest(at: Rig.instant(now)) {
+        if let request = try Rig.nextCheckpoint(&recorder, at: now) {
           released.append(try checkpoint(in: request))
           var entropy = SecureRandom()
           try recorder.receive(
@@ -169,7 +169,7 @@ import Uplink
     // Every write fails from the moment on at which the acknowledgement arrives.
     #expect(Rig.push(Rig.entry(0), to: queue))
     try recorder.settle(at: Rig.instant(now))
-    #expect(recorder.nextRequest(at: Rig.instant(now))?.path == .addCheckpoint)
+    #expect(try Rig.nextCheckpoint(&recorder, at: now) != nil)
     try recorder.receive(UplinkResponse(status: 200), at: Rig.instant(now), entropy: &entropy)
     #expect(recorder.nextRequest(at: Rig.instant(now))?.path == .addEntries)
     for operation in 1...20 { disk.faults[disk.operationCount + operation] = .refused }
@@ -206,7 +206,8 @@ import Uplink
     var recorder = try Rig.recorder(try Rig.log(on: MemoryDisk()), queue: queue, report: report)
     #expect(Rig.push(Rig.entry(0), to: queue))
     try recorder.settle(at: Rig.instant(3_000_000))
-    #expect(recorder.nextRequest(at: Rig.instant(3_000_000))?.path == .addCheckpoint)
+    #expect(try Rig.nextCheckpoint(&recorder, at: 3_000_000) != nil)
+    #expect(report.takeNotice() == .linkUp)
     var entropy = SecureRandom()
     try recorder.receive(
       UplinkResponse(status: status), at: Rig.instant(4_000_000), entropy: &entropy)

@@ -57,11 +57,13 @@ enum Rig {
     _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport
   ) throws -> MemoryRecorder {
     let evidence = log.takeEvidence()
-    let acknowledged = evidence.journal.superblock.acknowledgedSize
+    let superblock = evidence.journal.superblock
+    let note = superblock.signedSize > 0 ? Array(evidence.journal.signedNote) : nil
     return MemoryRecorder(
       evidence: evidence, origin: try origin, key: try key(), verifier: SodiumVerifier(),
       mirror: MirrorClient(
-        origin: try origin, mirrorKey: try mirrorKey(), acknowledgedSize: acknowledged),
+        origin: try origin, mirrorKey: try mirrorKey(),
+        acknowledgedSize: superblock.acknowledgedSize, recovered: note),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
       queue: queue, report: report)
   }
@@ -76,6 +78,18 @@ enum Rig {
       argumentCount: 1, to: &writer)
     writer.cbor(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: padding).span)
     return Array(writer.written)
+  }
+
+  /// The next request with a checkpoint. Where the mirror stands is asked first on a new log: it has nothing.
+  static func nextCheckpoint(
+    _ recorder: inout MemoryRecorder, at microseconds: UInt64
+  ) throws -> UplinkRequest? {
+    let now = instant(microseconds)
+    let request = recorder.nextRequest(at: now)
+    guard request?.path == .addEntries else { return request }
+    var entropy = SecureRandom()
+    try recorder.receive(UplinkResponse(status: 422), at: now, entropy: &entropy)
+    return recorder.nextRequest(at: now)
   }
 
   static func push(_ entry: [UInt8], to queue: EntryQueue) -> Bool {

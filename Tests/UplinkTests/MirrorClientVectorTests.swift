@@ -51,10 +51,11 @@ import Uplink
     Array(MirrorSteps.shared.checkpoints["\(size)"]!.utf8)
   }
 
-  private func client(_ acknowledged: UInt64) -> MirrorClient {
+  /// A client as it is after a start, when `size` was signed last.
+  private func client(_ acknowledged: UInt64, recovered size: Int) -> MirrorClient {
     MirrorClient(
       origin: Scene.origin, mirrorKey: VerifierKey(MirrorSteps.shared.keys["mirror"]!.vkey)!,
-      acknowledgedSize: acknowledged)
+      acknowledgedSize: acknowledged, recovered: note(size))
   }
 
   private func cosigned(_ size: Int, _ step: String) -> MirrorEvent {
@@ -65,8 +66,7 @@ import Uplink
 
   @Test func `the vectors' requests are made to the byte, in their order`() throws {
     var player = Player()
-    var main = client(0)
-    main.noteSigned(note: note(300))
+    var main = client(0, recovered: 300)
     var events = try player.play("1.1", &main)
     #expect(events == [])
     events = try player.play("1.6", &main)
@@ -84,8 +84,7 @@ import Uplink
     #expect(events == [])
 
     // Another client of the same log, restarted at 300, offers 700 meanwhile.
-    var second = client(300)
-    second.noteSigned(note: note(700))
+    var second = client(300, recovered: 700)
     events = try player.play("2.4", &second)
     events = try player.play("2.5", &second)
     #expect(events == [])
@@ -107,8 +106,7 @@ import Uplink
 
   @Test func `a client that knows of 300 asks with step 3.4 where the mirror stands`() throws {
     var player = Player()
-    var behind = client(300)
-    behind.noteSigned(note: note(700))
+    var behind = client(300, recovered: 700)
     _ = try player.log.nextBody(&behind, at: player.now)
     _ = player.answer(UplinkResponse(status: 200), &behind)
     _ = try player.log.nextBody(&behind, at: player.now)
@@ -122,8 +120,7 @@ import Uplink
     throws
   {
     var player = Player()
-    var late = client(555)
-    late.noteSigned(note: note(700))
+    var late = client(555, recovered: 700)
     _ = try player.log.nextBody(&late, at: player.now)
     _ = player.answer(UplinkResponse(status: 200), &late)
     try player.expect("3.5", &late)
@@ -139,8 +136,7 @@ import Uplink
 
   @Test func `a client that knows nothing asks with step 3.7 where the mirror stands`() throws {
     var player = Player()
-    var blank = client(0)
-    blank.noteSigned(note: note(700))
+    var blank = client(0, recovered: 700)
     _ = try player.log.nextBody(&blank, at: player.now)
     _ = player.answer(UplinkResponse(status: 200), &blank)
     _ = try player.log.nextBody(&blank, at: player.now)
@@ -153,8 +149,7 @@ import Uplink
     throws
   {
     var player = Player()
-    var client = client(512)
-    client.noteSigned(note: note(555))
+    var client = client(512, recovered: 555)
     _ = try player.log.nextBody(&client, at: 0)
     _ = player.answer(UplinkResponse(status: 200), &client)
     let events = try player.play("2.2", &client)

@@ -7,7 +7,8 @@ import HostCrypto
 import Metering
 import Simulator
 import TransparencyLog
-import Uplink
+
+@testable import Uplink
 
 /// `Vectors/mirror-steps.json`, whose first field names its source.
 struct MirrorSteps: Decodable {
@@ -180,7 +181,7 @@ struct Scene {
       keepsEntries: true)
     client = MirrorClient(
       origin: Scene.origin, mirrorKey: VerifierKey(keys["mirror"]!.vkey)!, acknowledgedSize: 0,
-      configuration: configuration)
+      recovered: nil, configuration: configuration)
     grow(entries)
   }
 
@@ -198,6 +199,8 @@ struct Scene {
 
   mutating func sign() {
     let note = log.note(Scene.origin, log.size, signer)
+    // Where the mirror stands was asked: tests of that do without this function.
+    client.isPlaced = true
     client.noteSigned(note: note, signedAt: mirror.clock)
   }
 
@@ -206,8 +209,8 @@ struct Scene {
     let note = log.note(Scene.origin, client.newestSignedSize, signer)
     client = MirrorClient(
       origin: Scene.origin, mirrorKey: client.mirrorKey,
-      acknowledgedSize: client.acknowledgedSize, configuration: client.configuration)
-    client.noteSigned(note: note)
+      acknowledgedSize: client.acknowledgedSize, recovered: note,
+      configuration: client.configuration)
   }
 
   mutating func take(_ response: UplinkResponse) -> [MirrorEvent] {

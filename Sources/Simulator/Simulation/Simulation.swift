@@ -185,12 +185,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   private func nextEvent() -> UInt64 {
     var next = UInt64.max
     for (_, at) in timed { next = min(next, at) }
-    for at in [startsAt, clockSetAt, cutAt, network.nextArrival].compactMap(\.self) {
-      next = min(next, at)
-    }
+    for at in [startsAt, clockSetAt, cutAt].compactMap(\.self) { next = min(next, at) }
     if disk.isFull { next = min(next, fullUntil) }
     guard machine.isRunning else { return next }
     if asleepUntil > time.now { return min(next, asleepUntil) }
+    if let arrival = network.nextArrival { next = min(next, arrival) }
     next = min(next, time.time(ofMono: min(machine.samplingDue, machine.recorderDue)))
     for cable in cables {
       if let wake = cable.wakeAt { next = min(next, wake) }
@@ -214,11 +213,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       powerIsGone()
     }
     if let at = startsAt, at <= time.now { start() }
+    guard machine.isRunning, asleepUntil <= time.now else { return false }
     let response = network.receive(at: time.now) { [self] in deliver($0) }
-    guard machine.isRunning, asleepUntil <= time.now else {
-      // The answer comes to a machine that is off or asleep: nobody hears it.
-      return false
-    }
     plugIn()
     let now = time.instant
     for line in cables.indices {
