@@ -151,6 +151,11 @@ int32_t clinux_pipe(int32_t *reading, int32_t *writing) {
   return 0;
 }
 
+int32_t clinux_exec(const char *executable, char *const *arguments) {
+  execv(executable, arguments);
+  return -errno;
+}
+
 int32_t clinux_pid(void) { return getpid(); }
 int32_t clinux_parent_pid(void) { return getppid(); }
 uint32_t clinux_user_id(void) { return getuid(); }

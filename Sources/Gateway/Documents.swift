@@ -144,17 +144,18 @@ public struct OpeningEntries: ~Copyable {
 
   deinit { buffer.deallocate() }
 
-  /// The boot entry. `bootID` is the kernel's identifier of this boot, 16 bytes.
+  /// The boot entry. `bootID` is the kernel's identifier of this boot, 16 bytes; size and root are those
+  /// signed last, of the epoch before if `beginsEpoch`.
   public mutating func boot(
     bootID: InlineArray<16, UInt8>, previousSize: UInt64, previousRoot: Digest,
-    softwareHash: Digest, origin: KeyName, drain: () -> Void
+    beginsEpoch: Bool = false, softwareHash: Digest, origin: KeyName, drain: () -> Void
   ) {
     var isSameBoot = history.lastBootID.count == 16
     for i in 0..<16 where isSameBoot { isSameBoot = history.lastBootID[i] == bootID[i] }
     append(drain) { head, writer in
       BootEntry.write(
         head: head, bootID: bootID, previousSize: previousSize, previousRoot: previousRoot,
-        reason: isSameBoot ? .agentStart : .machineStart, softwareHash: softwareHash,
+        reason: beginsEpoch ? .newEpoch : isSameBoot ? .agentStart : .machineStart, softwareHash: softwareHash,
         origin: origin.span, to: &writer)
     }
   }

@@ -42,24 +42,31 @@ public struct GatewayStart<
   private let queue: EntryQueue
   private let report: RecorderReport
   private let previous: (size: UInt64, root: Digest)
+  private let beginsEpoch: Bool
   private let history: LogHistory
   private var recorder: Recorder<Storage, Key, Verifier>
 
   /// Counts this start in the superblock and makes the recorder.
   ///
   /// - Parameters:
-  ///   - log: the log, recovered.
+  ///   - opened: the log, recovered.
   ///   - history: what recovery learnt from its entries.
   /// - Throws: `journal` when the superblock cannot be written.
   public init(
-    log: consuming RecoveredLog<Storage>, history: LogHistory, identity: GatewayIdentity,
+    opened: consuming OpenedLog<Storage>, history: LogHistory, identity: GatewayIdentity,
     key: consuming Key, verifier: Verifier, timing: RecorderTiming, queue: EntryQueue,
     report: RecorderReport
   ) throws(RecorderError) {
-    var evidence = log.takeEvidence()
+    let before = opened.before
+    var evidence = opened.takeEvidence()
     let superblock = evidence.journal.superblock
-    previous = (superblock.signedSize, superblock.signedRoot)
-    do throws(JournalError) { boot = try evidence.journal.recordBoot() } catch {
+    beginsEpoch = before != nil
+    previous =
+      before.map { ($0.signedSize, $0.signedRoot) }
+      ?? (superblock.signedSize, superblock.signedRoot)
+    do throws(JournalError) {
+      boot = try evidence.journal.recordBoot(after: before?.bootCounter ?? 0)
+    } catch {
       throw .journal(error)
     }
     self.identity = identity
@@ -101,7 +108,8 @@ public struct GatewayStart<
       history: history, queue: queue)
     opening.boot(
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
-      softwareHash: identity.softwareHash, origin: identity.origin, drain: drain)
+      beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
+      drain: drain)
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem { throw problem }

@@ -25,6 +25,8 @@ public enum Limits {
   /// µs that the end of the agent may take to log what did not fit the queue: as long as two group
   /// commits of a slow medium.
   public static var endMax: UInt64 { 10_000_000 }
+  /// How often a log is read before what cannot be read counts as lost.
+  public static var recoveryAttemptsMax: Int { 3 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
   /// µs between two posts of live values.

@@ -233,6 +233,7 @@ public struct Recorder<
         report.isTimeUnchecked = !timeChecked
         try acknowledge(size, note)
       case .linkUp, .stored: break
+      case .rolledBack: report.isRolledBack = true
       case .linkDown: setLink(.down)
       case .alarm: setLink(.refused)
       }

@@ -57,6 +57,7 @@ public final class RecorderReport: Sendable {
   private let notices = Atomic<UInt32>(0)
   private let raised = Atomic<UInt32>(0)
   private let unjudged = Atomic<UInt32>(0)
+  private let rolledBack = Atomic<UInt32>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -102,6 +103,12 @@ public final class RecorderReport: Sendable {
   public var isTimeUnchecked: Bool {
     get { unjudged.load(ordering: .relaxed) != 0 }
     set { unjudged.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+  /// The medium was set back: the mirror knows of more than this log ever released. The agent ends, and the
+  /// next one begins a new epoch.
+  public var isRolledBack: Bool {
+    get { rolledBack.load(ordering: .relaxed) != 0 }
+    set { rolledBack.store(newValue ? 1 : 0, ordering: .relaxed) }
   }
   /// Why the last exchange failed that did; it stands for the present while the link is down.
   public var linkFailure: LinkFailure? {

@@ -18,6 +18,8 @@ public enum StorageError: UInt8, Error, Sendable {
   case io = 3
   /// The object is shorter than what was asked for.
   case short = 4
+  /// This user may not do that: nothing is wrong with the medium.
+  case denied = 5
 }
 
 /// Durable storage. Calls block until they are done, so they are made on a thread of their own.

@@ -61,7 +61,8 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     }
   }
 
-  /// Tries a direct write and read in a file of its own.
+  /// Tries a direct write and read in a file of its own. Only a refusal of `O_DIRECT` itself counts: a disk that
+  /// is full now says nothing about it.
   private static func takesDirectIO(
     _ directory: String, _ block: UnsafeMutableRawBufferPointer
   ) -> Bool {
@@ -71,10 +72,15 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
       | CLINUX_OPEN_DIRECT | CLINUX_OPEN_DSYNC
     let descriptor = clinux_open(path, flags, 0o600)
     defer { _ = clinux_unlink(path) }
-    guard descriptor >= 0 else { return false }
+    guard descriptor >= 0 else { return !isRefusal(Int(descriptor)) }
     defer { _ = clinux_close(descriptor) }
-    return clinux_pwrite(descriptor, block.baseAddress, 4096, 0) == 4096
-      && clinux_pread(descriptor, block.baseAddress, 4096, 0) == 4096
+    let written = clinux_pwrite(descriptor, block.baseAddress, 4096, 0)
+    guard written == 4096 else { return !isRefusal(written) }
+    return !isRefusal(clinux_pread(descriptor, block.baseAddress, 4096, 0))
+  }
+
+  private static func isRefusal(_ result: Int) -> Bool {
+    result == -Int(clinux_error_invalid()) || result == -Int(clinux_error_not_supported())
   }
 
   // MARK: BlockStorage
@@ -269,12 +275,28 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     switch Int32(truncatingIfNeeded: -result) {
     case clinux_error_not_found(): .notFound
     case clinux_error_no_space(): .full
+    case clinux_error_not_permitted(), clinux_error_read_only(): .denied
     default: .io
     }
   }
 }
 
 extension FileBlockStorage {
+  /// The newest epoch below `directory` of which anything is there: a folder with its number as its name
+  /// that holds a superblock or a segment. 0 if there is none.
+  public static func newestEpoch(in directory: String) throws(FileError) -> UInt32 {
+    guard Files.exists(directory) else { return 0 }
+    var newest: UInt32 = 0
+    for name in try Files.names(in: directory) {
+      guard let epoch = UInt32(name), String(epoch) == name, epoch > newest else { continue }
+      let folder = "\(directory)/\(name)"
+      let segments = Files.exists("\(folder)/seg") ? try Files.names(in: "\(folder)/seg") : []
+      let superblocks = ["super.a", "super.b"].filter { Files.exists("\(folder)/\($0)") }
+      if !segments.isEmpty || !superblocks.isEmpty { newest = epoch }
+    }
+    return newest
+  }
+
   /// The path of an object.
   public func path(of object: StorageObject) -> String {
     "\(directory)/\(FileBlockStorage.name(of: object))"

@@ -1,4 +1,5 @@
 import CLinux
+import HAL
 
 /// What was being done when a file operation failed.
 public enum FileOperation: UInt8, Sendable {
@@ -69,6 +70,16 @@ public enum FileError: Error, Equatable, Sendable {
     case clinux_error_read_only(): self = .readOnly(path: path)
     case clinux_error_is_directory(), clinux_error_not_a_directory(): self = .wrongKind(path: path)
     default: self = .system(path: path, operation: operation, errno: errno)
+    }
+  }
+
+  /// The same in the terms of a block storage.
+  public var storageError: StorageError {
+    switch self {
+    case .notFound: .notFound
+    case .noSpace: .full
+    case .notPermitted, .readOnly, .wrongKind, .locked: .denied
+    case .tooLarge, .system: .io
     }
   }
 

@@ -303,6 +303,12 @@ public enum ProcessEnvironment {
     try? Files.target(ofLink: "/proc/self/exe")
   }
 
+  /// Starts this program anew in place of itself, with its arguments: nothing of its memory and threads is
+  /// left, and its descriptors are closed. Returns only when that cannot be done, with the error number.
+  public static func startAnew() -> Int32 {
+    -clinux_exec("/proc/self/exe", CommandLine.unsafeArgv)
+  }
+
   /// This process.
   public static var processID: Int32 { clinux_pid() }
 

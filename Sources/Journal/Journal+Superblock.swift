@@ -15,13 +15,16 @@ extension Journal where Storage: ~Copyable {
     UnsafeBufferPointer(superblockPage.slice(superblock.cosignedNoteRange))
   }
 
-  /// Counts one more start of an agent; returns the new count, from 1.
+  /// Counts one more start of an agent; returns the new count, from 1, and from `earlier` + 1 on a log that
+  /// takes over from another.
   ///
   /// - Throws: `unwritable`.
-  public mutating func recordBoot() throws(JournalError) -> UInt32 {
+  public mutating func recordBoot(
+    after earlier: UInt32 = 0
+  ) throws(JournalError) -> UInt32 {
     precondition(isRecovered, "recover first")
     var next = superblock
-    next.bootCounter &+= 1
+    next.bootCounter = (next.bootCounter > earlier ? next.bootCounter : earlier) &+ 1
     try writeSuperblock(next)
     return next.bootCounter
   }

@@ -19,6 +19,7 @@ extension MirrorClient {
     guard let target else { return events }
     let (answer, place) = classify(response, target)
     if stage == .probe, Answer.placing.contains(answer) { isPlaced = true }
+    if answer == .sizeBeyond { beyondAnswers += 1 } else if answer != .network { beyondAnswers = 0 }
     if let place { ticket = place.ticket }
     switch Decision.table(stage, answer) {
     case .sendEntries:
@@ -57,6 +58,10 @@ extension MirrorClient {
       if packagesSent <= 1 { pause(now, &randomness) }
       packageLimit = packagesSent > 1 ? packagesSent / 2 : 1
     case .wait: pause(now, &randomness)
+    case .introduce:
+      // A mirror that does not know the log holds no other history of it.
+      isPlaced = true
+      if acknowledgedSize > 0 { hold(.notEnrolled, now, &events) } else { begin() }
     case .hold(let alarm): hold(alarm, now, &events)
     case .alarmAndWait(let alarm):
       raise(alarm, &events)
@@ -196,7 +201,13 @@ extension MirrorClient {
     raise(alarm, &events)
     stage = opening
     notBefore = now &+ 900_000_000
+    guard alarm == .beyondSigned, beyondAnswers <= MirrorClient.beyondAnswersMax else { return }
+    // An epoch ends by this: it is asked again soon, and believed when it is said again.
+    notBefore = now &+ 60_000_000
+    if beyondAnswers == MirrorClient.beyondAnswersMax { events.append(.rolledBack) }
   }
+
+  private static var beyondAnswersMax: Int { 3 }
 
   /// Something worked: an alarm about the mirror's refusals holds no longer. Lost data stays an alarm
   /// until it is acknowledged again.

@@ -91,6 +91,8 @@ public struct MirrorClient: Sendable {
   /// So many are taken at once: a crash of the mirror loses what it had not synced, once.
   static var stepsBackMax: Int { 3 }
   var prefixRefusals = 0
+  /// How often in a row the mirror named more than was released.
+  var beyondAnswers = 0
   var offeredAgain = false
 
   /// A client that knows what a gateway knows when it starts.

@@ -35,6 +35,8 @@ public enum MirrorEvent: Equatable, Sendable {
   case stored(size: UInt64)
   /// Something is wrong; told once until something else happens.
   case alarm(MirrorAlarm)
+  /// Asked three times, the mirror knows of more than this log ever released: the medium was set back.
+  case rolledBack
   /// No answer came, where one came before.
   case linkDown
   /// An answer came, where none came before.

@@ -59,6 +59,8 @@ enum Decision: Equatable, Sendable {
   case waitThenProbe
   /// The mirror knows of no checkpoint: offer one, from nothing.
   case startOver
+  /// The mirror does not know the log: show it a checkpoint, unless it has acknowledged before.
+  case introduce
   /// Offer the checkpoint again: does the mirror still have it?
   case offerAgain
   /// Send half as many packages.
@@ -78,6 +80,7 @@ extension Decision {
     switch (stage, answer) {
     // A checkpoint beyond what this log released is of a clone, or of before a rollback.
     case (_, .sizeBeyond): .hold(.beyondSigned)
+    case (.probe, .notFound): .introduce
     case (_, .notFound): .hold(.notEnrolled)
     case (_, .forbidden): .hold(.keyUnknown)
 

@@ -46,11 +46,11 @@ struct Agent: ~Copyable {
     loop = PollLoop(capacity: Limits.linesMax + ControlServer.watchedCount + 1)
   }
 
-  /// Polls until SIGTERM or SIGINT, then logs what is still unlogged.
+  /// Polls until SIGTERM or SIGINT, or until the epoch is over, then logs what is still unlogged.
   mutating func run() {
     while true {
       let signals = Signals.take()
-      if signals.wantsEnd { break }
+      if signals.wantsEnd || acquisition.report.isRolledBack { break }
       if signals.wantsReload { reload.ask(nil) }
       turn()
     }

@@ -27,6 +27,27 @@ extension RecorderError {
   }
 }
 
+/// Why an epoch is over.
+extension EpochEnd {
+  var english: String {
+    switch self {
+    case .damaged(let error): error.english
+    case .rolledBack:
+      "the collector holds checkpoints that this log does not know, so the medium was set back to an "
+        + "earlier state or a copy runs elsewhere; look for the copy"
+    case .missing: "the key has signed a log that is not here: it was lost or moved"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .damaged(let error): error.chinese
+    case .rolledBack: "汇集端持有本日志未知的检查点，介质被回退到较早状态或副本正在别处运行；请查找副本"
+    case .missing: "密钥已签署过的日志不在此处：已丢失或被移走"
+    }
+  }
+}
+
 extension JournalError {
   var english: String {
     switch self {
@@ -41,7 +62,7 @@ extension JournalError {
       "\(name(.segment(sequence: segment))) is damaged or missing (from entry \(index))"
     case .signedEntriesMissing(let signed, let recovered):
       "\(signed) entries were signed and only \(recovered) are here: the medium lost data or an old "
-        + "image was restored. Nothing more is signed; keep the directory for the auditor"
+        + "image was restored. Keep the directory for the auditor"
     case .superblocksDamaged: "super.a and super.b are both damaged"
     case .superblocksMissing: "there are segments but neither super.a nor super.b"
     case .foreignLog(let object):
@@ -66,7 +87,7 @@ extension JournalError {
     case .damagedSegment(let segment, let index):
       "\(name(.segment(sequence: segment))) 损坏或缺失（自条目 \(index) 起）"
     case .signedEntriesMissing(let signed, let recovered):
-      "已签名 \(signed) 条，现仅有 \(recovered) 条：介质丢失数据或恢复了旧镜像。不再签名；请保留目录供核查"
+      "已签名 \(signed) 条，现仅有 \(recovered) 条：介质丢失数据或恢复了旧镜像。请保留目录供核查"
     case .superblocksDamaged: "super.a 与 super.b 均已损坏"
     case .superblocksMissing: "有日志段但没有 super.a 和 super.b"
     case .foreignLog(let object): "\(name(object)) 属于其他来源或纪元；请使用其他 --data 目录"
@@ -87,6 +108,7 @@ extension StorageError {
     case .full: "no space is left; free some"
     case .io: "the medium reports an error; replace it"
     case .short: "it is shorter than it should be"
+    case .denied: "this user may not; look at owner, mode and mount with ls -l and mount"
     }
   }
 
@@ -96,6 +118,7 @@ extension StorageError {
     case .full: "空间已满；请腾出空间"
     case .io: "介质报错；请更换介质"
     case .short: "长度不足"
+    case .denied: "当前用户无权限；请用 ls -l 与 mount 检查属主、权限与挂载"
     }
   }
 }

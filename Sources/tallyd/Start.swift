@@ -20,33 +20,55 @@ struct StartError: Error {
 struct Start {
   let arguments: Arguments
   let language: Language
-  /// Key epoch; one until a key is rotated.
-  private let epoch: UInt32 = 1
 
   init(arguments: Arguments, language: Language) {
     self.arguments = arguments
     self.language = language
   }
 
-  /// Starts the agent and returns when it was told to end and all is durable.
-  func run() throws(StartError) {
+  /// How a run ended.
+  enum Ending {
+    /// It was told to end, and all is durable.
+    case told
+    /// Its epoch is over: a process that starts now begins the next one.
+    case epochOver
+  }
+
+  /// Starts the agent and returns when it has ended.
+  func run() throws(StartError) -> Ending {
     let site = try loadSite()
     let composition = Composition(site: site)
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
-    let origin = try originName(site)
     let mirrorKey: VerifierKey
     do throws(Text) { mirrorKey = try MirrorKey.load(site, data: arguments.data) } catch {
       throw failure(error)
     }
+    let shelf = try shelf(site)
     var history = LogHistory()
-    let log = try recover(site, origin, &history)
-    let key = try loadKey(origin, signed: log.evidence.journal.superblock.signedSize)
-    try checkKey(key, origin, log)
-    try operate(
-      composition, log: log, history: history, key: key, origin: origin, mirrorKey: mirrorKey)
+    let opened: OpenedLog<FileBlockStorage>
+    do throws(RecorderError) {
+      opened = try OpenedLog(on: shelf, signedEpoch: signedEpoch(site), history: &history)
+    } catch {
+      throw failure(.storage(path: arguments.data, error))
+    }
+    let origin = shelf.origin(opened.epoch)
+    if let end = opened.end { say(.epochBegins(origin: "\(origin)", end)) }
+    let key = try loadKey(origin, signed: opened.signedSize)
+    try checkKey(key, origin, opened)
+    let isOver = try operate(
+      composition, opened: opened, history: history, key: key, origin: origin, mirrorKey: mirrorKey)
+    guard isOver else { return .told }
+    let over = try self.shelf(site)
+    do throws(RecorderError) {
+      // The next epoch's superblocks: from now on it is the newest one.
+      _ = try OpenedLog(on: over, ended: over.newestEpoch, history: &history)
+    } catch {
+      throw failure(.storage(path: arguments.data, error))
+    }
     // The lock is held to here.
     _ = consume lock
+    return .epochOver
   }
 
   private func failure(_ text: Text, code: Int32 = 2) -> StartError {
@@ -78,12 +100,6 @@ struct Start {
     try attempt { () throws(FileError) in try LockFile(locking: arguments.data + "/lock") }
   }
 
-  private func originName(_ site: Site) throws(StartError) -> KeyName {
-    let text = site.origin.origin(epoch: Int(epoch))
-    guard let name = KeyName(text) else { throw failure(.badOrigin(text)) }
-    return name
-  }
-
   /// Loads the key, or makes the first one. Beside a log that was signed no key is ever made: another
   /// key under the same origin would be a second history.
   private func loadKey(
@@ -104,76 +120,82 @@ struct Start {
     }
   }
 
-  /// The key is the one that signed this log, and the log is the one that this key signed.
+  /// The key is the one that signed this log.
   private func checkKey(
     _ key: borrowing FileKeySigner, _ origin: KeyName,
-    _ log: borrowing RecoveredLog<FileBlockStorage>
+    _ opened: borrowing OpenedLog<FileBlockStorage>
   ) throws(StartError) {
-    let directory = arguments.data + "/keys"
-    let mark = directory + "/log.signed"
-    let signed = log.evidence.journal.superblock.signedSize
-    guard signed > 0 else {
-      // The boot counter is durable before the mark: a kill in between leaves no mark without it.
-      let isNew = log.evidence.journal.superblock.bootCounter == 0
-      if isNew, Files.exists(mark) { throw failure(.logLost(mark: mark, log: logDirectory)) }
-      return
-    }
+    let signed = opened.log.evidence.journal.superblock.signedSize
+    guard signed > 0 else { return }
     let verifierKey = key.verifierKey(name: origin, type: .log)
     do throws(NoteError) {
       _ = try Checkpoint.open(
-        log.evidence.journal.signedNote.span, key: verifierKey, with: SodiumVerifier())
+        opened.log.evidence.journal.signedNote.span, key: verifierKey, with: SodiumVerifier())
     } catch {
-      throw failure(.otherKey(path: directory + "/log.key", signed: signed))
+      throw failure(.otherKey(path: arguments.data + "/keys/log.key", signed: signed))
     }
   }
 
-  /// Remembers beside the key that it has signed a log, before it signs the first checkpoint: a log
+  private var mark: String { arguments.data + "/keys/log.signed" }
+
+  /// The newest epoch of this gateway that its key has signed, as far as the mark beside the key says; 0 if
+  /// it has signed none.
+  private func signedEpoch(_ site: Site) -> UInt32 {
+    guard let bytes = try? Files.read(mark, limit: 1_024) else { return 0 }
+    let origin = String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self)
+    guard let slash = origin.lastIndex(of: "/"), origin[..<slash] == site.origin.identity else {
+      return 0
+    }
+    return UInt32(origin[origin.index(after: slash)...]) ?? 0
+  }
+
+  /// Remembers beside the key the newest log that it signs, before it signs the first checkpoint: a log
   /// that is gone later is then a loss and not a beginning.
   private func markSigned(_ origin: KeyName) throws(StartError) {
-    let mark = arguments.data + "/keys/log.signed"
-    guard !Files.exists(mark) else { return }
-    try attempt { () throws(FileError) in
-      try Files.replace(mark, with: Array("\(origin)\n".utf8), mode: 0o644)
-    }
+    let text = Array("\(origin)\n".utf8)
+    if let marked = try? Files.read(mark, limit: 1_024), marked == text { return }
+    try attempt { () throws(FileError) in try Files.replace(mark, with: text, mode: 0o644) }
   }
 
-  private var logDirectory: String { arguments.data + "/log/\(epoch)" }
-
-  private func recover(
-    _ site: Site, _ origin: KeyName, _ history: inout LogHistory
-  ) throws(StartError) -> RecoveredLog<FileBlockStorage> {
-    let directory = logDirectory
-    let storage = try attempt { () throws(FileError) in
-      try FileBlockStorage(directory: directory)
+  /// The logs of all epochs, `DIR/log/<epoch>`.
+  private func shelf(_ site: Site) throws(StartError) -> LogShelf<FileBlockStorage> {
+    let directory = arguments.data + "/log"
+    guard let first = KeyName(site.origin.origin(epoch: 1)) else {
+      throw failure(.badOrigin(site.origin.origin(epoch: 1)))
     }
-    let configuration = JournalConfiguration(
-      epoch: epoch, originHash: origin.hash, segmentByteCount: site.log.segmentByteCount,
-      frameByteCountMax: Limits.commitByteCount)
-    do throws(RecorderError) {
-      return try RecoveredLog(
-        storage: storage, configuration: configuration, history: &history)
-    } catch {
-      throw failure(.storage(path: directory, error))
+    let newest = try attempt { () throws(FileError) in
+      try FileBlockStorage.newestEpoch(in: directory)
     }
+    return LogShelf(
+      newestEpoch: newest, segmentByteCount: site.log.segmentByteCount,
+      origin: { KeyName(site.origin.origin(epoch: Int($0))) ?? first },
+      storage: { epoch throws(StorageError) in
+        do throws(FileError) { return try FileBlockStorage(directory: "\(directory)/\(epoch)") } catch {
+          throw error.storageError
+        }
+      })
   }
 
-  /// Starts both halves, runs the sampling loop on this thread, and ends the recorder after it.
+  /// Starts both halves, runs the sampling loop on this thread, and ends the recorder after it. Returns
+  /// whether the epoch is over.
   private func operate(
-    _ composition: Composition, log: consuming RecoveredLog<FileBlockStorage>,
+    _ composition: Composition, opened: consuming OpenedLog<FileBlockStorage>,
     history: LogHistory, key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
-  ) throws(StartError) {
+  ) throws(StartError) -> Bool {
     let site = composition.site
     let clock = HostClock()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let torn = log.recoveryCase == .tornTail || log.recoveryCase == .oneSuperblockAndTornTail
-    let isDirect = log.evidence.journal.storage.isDirect
+    let found = opened.log.recoveryCase
+    let torn = found == .tornTail || found == .oneSuperblockAndTornTail
+    let isDirect = opened.log.evidence.journal.storage.isDirect
+    let epoch = opened.epoch
     let identity = GatewayIdentity(
       origin: origin, mirrorKey: mirrorKey, bootID: bootID(), softwareHash: executableHash())
     let start: GatewayStart<FileBlockStorage, FileKeySigner, SodiumVerifier>
     do throws(RecorderError) {
       start = try GatewayStart(
-        log: log, history: history, identity: identity, key: key, verifier: SodiumVerifier(),
+        opened: opened, history: history, identity: identity, key: key, verifier: SodiumVerifier(),
         timing: RecorderTiming(
           commit: UInt64(site.log.commitMilliseconds) * 1_000,
           checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
@@ -202,6 +224,7 @@ struct Start {
         composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
         queue: queue, report: report)
     }
+    return report.isRolledBack
   }
 
   private func executableHash() -> Digest {

@@ -16,7 +16,8 @@ enum Text: Error {
   case keyMade(vkey: String)
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
-  case logLost(mark: String, log: String)
+  case epochBegins(origin: String, EpochEnd)
+  case noRestart(errno: Int32)
   case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
   case emptyLiveToken(path: String)
@@ -79,10 +80,9 @@ enum Text: Error {
     case .otherKey(let path, let signed):
       "\(path) is not the key that signed this log (\(signed) entries): put the right key back. "
         + "For a new log use another --data directory and serial"
-    case .logLost(let mark, let log):
-      "\(mark) says that this key has signed a log, and \(log) holds none: the log was lost or moved. "
-        + "Put it back; beginning anew under the same name would be a second history. For a new log use "
-        + "another --data directory and serial"
+    case .epochBegins(let origin, let end):
+      "a new log begins, \(origin): \(end.english). The old one stays where it is, for the auditor"
+    case .noRestart(let errno): "the agent cannot start anew (error \(errno)): restart it"
     case .noMirrorKey(let site, let place, let path, let problem):
       "\(site):\(place.line):\(place.column): error: the mirror's key \(path) cannot be read: "
         + "\(problem.english)\n"
@@ -171,9 +171,9 @@ enum Text: Error {
         + "如需新日志，请另用 --data 目录和序列号，并保留本目录供核查"
     case .otherKey(let path, let signed):
       "\(path) 不是签署本日志（\(signed) 条）的密钥：请恢复正确的密钥。如需新日志，请另用 --data 目录和序列号"
-    case .logLost(let mark, let log):
-      "\(mark) 表明该密钥已签署过日志，而 \(log) 中没有日志：日志丢失或被移走。请恢复日志；"
-        + "以同名重新开始会形成第二份历史。如需新日志，请另用 --data 目录和序列号"
+    case .epochBegins(let origin, let end):
+      "开始新日志 \(origin)：\(end.chinese)。旧日志原样保留，供核查"
+    case .noRestart(let errno): "程序无法重新启动自身（错误 \(errno)）：请重启"
     case .noMirrorKey(let site, let place, let path, let problem):
       "\(site):\(place.line):\(place.column): 错误：无法读取镜像公钥 \(path)：\(problem.chinese)\n"
         + "    应为：存有镜像公钥的文件，相对于数据目录\n"

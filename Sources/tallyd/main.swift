@@ -34,7 +34,10 @@ do {
 }
 
 do {
-  try Start(arguments: arguments, language: language).run()
+  switch try Start(arguments: arguments, language: language).run() {
+  case .told: break
+  case .epochOver: end(Text.noRestart(errno: ProcessEnvironment.startAnew()).text(language), code: 2)
+  }
 } catch {
   end(error.message, code: error.code)
 }

@@ -11,6 +11,8 @@
 int32_t clinux_error_not_found(void);       // ENOENT
 int32_t clinux_error_not_permitted(void);   // EACCES; EPERM is reported as EACCES by clinux_open
 int32_t clinux_error_exists(void);          // EEXIST
+int32_t clinux_error_invalid(void);
+int32_t clinux_error_not_supported(void);
 int32_t clinux_error_no_space(void);        // ENOSPC and EDQUOT
 int32_t clinux_error_read_only(void);       // EROFS
 int32_t clinux_error_again(void);           // EAGAIN
@@ -169,6 +171,8 @@ int32_t clinux_pipe(int32_t *reading, int32_t *writing);
 /// Keeps the heap from growing with what was once needed: buffers of 64 KiB and more are mappings of
 /// their own, given back when freed, and two arenas serve all threads. Call it before any thread starts.
 void clinux_bound_heap(void);
+/// Becomes another program; returns only when it cannot.
+int32_t clinux_exec(const char *executable, char *const *arguments);
 int32_t clinux_pid(void);
 int32_t clinux_parent_pid(void);
 uint32_t clinux_user_id(void);

@@ -1,0 +1,190 @@
+import HAL
+import Journal
+import Metering
+import TransparencyLog
+
+/// Where the logs of a gateway lie, one for each key epoch.
+public struct LogShelf<Storage: BlockStorage & ~Copyable> {
+  /// The newest epoch of which anything is there; 0 if there is none.
+  public var newestEpoch: UInt32
+  /// The storage of an epoch; an empty one is made if there is none.
+  public var storage: (UInt32) throws(StorageError) -> Storage
+  /// The origin of an epoch.
+  public var origin: (UInt32) -> KeyName
+  /// Bytes of a journal segment.
+  public var segmentByteCount: Int
+
+  /// Takes the parts.
+  public init(
+    newestEpoch: UInt32, segmentByteCount: Int, origin: @escaping (UInt32) -> KeyName,
+    storage: @escaping (UInt32) throws(StorageError) -> Storage
+  ) {
+    self.newestEpoch = newestEpoch
+    self.segmentByteCount = segmentByteCount
+    self.origin = origin
+    self.storage = storage
+  }
+}
+
+/// Why an epoch cannot go on. What it holds stays where it is.
+public enum EpochEnd: Sendable {
+  /// Its log cannot be recovered.
+  case damaged(RecorderError)
+  /// The mirror knows of a checkpoint that this log never released: the medium was set back.
+  case rolledBack
+  /// It is gone: the key says that it has signed one.
+  case missing
+}
+
+/// What a new epoch says of the one before it.
+public struct EpochBefore: Sendable {
+  /// Size and root of its newest signed tree; 0 and zeros if no superblock of it can be read.
+  public var signedSize: UInt64 = 0
+  /// See `signedSize`.
+  public var signedRoot = Digest.zero
+  /// How often an agent had started on it.
+  public var bootCounter: UInt32 = 0
+}
+
+/// The log that an agent goes on with: the newest epoch if it can be recovered, else a new one.
+///
+/// A log that has lost signed entries must not be signed again: it would promise two different things. So
+/// it is left as it is, for the auditor, and the next epoch begins, whose first entry names what was
+/// signed last.
+public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
+  /// The log, recovered.
+  public var log: RecoveredLog<Storage>
+  /// Its epoch, from 1.
+  public let epoch: UInt32
+  /// Why this epoch begins now; `nil` when it goes on.
+  public let end: EpochEnd?
+  /// The epoch before, while this one holds no entry yet.
+  public let before: EpochBefore?
+
+  /// Opens the newest epoch, or begins the next one.
+  ///
+  /// - Parameters:
+  ///   - ended: an epoch that must not go on although it can be recovered.
+  ///   - signedEpoch: the newest epoch that the key is known to have signed, 0 if none.
+  /// - Throws: what another start may mend (the medium refuses to be written, the data are of another log).
+  public init(
+    on shelf: LogShelf<Storage>, ended: UInt32? = nil, signedEpoch: UInt32 = 0,
+    history: inout LogHistory
+  ) throws(RecorderError) {
+    let newest = shelf.newestEpoch
+    var end: EpochEnd?
+    if newest < signedEpoch {
+      end = .missing
+    } else if newest > 0, newest == ended {
+      end = .rolledBack
+    } else if newest > 0 {
+      do throws(RecorderError) {
+        let log = try shelf.recover(newest, &history)
+        let isEmpty = log.evidence.journal.committedSize == 0
+        self.log = log
+        epoch = newest
+        self.end = nil
+        before = isEmpty && newest > 1 ? shelf.before(newest) : nil
+        return
+      } catch {
+        guard error.endsEpoch else { throw error }
+        end = .damaged(error)
+      }
+    }
+    let next = (newest > signedEpoch ? newest : signedEpoch) + 1
+    log = try shelf.recover(next, &history)
+    epoch = next
+    self.end = end
+    before = next > 1 ? shelf.before(next) : nil
+  }
+
+  /// What was signed last, of the epoch before if this one holds nothing yet.
+  public var signedSize: UInt64 {
+    before?.signedSize ?? log.evidence.journal.superblock.signedSize
+  }
+
+  /// Gives the log to its recorder.
+  public consuming func takeEvidence() -> Evidence<Storage> { log.takeEvidence() }
+}
+
+extension LogShelf where Storage: ~Copyable {
+  /// Recovers the log of an epoch. A medium that cannot be read may be read the next moment.
+  fileprivate func recover(
+    _ epoch: UInt32, _ history: inout LogHistory
+  ) throws(RecorderError) -> RecoveredLog<Storage> {
+    var attempt = 1
+    while true {
+      do throws(RecorderError) {
+        let storage: Storage
+        do throws(StorageError) { storage = try self.storage(epoch) } catch {
+          throw .journal(.unreadable(.superblock(slot: 0), offset: 0, error))
+        }
+        history = LogHistory()
+        return try RecoveredLog(
+          storage: storage,
+          configuration: JournalConfiguration(
+            epoch: epoch, originHash: origin(epoch).hash, segmentByteCount: segmentByteCount,
+            frameByteCountMax: Limits.commitByteCount), history: &history)
+      } catch {
+        guard error.mayPass, attempt < Limits.recoveryAttemptsMax else { throw error }
+        attempt += 1
+      }
+    }
+  }
+
+  /// What is known of the epoch before `epoch`.
+  fileprivate func before(_ epoch: UInt32) -> EpochBefore {
+    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 4_096)
+    defer { page.deallocate() }
+    var newest: Superblock?
+    for slot in 0..<2 {
+      guard readSuperblock(epoch - 1, slot: UInt8(slot), into: page),
+        let block = Superblock(UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self)).span),
+        block.epoch == epoch - 1, block.originHash == origin(epoch - 1).hash
+      else { continue }
+      if newest.map({ block.isNewer(than: $0) }) ?? true { newest = block }
+    }
+    guard let newest else { return EpochBefore() }
+    return EpochBefore(
+      signedSize: newest.signedSize, signedRoot: newest.signedRoot,
+      bootCounter: newest.bootCounter)
+  }
+
+  private func readSuperblock(
+    _ epoch: UInt32, slot: UInt8, into page: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    do throws(StorageError) {
+      var storage = try self.storage(epoch)
+      try storage.read(.superblock(slot: slot), at: 0, into: page)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+extension RecorderError {
+  /// Another attempt may read what this one could not.
+  fileprivate var mayPass: Bool {
+    switch self {
+    case .journal(.unreadable), .hash(.unreadable): true
+    default: false
+    }
+  }
+
+  /// The log is not what it was: it cannot go on, and no later start will mend it.
+  fileprivate var endsEpoch: Bool {
+    switch self {
+    case .otherRoot, .hash: true
+    case .keyUnavailable: false
+    case .journal(let error):
+      switch error {
+      case .unreadable(_, _, .denied), .unreadable(_, _, .full): false
+      case .unreadable, .damagedFrame, .damagedSegment, .signedEntriesMissing,
+        .superblocksDamaged, .superblocksMissing, .exhausted:
+        true
+      case .unwritable, .foreignLog, .notStored, .frameTooLong: false
+      }
+    }
+  }
+}
