@@ -37,7 +37,8 @@ import Testing
     "run more", "run --for", "run --for soon", "run --for 0", "run --speed=", "run --port 99999999",
     "run --lang fr", "run --board", "run --board nowhere", "run --fresh=1", "run --fresh --port x",
     "crash-loop many", "crash-loop --bogus", "crash-loop 50 --bogus", "crash-loop --seed",
-    "fuzz --inputs 10M", "fuzz modbus --seconds",
+    "fuzz --inputs 10M", "fuzz modbus --seconds", "power-cut many", "power-cut --bogus",
+    "power-cut --cuts", "power-cut --seed x",
   ])
   func `a slip is refused before anything is built`(words: String) throws {
     let words = words.split(separator: " ").map(String.init)

@@ -106,16 +106,22 @@ def crc32c(data, table=[]):
     return value ^ 0xFFFFFFFF
 
 
-def newest_superblock(directory):
-    """The 4,096 bytes of the newer valid superblock; None while there is none."""
-    newest = None
+def superblocks(directory):
+    """Generation and the 4,096 bytes of each valid superblock."""
+    found = []
     for name in ("super.a", "super.b"):
         path = pathlib.Path(directory) / name
         page = path.read_bytes() if path.exists() else b""
-        if len(page) != 4096 or page[:8] != b"TSSB\x01\x00\x00\x00" or \
-                struct.unpack("<I", page[4092:])[0] != crc32c(page[:4092]):
-            continue
-        generation, = struct.unpack("<Q", page[8:16])
+        if len(page) == 4096 and page[:8] == b"TSSB\x01\x00\x00\x00" and \
+                struct.unpack("<I", page[4092:])[0] == crc32c(page[:4092]):
+            found.append((struct.unpack("<Q", page[8:16])[0], page))
+    return found
+
+
+def newest_superblock(directory):
+    """The 4,096 bytes of the newer valid superblock; None while there is none."""
+    newest = None
+    for generation, page in superblocks(directory):
         if newest is None or 0 < (generation - newest[0]) % 2**64 < 2**63:
             newest = generation, page
     return newest and newest[1]
@@ -134,11 +140,11 @@ def superblock(directory):
 def entries_of_journal(directory):
     """All committed entries of `log/<epoch>`, each frame checked as its format demands."""
     found, previous = [], 0
-    for sequence, path in enumerate(sorted((pathlib.Path(directory) / "seg").glob("*.seg"))):
-        data = path.read_bytes()
+    for path in sorted((pathlib.Path(directory) / "seg").glob("*.seg")):
+        data, sequence = path.read_bytes(), int(path.stem, 16)
         magic, version, _, number, first, before, crc = struct.unpack("<4sIIIQII", data[:32])
         if magic != b"TSJS" or crc != crc32c(data[:28]):
-            break  # a segment made ready and not begun
+            continue  # made ready and not begun; a number that could not be made is left out
         assert (version, number, first, before) == (1, sequence, len(found), previous), path
         at = 4096
         while at + 44 <= len(data):

@@ -15,6 +15,9 @@ readme_commands() { python3 Tests/peers/readme.py .build/release .build/test/rea
 # nginx with good and bad certificates in front of the collector; clients that dribble and slips in queries.
 nginx_tls() { /usr/bin/python3 Tests/peers/nginx_tls.py .build/release .build/test/nginx-tls; }
 slow_clients() { /usr/bin/python3 Tests/peers/slow_clients.py .build/release .build/test/slow-clients; }
+# As root, on ext4 over loop devices: a disk that others fill; what a group commit costs, beside SQLite.
+full_disk() { /usr/bin/python3 Tests/peers/full_disk.py .build/release .build/test/full-disk; }
+commit_bytes() { /usr/bin/python3 Tests/peers/commit_bytes.py .build/release .build/test/commit-bytes; }
 
 # On the log of the whole run: OpenSSL on its signatures, cbor2 (Debian) and zcbor on its entries.
 openssl_signatures() { /usr/bin/python3 Tests/peers/openssl_signatures.py "$test_run" .build/test/openssl; }
