@@ -17,6 +17,7 @@ int32_t clinux_error_not_found(void) { return ENOENT; }
 int32_t clinux_error_not_permitted(void) { return EACCES; }
 int32_t clinux_error_exists(void) { return EEXIST; }
 int32_t clinux_error_no_space(void) { return ENOSPC; }
+int32_t clinux_error_not_supported(void) { return EOPNOTSUPP; }
 int32_t clinux_error_read_only(void) { return EROFS; }
 int32_t clinux_error_again(void) { return EAGAIN; }
 int32_t clinux_error_interrupted(void) { return EINTR; }

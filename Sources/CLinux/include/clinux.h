@@ -11,8 +11,7 @@
 int32_t clinux_error_not_found(void);       // ENOENT
 int32_t clinux_error_not_permitted(void);   // EACCES; EPERM is reported as EACCES by clinux_open
 int32_t clinux_error_exists(void);          // EEXIST
-int32_t clinux_error_invalid(void);
-int32_t clinux_error_not_supported(void);
+int32_t clinux_error_not_supported(void);   // EOPNOTSUPP
 int32_t clinux_error_no_space(void);        // ENOSPC and EDQUOT
 int32_t clinux_error_read_only(void);       // EROFS
 int32_t clinux_error_again(void);           // EAGAIN
