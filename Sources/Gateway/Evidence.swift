@@ -44,6 +44,15 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
     tileMemory.deallocate()
   }
 
+  /// The hash of leaves `[index × 2^height, (index + 1) × 2^height)`: at the right edge of the tree, where
+  /// most proofs are made, a look into the open tiles.
+  public mutating func subtreeHash(
+    height: Int, index: UInt64
+  ) throws(HashSourceError) -> Digest {
+    if let hash = tiles.subtreeHash(height: height, index: index) { return hash }
+    return try foldedHash(height: height, index: index)
+  }
+
   /// The hash of leaves `[index × 256^level, (index + 1) × 256^level)`.
   public mutating func levelHash(
     level: Int, index: UInt64
@@ -101,11 +110,7 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
       try journal.visit(range) { (_: UInt64, entry: Span<UInt8>) in
         added.append(UInt8(truncatingIfNeeded: entry.count &>> 8))
         added.append(UInt8(truncatingIfNeeded: entry.count))
-        var i = 0
-        while i < entry.count {
-          added.append(entry[i])
-          i &+= 1
-        }
+        entry.withUnsafeBufferPointer { added.append(contentsOf: $0) }
       }
     } catch {
       swap(&added, &body)

@@ -39,14 +39,12 @@ public struct EntryRing: ~Copyable, @unchecked Sendable {
     memory[Int(truncatingIfNeeded: start & mask)] = UInt8(truncatingIfNeeded: entry.count)
     memory[Int(truncatingIfNeeded: (start &+ 1) & mask)] = UInt8(
       truncatingIfNeeded: entry.count &>> 8)
-    var at = start &+ 2
-    var i = 0
-    while i < entry.count {
-      memory[Int(truncatingIfNeeded: at & mask)] = entry[i]
-      at = at &+ 1
-      i &+= 1
-    }
-    head.store(at, ordering: .releasing)
+    let at = start &+ 2
+    let place = Int(truncatingIfNeeded: at & mask)
+    let first = entry.count < memory.count &- place ? entry.count : memory.count &- place
+    EntryRing.copy(entry, 0..<first, to: memory, at: place)
+    EntryRing.copy(entry, first..<entry.count, to: memory, at: 0)
+    head.store(at &+ UInt32(truncatingIfNeeded: entry.count), ordering: .releasing)
     return true
   }
 
@@ -59,14 +57,21 @@ public struct EntryRing: ~Copyable, @unchecked Sendable {
     let mask = UInt32(truncatingIfNeeded: memory.count &- 1)
     let count = length(at: start, mask: mask)
     precondition(count <= buffer.count, "buffer shorter than an entry")
-    var at = start &+ 2
-    var i = 0
-    while i < count {
-      buffer[i] = memory[Int(truncatingIfNeeded: at & mask)]
-      at = at &+ 1
-      i &+= 1
-    }
+    let place = Int(truncatingIfNeeded: (start &+ 2) & mask)
+    let first = count < memory.count &- place ? count : memory.count &- place
+    let source = UnsafeBufferPointer(memory)
+    EntryRing.copy(source, place..<place &+ first, to: buffer, at: 0)
+    EntryRing.copy(source, 0..<count &- first, to: buffer, at: first)
     return count
+  }
+
+  private static func copy(
+    _ source: UnsafeBufferPointer<UInt8>, _ range: Range<Int>,
+    to target: UnsafeMutableBufferPointer<UInt8>, at place: Int
+  ) {
+    let part = UnsafeMutableBufferPointer(rebasing: target[place..<place &+ range.count])
+    UnsafeMutableRawBufferPointer(part).copyMemory(
+      from: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: source[range])))
   }
 
   /// Consumer: drops the entry that `peek` returned.

@@ -15,18 +15,15 @@ extension EmulatedMeter {
   /// Checked in the order of the standard's diagrams (Modbus Application Protocol V1.1b3, 6.1 to 6.4):
   /// function, count, address.
   func modbusReply(to query: ModbusQuery, values: PlantMoment) -> [UInt8] {
-    let spaces = blocks(query.function)
-    guard !spaces.isEmpty else { return refusal(of: query, .illegalFunction) }
+    guard model.blocks.contains(where: { $0.space(query.function) != nil }) else {
+      return refusal(of: query, .illegalFunction)
+    }
     let request: ModbusRequest
     switch query.request {
     case .success(let valid): request = valid
     case .failure(let exception): return refusal(of: query, exception)
     }
-    let (first, count) = (Int(request.address), Int(request.count))
-    let data =
-      request.function.readsBits
-      ? bits(spaces, first: first, count: count, values: values)
-      : registers(spaces, first: first, count: count, values: values)
+    let data = request.function.readsBits ? bits(request, values) : registers(request, values)
     guard let data else { return refusal(of: query, .illegalDataAddress) }
     return written { ModbusServer.writeReply(to: request, data: data.span, into: &$0) }
   }
@@ -35,52 +32,61 @@ extension EmulatedMeter {
     written { ModbusServer.writeException(exception, to: query, into: &$0) }
   }
 
-  private typealias Space = (first: Int, count: Int, block: MeterBlock)
-
-  private func blocks(_ function: UInt8) -> [Space] {
-    model.blocks.compactMap {
-      guard case .modbus(function, let address, let count) = $0.place else { return nil }
-      return (Int(address), Int(count), $0)
+  /// The bytes of the registers asked for; `nil` when one of them does not exist.
+  private func registers(_ request: ModbusRequest, _ values: PlantMoment) -> [UInt8]? {
+    let count = Int(request.count)
+    var data = [UInt8](repeating: 0, count: 2 * count)
+    let isWhole = collect(request) { block, space, part, target in
+      let bytes = block.bytes(count: space.count * 2, values: values)
+      let source = 2 * (part.lowerBound - space.lowerBound)
+      data.replaceSubrange(
+        2 * target..<2 * (target + part.count), with: bytes[source..<source + 2 * part.count])
     }
+    return isWhole ? data : nil
   }
 
-  /// The bytes of `count` registers from `first`; `nil` when one of them does not exist.
-  private func registers(
-    _ spaces: [Space], first: Int, count: Int, values: PlantMoment
-  ) -> [UInt8]? {
-    let pairs = collect(spaces, first: first, count: count) { space in
-      let bytes = space.block.bytes(count: space.count * 2, values: values)
-      return (0..<space.count).map { [bytes[2 * $0], bytes[2 * $0 + 1]] }
-    }
-    return pairs?.flatMap(\.self)
-  }
-
-  /// `count` bits from `first`, eight to a byte, the first in bit 0; `nil` when one does not exist.
-  private func bits(
-    _ spaces: [Space], first: Int, count: Int, values: PlantMoment
-  ) -> [UInt8]? {
-    let bits = collect(spaces, first: first, count: count) { space in
-      let bytes = space.block.bytes(count: (space.count + 7) / 8, values: values)
-      return (0..<space.count).map { (bytes[$0 / 8] >> UInt8($0 % 8)) & 1 }
-    }
-    guard let bits else { return nil }
-    var bytes = [UInt8](repeating: 0, count: (count + 7) / 8)
-    for (index, bit) in bits.enumerated() { bytes[index / 8] |= bit << UInt8(index % 8) }
-    return bytes
-  }
-
-  /// Picks elements `first ..< first + count` from the blocks that hold them.
-  private func collect<Element>(
-    _ spaces: [Space], first: Int, count: Int, elements: (Space) -> [Element]
-  ) -> [Element]? {
-    var found = [Element?](repeating: nil, count: count)
-    for space in spaces where space.first < first + count && first < space.first + space.count {
-      for (index, element) in elements(space).enumerated() {
-        let place = space.first + index - first
-        if found.indices.contains(place) { found[place] = element }
+  /// The bits asked for, eight to a byte, the first in bit 0; `nil` when one of them does not exist.
+  private func bits(_ request: ModbusRequest, _ values: PlantMoment) -> [UInt8]? {
+    var data = [UInt8](repeating: 0, count: (Int(request.count) + 7) / 8)
+    let isWhole = collect(request) { block, space, part, target in
+      let bytes = block.bytes(count: (space.count + 7) / 8, values: values)
+      for (index, place) in part.enumerated() {
+        let source = place - space.lowerBound
+        let bit = UInt8(1) << UInt8((target + index) % 8)
+        let isSet = bytes[source / 8] >> UInt8(source % 8) & 1 == 1
+        if isSet { data[(target + index) / 8] |= bit } else { data[(target + index) / 8] &= ~bit }
       }
     }
-    let whole = found.compactMap(\.self)
-    return whole.count == count ? whole : nil
+    return isWhole ? data : nil
+  }
+
+  /// Calls `take` with each block that holds some of what is asked for: the block, where it lies, the part
+  /// asked for and its position in the reply. Returns `false`, and calls nothing, unless all of it exists.
+  private func collect(
+    _ request: ModbusRequest, _ take: (MeterBlock, Range<Int>, Range<Int>, Int) -> Void
+  ) -> Bool {
+    let function = request.function.rawValue
+    let first = Int(request.address)
+    let asked = first..<first + Int(request.count)
+    var next = first
+    while next < asked.upperBound {
+      let holder = model.blocks.first { $0.space(function)?.contains(next) == true }
+      guard let end = holder?.space(function)?.upperBound else { return false }
+      next = end
+    }
+    for block in model.blocks {
+      guard let space = block.space(function) else { continue }
+      let part = space.clamped(to: asked)
+      if !part.isEmpty { take(block, space, part, part.lowerBound - first) }
+    }
+    return true
+  }
+}
+
+extension MeterBlock {
+  /// The registers or bits that a function of Modbus reads here; `nil` if it reads none.
+  fileprivate func space(_ function: UInt8) -> Range<Int>? {
+    guard case .modbus(function, let address, let count) = place else { return nil }
+    return Int(address)..<Int(address) + Int(count)
   }
 }

@@ -42,6 +42,15 @@ public struct EmulatedMeter: Sendable {
     }
   }
 
+  /// A request that ends by itself may have this as its last byte.
+  func mayEndQuery(_ byte: UInt8) -> Bool {
+    switch model.meterProtocol {
+    case .modbusRTU: false
+    // DL/T 645-2007, 7.2.7: the end mark.
+    case .dlt645: byte == 0x16
+    }
+  }
+
   /// The bytes that `body` writes; no frame is longer than 256.
   func written(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { buffer in

@@ -35,13 +35,19 @@ public struct SimulatedLine: Sendable {
       start + (UInt64(index + 1) * 11_000_000 + baudRate - 1) / baudRate
     }
 
+    /// How many characters have ended by `time`, which is not before the burst.
+    func endedCount(by time: UInt64, baudRate: UInt64) -> Int {
+      Int(min((time - start) * baudRate / 11_000_000, UInt64(bytes.count)))
+    }
+
     /// Forgets what is done, so that a client that never stops takes no more memory. As many characters
     /// as the line has bits a second take 11 s exactly, so no deadline moves.
     mutating func trim(baudRate: UInt64) {
-      guard done >= Int(baudRate) else { return }
-      bytes.removeFirst(Int(baudRate))
-      done -= Int(baudRate)
-      start += 11_000_000
+      while done >= Int(baudRate) {
+        bytes.removeFirst(Int(baudRate))
+        done -= Int(baudRate)
+        start += 11_000_000
+      }
     }
   }
 
@@ -135,7 +141,10 @@ public struct SimulatedLine: Sendable {
   /// a meter has to say at a moment.
   public mutating func advance(to now: UInt64, values: (UInt64) -> PlantMoment) -> [UInt8] {
     var sent: [UInt8] = []
-    while let next = wakeAt, next <= now { step(at: next, sent: &sent, values: values) }
+    while let next = wakeAt, next <= now {
+      if passAlone(until: now, sent: &sent) { continue }
+      step(at: next, sent: &sent, values: values)
+    }
     return sent
   }
 
@@ -146,6 +155,47 @@ public struct SimulatedLine: Sendable {
     silentFrame = []
     stream = []
     lastHeard = nil
+  }
+
+  /// Lets all characters of a burst pass that end by `now`, if nothing else can happen between them: a
+  /// reply while nobody else sends and no silence is waited for, or a request that only silence can end.
+  /// Returns whether it did; if so, at least one character passed.
+  private mutating func passAlone(until now: UInt64, sent: inout [UInt8]) -> Bool {
+    switch (inbound, outbound) {
+    case (nil, let burst?):
+      guard silenceDue == nil else { return false }
+      let end = burst.endedCount(by: now, baudRate: baudRate)
+      sent += burst.bytes[burst.done..<end]
+      statistics.charactersSent += UInt64(end - burst.done)
+      outbound?.done = end
+      if end == burst.bytes.count { outbound = nil }
+      return true
+    case (let burst?, nil):
+      let first = burst.end(burst.done, baudRate: baudRate)
+      // Within a burst no silence is long enough.
+      guard scanners.isEmpty, silenceDue ?? .max > first else { return false }
+      let end = burst.endedCount(by: now, baudRate: baudRate)
+      statistics.charactersHeard += UInt64(end - burst.done)
+      lastHeard = burst.end(end - 1, baudRate: baudRate)
+      if hasSilence { keep(burst.bytes[burst.done..<end]) }
+      pass(until: end)
+      return true
+    default: return false
+    }
+  }
+
+  /// The client's characters up to `end` are over.
+  private mutating func pass(until end: Int) {
+    let baudRate = baudRate
+    inbound?.done = end
+    inbound?.trim(baudRate: baudRate)
+    if inbound?.done == inbound?.bytes.count { inbound = nil }
+  }
+
+  /// Adds characters to the frame that silence will end, unless it is too long to be one.
+  private mutating func keep(_ bytes: ArraySlice<UInt8>) {
+    silentFrame?.append(contentsOf: bytes)
+    if let count = silentFrame?.count, count > SimulatedLine.modbusFrameMax { silentFrame = nil }
   }
 
   /// Does the one thing that is due at `time`; a silence ends before a character of that moment is heard.
@@ -160,45 +210,38 @@ public struct SimulatedLine: Sendable {
       }
       return
     }
-    if var burst = inbound, burst.end(burst.done, baudRate: baudRate) == time {
-      let byte = burst.bytes[burst.done]
-      burst.done += 1
-      burst.trim(baudRate: baudRate)
-      inbound = burst.done == burst.bytes.count ? nil : burst
-      hear(byte, at: time, values)
+    if let burst = inbound, burst.end(burst.done, baudRate: baudRate) == time {
+      pass(until: burst.done + 1)
+      hear(burst.bytes[burst.done], at: time, values)
       return
     }
-    if var burst = outbound {
+    if let burst = outbound {
       sent.append(burst.bytes[burst.done])
       statistics.charactersSent += 1
-      burst.done += 1
-      outbound = burst.done == burst.bytes.count ? nil : burst
+      outbound?.done += 1
+      if burst.done + 1 == burst.bytes.count { outbound = nil }
     }
   }
 
   private mutating func hear(_ byte: UInt8, at time: UInt64, _ values: (UInt64) -> PlantMoment) {
     statistics.charactersHeard += 1
-    if var burst = outbound {
+    if let burst = outbound {
       // A meter is about to answer or answers: its receiver is off. Only what is on the line at the
       // same time is garbled.
       statistics.collisions += 1
-      if time > burst.start {
-        burst.bytes[burst.done] &= byte
-        outbound = burst
-      }
+      if time > burst.start { outbound?.bytes[burst.done] &= byte }
       return
     }
     let gap = lastHeard.map { time - $0 } ?? 0
     lastHeard = time
-    if hasSilence {
-      silentFrame?.append(byte)
-      if let count = silentFrame?.count, count > SimulatedLine.modbusFrameMax { silentFrame = nil }
-    }
+    if hasSilence { keep([byte]) }
     guard !scanners.isEmpty else { return }
     if gap > SimulatedLine.dlt645ByteGapMax { stream = [] }
     stream.append(byte)
-    if stream.count > SimulatedLine.dlt645BufferMax { stream.removeFirst() }
-    for scanner in scanners {
+    // What begins at another place is another frame: then any of its bytes may be the last.
+    let isCut = stream.count > SimulatedLine.dlt645BufferMax
+    if isCut { stream.removeFirst() }
+    for scanner in scanners where isCut || scanner.mayEndQuery(byte) {
       guard let range = scanner.queryRange(in: stream) else { continue }
       let frame = Array(stream[range])
       stream = []

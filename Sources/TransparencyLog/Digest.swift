@@ -33,8 +33,17 @@ public struct Digest: Equatable, Sendable, BitwiseCopyable {
 
   /// All bytes are equal. Digests here are public, so it may stop at the first difference.
   public static func == (left: Digest, right: Digest) -> Bool {
-    for i in 0..<byteCount where left.bytes[i] != right.bytes[i] { return false }
-    return true
+    withUnsafeBytes(of: left) { left in
+      withUnsafeBytes(of: right) { right in
+        var i = 0
+        while i < byteCount {
+          let word = left.loadUnaligned(fromByteOffset: i, as: UInt32.self)
+          if word != right.loadUnaligned(fromByteOffset: i, as: UInt32.self) { return false }
+          i &+= 4
+        }
+        return true
+      }
+    }
   }
 
   /// Writes 64 lowercase hexadecimal digits.

@@ -1,21 +1,31 @@
 import Metering
 
-/// The right edge of a growing tree in fixed memory: of each level the tile that is being filled.
+/// The right edge of a growing tree in fixed memory: of each level the tile that is being filled, with
+/// the nodes inside it.
 ///
 /// Level L holds hashes of complete subtrees of 256^L leaves, 256 to a tile (C2SP tlog-tiles), so the
 /// memory of a tile is the file's bytes. A tile that became full stays readable until the first hash
-/// of the next one arrives on its level; its owner publishes it before the next `append`.
-/// Five levels hold 256^5 = 2^40 entries: a thousand a second for 34 years.
+/// of the next one arrives on its level; its owner publishes it before the next `append`. On level 0,
+/// whose tiles are written nowhere, the tile before stays readable as well: a proof from the last
+/// checkpoint begins there when a block has just been filled.
+///
+/// A node is computed once, when the leaf that completes it arrives; a root or a proof then costs a hash
+/// for each level, and no folding. Five levels hold 256^5 = 2^40 entries: a thousand a second for 34
+/// years.
 public struct OpenTiles: ~Copyable {
   /// Levels 0 to 4.
   public static var levelCount: Int { 5 }
   /// Hashes in a full tile.
   public static var tileWidth: Int { 256 }
-  /// How many digests of memory are needed: 1,280, or 40 KiB.
-  public static var digestCount: Int { levelCount &* tileWidth }
+  /// How many digests of memory are needed: six tiles with their inner nodes, 3,072, or 96 KiB.
+  public static var digestCount: Int { 2 &* tileCount &* tileWidth }
   /// The most leaves.
   public static var sizeLimit: UInt64 { 0x100_0000_0000 }
+  /// One for each level, and another one for level 0.
+  private static var tileCount: Int { levelCount &+ 1 }
 
+  /// The tiles, and behind them the nodes inside each: of height h, 1 to 8, from (256 >> h) on, so that
+  /// 1 is the whole tile.
   private let memory: UnsafeMutableBufferPointer<Digest>
   /// The number of leaves.
   public private(set) var size: UInt64 = 0
@@ -29,12 +39,23 @@ public struct OpenTiles: ~Copyable {
   /// Adds the next leaf; traps at `sizeLimit`.
   public mutating func append(_ leaf: Digest) {
     precondition(size < OpenTiles.sizeLimit, "more leaves than the open tiles hold")
-    memory[slot(0, size)] = leaf
     size &+= 1
-    var level = 1
-    while level < OpenTiles.levelCount, level <= filledLevelCount {
-      let total = OpenTiles.total(size, level)
-      memory[slot(level, total &- 1)] = fold(level &- 1, from: 0, count: 256)
+    var hash = leaf
+    var level = 0
+    while level < OpenTiles.levelCount {
+      let last = OpenTiles.total(size, level) &- 1
+      let page = OpenTiles.page(level, tile: last &>> (8 as UInt64))
+      var index = narrow(last & 255)
+      memory[OpenTiles.slot(page, 0, index)] = hash
+      var height = 0
+      while height < 8, index & 1 == 1 {
+        hash = Tree.node(memory[OpenTiles.slot(page, height, index &- 1)], hash)
+        height &+= 1
+        index = index &>> 1
+        memory[OpenTiles.slot(page, height, index)] = hash
+      }
+      // A full tile is one hash of the level above.
+      guard height == 8 else { return }
       level &+= 1
     }
   }
@@ -66,11 +87,11 @@ public struct OpenTiles: ~Copyable {
     precondition(level >= 0 && level < OpenTiles.levelCount, "no such level")
     let total = OpenTiles.total(size, level)
     let width = total == 0 ? 0 : narrow((total &- 1) & 255) &+ 1
-    let start = level &* OpenTiles.tileWidth
+    let start = OpenTiles.slot(OpenTiles.page(level, tile: tileIndex(level: level)), 0, 0)
     return UnsafeBufferPointer(rebasing: UnsafeBufferPointer(memory)[start..<(start &+ width)])
   }
 
-  /// The root of the tree of `size` leaves. At most 5 × 255 hashes.
+  /// The root of the tree of `size` leaves. At most 40 hashes.
   public func root() -> Digest {
     var folded: Digest? = nil
     var height = 0
@@ -96,18 +117,13 @@ public struct OpenTiles: ~Copyable {
     let level = height == 40 ? 4 : height &>> 3
     let rest = height &- level &* 8
     let total = OpenTiles.total(size, level)
-    let count = (1 as UInt64) &<< wideShift(rest)
     guard total > 0, index < (total &>> wideShift(rest)) else { return nil }
     let first = index &<< wideShift(rest)
-    guard first &>> (8 as UInt64) == tileIndex(level: level) else { return nil }
-    return fold(level, from: narrow(first & 255), count: narrow(count))
-  }
-
-  private func fold(_ level: Int, from first: Int, count: Int) -> Digest {
-    var fold = CompleteFold()
-    let start = level &* OpenTiles.tileWidth &+ first
-    for i in start..<(start &+ count) { fold.append(memory[i]) }
-    return fold.result
+    let tile = first &>> (8 as UInt64)
+    let open = tileIndex(level: level)
+    guard tile == open || (level == 0 && tile &+ 1 == open) else { return nil }
+    return memory[
+      OpenTiles.slot(OpenTiles.page(level, tile: tile), rest, narrow(first & 255) &>> rest)]
   }
 
   /// How many hashes a level of a tree of `size` leaves has.
@@ -115,7 +131,14 @@ public struct OpenTiles: ~Copyable {
     size &>> wideShift(level &* 8)
   }
 
-  private func slot(_ level: Int, _ index: UInt64) -> Int {
-    level &* OpenTiles.tileWidth &+ narrow(index & 255)
+  /// Where a tile of a level is kept: those of level 0 by turns in two places.
+  private static func page(_ level: Int, tile: UInt64) -> Int {
+    level == 0 ? narrow(tile & 1) : level &+ 1
+  }
+
+  /// Where a hash of a tile stands: one of the tile itself (height 0), or a node inside it.
+  private static func slot(_ page: Int, _ height: Int, _ index: Int) -> Int {
+    let start = height == 0 ? 0 : tileCount &* tileWidth &+ tileWidth &>> height
+    return start &+ page &* tileWidth &+ index
   }
 }

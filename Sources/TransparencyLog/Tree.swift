@@ -17,11 +17,7 @@ public enum Tree {
 
   /// The hash over two subtrees: SHA-256(0x01 ‖ left ‖ right).
   public static func node(_ left: Digest, _ right: Digest) -> Digest {
-    var hash = SHA256()
-    hash.update(0x01)
-    hash.update(left.span)
-    hash.update(right.span)
-    return hash.finalize()
+    SHA256.node(left, right)
   }
 
   /// The root of the tree without leaves: SHA-256 of nothing.
@@ -70,6 +66,11 @@ public protocol LevelHashSource: HashSource, ~Copyable {
 extension LevelHashSource where Self: ~Copyable {
   /// Folds at most 128 hashes of the level below.
   public mutating func subtreeHash(
+    height: Int, index: UInt64
+  ) throws(HashSourceError) -> Digest { try foldedHash(height: height, index: index) }
+
+  /// The same, for a source that knows some subtrees without folding.
+  public mutating func foldedHash(
     height: Int, index: UInt64
   ) throws(HashSourceError) -> Digest {
     let level = height &>> 3

@@ -11,30 +11,37 @@ public struct CRC16: Sendable, BitwiseCopyable {
 
   /// Takes one byte in.
   public mutating func update(_ byte: UInt8) {
-    // Four bits at a time: a sixteenth of the usual table, a quarter of the steps without one.
-    value ^= UInt16(truncatingIfNeeded: byte)
-    value = (value &>> 4) ^ CRC16.step(value & 15)
-    value = (value &>> 4) ^ CRC16.step(value & 15)
+    let index = Int(truncatingIfNeeded: (value ^ UInt16(truncatingIfNeeded: byte)) & 0xFF)
+    value = (value &>> 8) ^ CRC16.table.span[index]
   }
 
   /// The check over part of `bytes`.
   public static func of(_ bytes: Span<UInt8>, in range: Range<Int>) -> UInt16 {
-    var crc = CRC16()
+    let table = CRC16.table.span
+    var value: UInt16 = 0xFFFF
     var i = range.lowerBound
     while i < range.upperBound {
-      crc.update(bytes[i])
+      let index = Int(truncatingIfNeeded: (value ^ UInt16(truncatingIfNeeded: bytes[i])) & 0xFF)
+      value = (value &>> 8) ^ table[index]
       i &+= 1
     }
-    return crc.value
+    return value
   }
 
-  /// What four bits that are shifted out do to the rest; linear, so it is the sum of what each does.
-  private static func step(_ nibble: UInt16) -> UInt16 {
-    var result: UInt16 = 0
-    if nibble & 1 != 0 { result ^= 0xCC01 }
-    if nibble & 2 != 0 { result ^= 0xD801 }
-    if nibble & 4 != 0 { result ^= 0xF001 }
-    if nibble & 8 != 0 { result ^= 0xA001 }
-    return result
-  }
+  /// What a byte that is shifted out does to the rest (6.2.2 has the same as two tables of bytes).
+  private static let table: InlineArray<256, UInt16> = {
+    var table = InlineArray<256, UInt16>(repeating: 0)
+    var i = 0
+    while i < 256 {
+      var rest = UInt16(truncatingIfNeeded: i)
+      var bit = 0
+      while bit < 8 {
+        rest = (rest &>> 1) ^ (rest & 1 == 1 ? 0xA001 : 0)
+        bit &+= 1
+      }
+      table[i] = rest
+      i &+= 1
+    }
+    return table
+  }()
 }

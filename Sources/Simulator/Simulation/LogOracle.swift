@@ -10,6 +10,8 @@ struct LogOracle {
   private(set) var leaves: [Digest] = []
   private var stack: [(height: Int, hash: Digest)] = []
   private var stackSize = 0
+  /// Every root computed so far of a log that nothing has replaced since, by ascending size.
+  private var roots: [(size: Int, root: Digest)] = []
 
   /// Takes the bytes of a write to a segment.
   mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
@@ -19,6 +21,7 @@ struct LogOracle {
     let count = Int(number(bytes, 24, 4))
     precondition(first <= leaves.count, "a frame continues the log")
     leaves.removeLast(leaves.count - first)
+    while let last = roots.last, last.size > first { roots.removeLast() }
     if stackSize > first { (stack, stackSize) = ([], 0) }
     var at = 44
     for _ in 0..<count {
@@ -34,9 +37,28 @@ struct LogOracle {
   }
 
   /// The root over the first `size` entries; `nil` if there are not so many. Sizes that grow cost what lies
-  /// between them.
+  /// between them, and one that was asked for before costs nothing unless entries under it changed.
   mutating func root(size: Int) -> Digest? {
     guard size <= leaves.count else { return nil }
+    let at = place(of: size)
+    if at < roots.count, roots[at].size == size { return roots[at].root }
+    let root = computedRoot(size: size)
+    roots.insert((size, root), at: at)
+    return root
+  }
+
+  /// Where in `roots` a size stands or would stand.
+  private func place(of size: Int) -> Int {
+    var low = 0
+    var high = roots.count
+    while low < high {
+      let middle = (low + high) / 2
+      if roots[middle].size < size { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  private mutating func computedRoot(size: Int) -> Digest {
     if stackSize > size { (stack, stackSize) = ([], 0) }
     while stackSize < size {
       var node = (height: 0, hash: leaves[stackSize])

@@ -40,7 +40,10 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   private var past: [Pending] = []
   package private(set) var entries: [[UInt8]] = []
   /// Leaf hashes of what is stored.
-  private(set) var leaves: [Digest] = []
+  var leaves: [Digest] { nodes[0] }
+  /// Hashes of the complete subtrees of 2^k leaves, from left to right, for k from 0 to 8; none is wider
+  /// than a block.
+  private var nodes = [[Digest]](repeating: [], count: 9)
   package private(set) var mirrored: UInt64 = 0
   private(set) var mirroredRoot = Tree.empty
   /// Status of every answer, in order; with `keepsEntries`.
@@ -68,7 +71,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     pending = nil
     past = []
     entries = []
-    leaves = []
+    forgetLeaves(from: 0)
     mirrored = 0
     lossCount += 1
     hasForgotten = true
@@ -76,7 +79,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
 
   /// The last entries and the mirror checkpoint are gone, the pending one is still there.
   package func forget(from index: UInt64) {
-    leaves.removeLast(leaves.count - Int(index))
+    forgetLeaves(from: Int(index))
     if keepsEntries { entries.removeLast(entries.count - Int(index)) }
     if index < mirrored { hasForgotten = true }
     mirrored = min(mirrored, index)
@@ -157,7 +160,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     guard origin.matches(name.span) else { return (404, "", []) }
     guard let pending else { return (422, "", []) }
     guard let goal = goal(end, ticket, pending) else { return place(end, valid: false) }
-    let next = UInt64(leaves.count)
+    let next = UInt64(nodes[0].count)
     guard end >= mirrored, start <= next else { return place(end, valid: true) }
     guard min(end, next) - start <= 2_048 else { return place(end, valid: true) }
 
@@ -172,19 +175,20 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
         return authenticated == 0 ? (400, "", []) : place(end, valid: true, status: 202)
       }
       if !wholeFollows { return (500, "", []) }
-      let known = leaves[Int(base)..<Int(min(from, UInt64(leaves.count)))]
-      let block = Array(known) + package.entries.map { Tree.leaf($0.span) }
+      let added = package.entries.map { Tree.leaf($0.span) }
+      let block = Block(base: Int(base), from: Int(from), end: Int(upTo), added: added)
       guard
         package.proof.verifies(
-          subtree: base, upTo, in: end, node: root(block[...]), root: goal.root)
+          subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo), in: block),
+          root: goal.root)
       else { return (422, "", []) }
       for (offset, entry) in package.entries.enumerated() {
         let index = Int(from) + offset
-        let leaf = block[index - Int(base)]
-        if index < leaves.count {
-          precondition(leaves[index] == leaf, "an authenticated entry differs from a stored one")
+        if index < nodes[0].count {
+          precondition(
+            nodes[0][index] == added[offset], "an authenticated entry differs from a stored one")
         } else {
-          leaves.append(leaf)
+          append(added[offset])
           if keepsEntries { entries.append(entry) }
           stored(UInt64(index), entry)
         }
@@ -193,7 +197,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
       from = upTo
       base += 256
     }
-    guard UInt64(leaves.count) >= end, end >= mirrored else { return place(end, valid: true) }
+    guard UInt64(nodes[0].count) >= end, end >= mirrored else { return place(end, valid: true) }
     mirrored = end
     mirroredRoot = goal.root
     let line = ByteWriter.bytes {
@@ -215,7 +219,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   }
 
   private func place(_ end: UInt64, valid: Bool, status: Int = 409) -> (Int, String, [UInt8]) {
-    let next = UInt64(leaves.count)
+    let next = UInt64(nodes[0].count)
     let size = valid && next <= end ? end : pending?.size ?? 0
     let text = "\(size)\n\(next)\n\(Base64.text(ticket(size).span))\n"
     return (status, "text/x.tlog.mirror-info", Array(text.utf8))
@@ -253,14 +257,43 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     return (found, proof)
   }
 
-  /// MTH, recursively.
-  private func root(_ leaves: ArraySlice<Digest>) -> Digest {
-    guard let first = leaves.first else { return Tree.empty }
-    if leaves.count == 1 { return first }
+  // MARK: the tree
+
+  /// A block of at most 256 leaves: what of it is stored, and from `from` on what a package brings.
+  private struct Block {
+    var base: Int
+    var from: Int
+    var end: Int
+    var added: [Digest]
+  }
+
+  private func append(_ leaf: Digest) {
+    nodes[0].append(leaf)
+    for height in 1...8 where nodes[0].count & ((1 << height) - 1) == 0 {
+      let right = nodes[height - 1].count - 1
+      nodes[height].append(Tree.node(nodes[height - 1][right - 1], nodes[height - 1][right]))
+    }
+  }
+
+  private func forgetLeaves(from index: Int) {
+    for height in 0...8 { nodes[height].removeLast(nodes[height].count - index >> height) }
+  }
+
+  /// MTH of leaves of a block, recursively down to subtrees that are stored whole.
+  private func root(_ range: Range<Int>, in block: Block) -> Digest {
+    guard range.count > 1 else {
+      return range.lowerBound < block.from
+        ? nodes[0][range.lowerBound] : block.added[range.lowerBound - block.from]
+    }
+    if range.upperBound <= block.from, range.count & (range.count - 1) == 0 {
+      let height = range.count.trailingZeroBitCount
+      return nodes[height][range.lowerBound >> height]
+    }
     var power = 1
-    while power * 2 < leaves.count { power *= 2 }
-    let middle = leaves.startIndex + power
-    return Tree.node(root(leaves[..<middle]), root(leaves[middle...]))
+    while power * 2 < range.count { power *= 2 }
+    let middle = range.lowerBound + power
+    return Tree.node(
+      root(range.lowerBound..<middle, in: block), root(middle..<range.upperBound, in: block))
   }
 
   private func firstBlankLine(_ body: [UInt8]) -> Int? {

@@ -185,7 +185,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   private func nextEvent() -> UInt64 {
     var next = UInt64.max
     for (_, at) in timed { next = min(next, at) }
-    for at in [startsAt, clockSetAt, cutAt].compactMap(\.self) { next = min(next, at) }
+    next = min(next, startsAt ?? .max, clockSetAt ?? .max, cutAt ?? .max)
     if disk.isFull { next = min(next, fullUntil) }
     guard machine.isRunning else { return next }
     if asleepUntil > time.now { return min(next, asleepUntil) }

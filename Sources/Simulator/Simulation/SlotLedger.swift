@@ -8,6 +8,11 @@ private struct Slots {
   /// Adds slots; `false` if one of them was there.
   @discardableResult
   mutating func insert(_ slots: ClosedRange<UInt64>) -> Bool {
+    // Nearly always the next one.
+    if let last = ranges.last, last.upperBound + 1 == slots.lowerBound {
+      ranges[ranges.count - 1] = last.lowerBound...slots.upperBound
+      return true
+    }
     var at = ranges.count
     while at > 0, ranges[at - 1].upperBound >= slots.lowerBound { at -= 1 }
     var merged = slots
@@ -16,7 +21,8 @@ private struct Slots {
     while end < ranges.count, ranges[end].lowerBound <= slots.upperBound {
       isNew = false
       merged =
-        min(merged.lowerBound, ranges[end].lowerBound)...max(
+        min(
+          merged.lowerBound, ranges[end].lowerBound)...max(
           merged.upperBound, ranges[end].upperBound)
       end += 1
     }
@@ -191,7 +197,18 @@ struct SlotLedger {
     }
   }
 
-  private func position(of index: UInt64) -> Int? { channels.firstIndex { $0.index == index } }
+  /// Where a channel stands in `channels`, which are in the order of the log.
+  private func position(of index: UInt64) -> Int? {
+    var low = 0
+    var high = channels.count
+    while low < high {
+      let middle = (low + high) / 2
+      if channels[middle].index < index { low = middle + 1 } else { high = middle }
+    }
+    return low < channels.count && channels[low].index == index ? low : nil
+  }
 
-  private mutating func note(_ problem: String) { if problems.count < 20 { problems.append(problem) } }
+  private mutating func note(_ problem: String) {
+    if problems.count < 20 { problems.append(problem) }
+  }
 }

@@ -29,7 +29,7 @@ struct Trace {
     case phase(String)
   }
 
-  private var hash = SHA256()
+  private var hash = TraceHash()
   /// One line for each event; empty without `--replay`.
   private(set) var lines: [String] = []
   private let keepsLines: Bool
@@ -39,16 +39,51 @@ struct Trace {
 
   /// Notes an event at a time in µs.
   mutating func note(_ event: Event, at time: UInt64) {
-    let line = "\(secondsText(time)) \(Trace.text(event))"
-    hash.update(Array((line + "\n").utf8).span)
-    if keepsLines { lines.append(line) }
+    hash.update(time)
+    take(event)
+    if keepsLines { lines.append("\(secondsText(time)) \(Trace.text(event))") }
   }
 
   /// Takes bytes that left or were written into the hash.
-  mutating func mix(_ bytes: UnsafeBufferPointer<UInt8>) { hash.update(bytes) }
+  mutating func mix(_ bytes: UnsafeBufferPointer<UInt8>) {
+    hash.update(UnsafeRawBufferPointer(bytes))
+  }
 
   /// The hash of all so far.
-  var digest: Digest { hash.finalize() }
+  var digest: Digest { hash.digest }
+
+  /// Takes an event into the hash: the number of its kind, then what it carries.
+  private mutating func take(_ event: Event) {
+    switch event {
+    case .started(let size): take(0, size)
+    case .refused(let why): take(1, why)
+    case .ended(let why): take(2, why)
+    case .fault(let kind): take(3, UInt64(kind.rawValue))
+    case .powerCut(let operation): take(4, operation)
+    case .recorderFailed(let why): take(5, why)
+    case .request(let path, let count):
+      take(6, path)
+      hash.update(UInt64(count))
+    case .answer(let status): take(7, UInt64(status))
+    case .sizes(let committed, let signed, let acknowledged):
+      take(8, committed)
+      hash.update(signed)
+      hash.update(acknowledged)
+    case .violation(let what): take(9, what)
+    case .phase(let name): take(10, name)
+    }
+  }
+
+  private mutating func take(_ kind: UInt64, _ number: UInt64) {
+    hash.update(kind)
+    hash.update(number)
+  }
+
+  private mutating func take(_ kind: UInt64, _ text: String) {
+    hash.update(kind)
+    var text = text
+    text.withUTF8 { hash.update(UnsafeRawBufferPointer($0)) }
+  }
 
   private static func text(_ event: Event) -> String {
     switch event {
