@@ -84,17 +84,18 @@ struct DrawnSite {
 
   /// The gateway as the simulation takes it.
   func gateway<Verifier: SignatureVerifier>(
-    origin: KeyName, mirrorKey: VerifierKey, verifier: Verifier,
-    makeKey: @escaping () -> FileKeySigner
+    origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey, verifier: Verifier,
+    makeMirrorKey: @escaping () -> FileKeySigner, makeKey: @escaping () -> FileKeySigner
   ) -> SimulatedGateway<FileKeySigner, Verifier> {
     SimulatedGateway(
-      site: Composition(site: site).pollSite(origin: origin, epoch: 1), origin: origin,
+      site: Composition(site: site).pollSite(origin: origin(1), epoch: 1), origin: origin,
       mirrorKey: mirrorKey,
       timing: RecorderTiming(
         commit: UInt64(site.log.commitMilliseconds) * 1_000,
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
-      segmentByteCount: site.log.segmentByteCount, makeKey: makeKey, verifier: verifier)
+      segmentByteCount: site.log.segmentByteCount, makeKey: makeKey,
+      makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 
   /// The lines of the site with their meters.

@@ -75,7 +75,7 @@ struct SeedOutcome {
   let site: [UInt8]
   let gatewayKey: String
   let mirrorKey: String
-  let objects: [(object: StorageObject, bytes: [UInt8])]
+  let objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])]
 }
 
 /// Makes worlds from seeds.
@@ -117,29 +117,34 @@ struct SimulationWorld {
     var entropy = SeededEntropy(seed: seed)
     let deviceCount = devices ?? 1 + Int(entropy.next() % 8)
     let faults = model.model(&entropy)
-    let origin = try name("sim.tallystick.invalid/gw/drawn/1")
-    let mirrorName = try name("sim.tallystick.invalid/m1")
-    let mirrorSigner = SimulationWorld.key("mirror", seed)
-    let mirrorKey = mirrorSigner.verifierKey(name: mirrorName, type: .cosigner)
+    let mirrorKey = SimulationWorld.key("mirror", seed).verifierKey(
+      name: SimulationWorld.name("sim.tallystick.invalid/m1"), type: .cosigner)
     let drawn = try DrawnSite.draw(
       deviceCount: deviceCount, mirrorKey: "\(mirrorKey)", share: share, entropy: &entropy)
     var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
     plan.keepsLines = keepsLines
     plan.hasCanary = hasCanary
     let gateway = drawn.gateway(
-      origin: origin, mirrorKey: mirrorKey, verifier: SodiumVerifier()
-    ) { SimulationWorld.key("gateway", seed) }
+      origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: SodiumVerifier(),
+      makeMirrorKey: { SimulationWorld.key("mirror", seed) },
+      makeKey: { SimulationWorld.key("gateway", seed) })
     let simulation = Simulation(
       plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),
-      plant: plant, mirrorKey: mirrorSigner)
+      plant: plant)
     let result = simulation.run()
     return SeedOutcome(
       seed: seed, deviceCount: deviceCount, hours: hours, result: result, site: drawn.yaml,
-      gatewayKey: "\(SimulationWorld.key("gateway", seed).verifierKey(name: origin, type: .log))",
+      gatewayKey: SimulationWorld.key("gateway", seed).verifierKey(
+        name: SimulationWorld.origin(UInt32(result.epochs)), type: .log
+      ).description,
       mirrorKey: "\(mirrorKey)", objects: simulation.objects)
   }
 
-  private func name(_ text: String) throws(SiteProblem) -> KeyName {
+  private static func origin(_ epoch: UInt32) -> KeyName {
+    name("sim.tallystick.invalid/gw/drawn/\(epoch)")
+  }
+
+  private static func name(_ text: String) -> KeyName {
     guard let name = KeyName(text) else { preconditionFailure("\(text) is a key name") }
     return name
   }

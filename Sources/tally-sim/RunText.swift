@@ -19,7 +19,7 @@ enum RunText {
       let result = outcome.result
       return "seed \(outcome.seed): \(outcome.deviceCount) devices, \(outcome.hours) h, "
         + "\(result.pollCount) polls, \(result.faultCounts.reduce(0, +)) faults, "
-        + "\(result.startCount) starts, \(result.size) entries, "
+        + "\(result.startCount) starts, \(result.epochs) epochs, \(result.size) entries, "
         + "trace \(result.traceHash.hex.prefix(16)): "
         + RunText.verdict(result, good: "good")
     }
@@ -31,7 +31,7 @@ enum RunText {
       let result = outcome.result
       return "种子 \(outcome.seed)：设备 \(outcome.deviceCount) 台，\(outcome.hours) 小时，"
         + "轮询 \(result.pollCount) 次，故障 \(result.faultCounts.reduce(0, +)) 次，"
-        + "启动 \(result.startCount) 次，条目 \(result.size) 条，"
+        + "启动 \(result.startCount) 次，纪元 \(result.epochs) 个，条目 \(result.size) 条，"
         + "轨迹 \(result.traceHash.hex.prefix(16))：" + RunText.verdict(result, good: "通过")
     }
   }

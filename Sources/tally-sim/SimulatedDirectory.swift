@@ -16,8 +16,8 @@ struct SimulatedDirectory {
       try Files.replace(gateway + "/keys/log.vkey", with: Array((outcome.gatewayKey + "\n").utf8))
       try Files.replace(
         gateway + "/keys/mirror.vkey", with: Array((outcome.mirrorKey + "\n").utf8))
-      for (object, bytes) in outcome.objects {
-        let file = gateway + "/log/1/" + FileBlockStorage.name(of: object)
+      for (epoch, object, bytes) in outcome.objects {
+        let file = gateway + "/log/\(epoch)/" + FileBlockStorage.name(of: object)
         try Files.makeDirectory(Files.parent(of: file))
         try Files.replace(file, with: bytes)
       }

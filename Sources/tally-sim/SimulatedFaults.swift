@@ -25,12 +25,7 @@ enum SimulatedFaults {
   func model(_ entropy: inout SeededEntropy) -> FaultModel {
     switch self {
     case .fixed(let model): model
-    case .drawn:
-      FaultModel.drawn(
-        from: &entropy,
-        among: FaultKind.allCases.filter {
-          ![.bitRot, .writeMisdirected, .lyingFlush, .rollback].contains($0)
-        })
+    case .drawn: FaultModel.drawn(from: &entropy)
     }
   }
 

@@ -13,6 +13,9 @@ struct LogOracle {
   /// Every root computed so far of a log that nothing has replaced since, by ascending size.
   private var roots: [(size: Int, root: Digest)] = []
 
+  /// A log of these leaves.
+  init(leaves: [Digest] = []) { self.leaves = leaves }
+
   /// Takes the bytes of a write to a segment.
   mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
     // Block 0 is the segment's header.

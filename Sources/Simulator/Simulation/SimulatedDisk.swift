@@ -22,21 +22,36 @@ final class SimulatedDisk {
   }
   /// What a write changed, as long as a lying medium has it only in its cache.
   private struct Cached {
+    var epoch: UInt32
     var object: StorageObject
     var offset: Int
     var before: [UInt8]
     var at: UInt64
   }
 
-  private var superblocks: [[UInt8]?] = [nil, nil]
-  private var segments: [Segment] = []
-  private var tiles: [TileKey: [UInt8]] = [:]
   private struct TileKey: Hashable {
     var level: UInt8
     var index: UInt64
   }
+  /// The log of one epoch.
+  private struct Volume {
+    var superblocks: [[UInt8]?] = [nil, nil]
+    var segments: [Segment] = []
+    var tiles: [TileKey: [UInt8]] = [:]
+
+    var isEmpty: Bool { segments.isEmpty && superblocks[0] == nil && superblocks[1] == nil }
+    var byteCount: Int {
+      segments.reduce(0) { $0 + $1.bytes.count } + tiles.count * 8_192
+        + superblocks.reduce(0) { $0 + ($1?.count ?? 0) }
+    }
+    func position(of sequence: UInt64) -> Int? {
+      segments.lastIndex { $0.sequence == sequence }
+    }
+  }
+  /// The logs of all epochs, from 1 on.
+  private var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
-  private var images: [(at: UInt64, image: Image)] = []
+  private var images: [[Volume]] = []
 
   private let faults: FaultModel
   private let isLying: Bool
@@ -55,18 +70,11 @@ final class SimulatedDisk {
   private var duration: UInt64 = 0
   private var cutAt: UInt64?
   /// Called with what each write brings, whatever becomes of it; for the oracle.
-  var attempted: (StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
+  var attempted: (UInt32, StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _, _ in }
   /// Called with each incident.
   var happened: (Incident) -> Void = { _ in }
   /// The time, for what ages.
   var now: UInt64 = 0
-
-  /// A state of the medium.
-  private struct Image {
-    var superblocks: [[UInt8]?]
-    var segments: [Segment]
-    var tiles: [TileKey: [UInt8]]
-  }
 
   /// An empty medium.
   init(faults: FaultModel, entropy: SeededEntropy) {
@@ -97,10 +105,8 @@ final class SimulatedDisk {
     cutAt = nil
     guard !isCalm else { return cache = [] }
     loseCache()
-    if entropy.chance(faults[.rollback]), let (_, image) = images.first {
-      superblocks = image.superblocks
-      segments = image.segments
-      tiles = image.tiles
+    if entropy.chance(faults[.rollback]), let image = images.first {
+      volumes = image
       happened(.fault(.rollback))
     }
   }
@@ -108,7 +114,7 @@ final class SimulatedDisk {
   /// Remembers the medium as it is, so that a rollback can come back to it; once in a while.
   func keepImage() {
     guard faults[.rollback] > 0, !isDead else { return }
-    images.append((now, Image(superblocks: superblocks, segments: segments, tiles: tiles)))
+    images.append(volumes)
     if images.count > 4 { images.removeFirst() }
   }
 
@@ -117,7 +123,7 @@ final class SimulatedDisk {
     for write in cache.reversed() where write.at + 5_000_000 > now {
       for start in stride(from: 0, to: write.before.count, by: 512) where entropy.chance(500_000) {
         let end = min(start + 512, write.before.count)
-        change(write.object) { bytes in
+        change(write.epoch, write.object) { bytes in
           bytes.replaceSubrange(
             write.offset + start..<write.offset + end, with: write.before[start..<end])
         }
@@ -130,19 +136,26 @@ final class SimulatedDisk {
 
   /// A bit of something that is stored changes.
   func rot() {
-    guard !isDead, !isCalm, !segments.isEmpty else { return }
-    let segment = Int(entropy.below(UInt64(segments.count)))
-    let used = segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
+    let newest = volumes.count - 1
+    guard !isDead, !isCalm, !volumes[newest].segments.isEmpty else { return }
+    let segment = Int(entropy.below(UInt64(volumes[newest].segments.count)))
+    let used = volumes[newest].segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
     let at = Int(entropy.below(UInt64(used + 1)))
-    segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
+    volumes[newest].segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
     happened(.fault(.bitRot))
   }
 
   // MARK: what is there
 
   /// Bytes of all objects.
-  var usedByteCount: Int {
-    segments.reduce(0) { $0 + $1.bytes.count } + tiles.count * 8_192 + superblocks.count * 4_096
+  var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
+
+  /// The newest epoch of which anything is there; 0 if there is none.
+  var newestEpoch: UInt32 { UInt32(volumes.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0) }
+
+  /// Makes room for the log of an epoch.
+  func begin(epoch: UInt32) {
+    while volumes.count < Int(epoch) { volumes.append(Volume()) }
   }
 
   /// The µs that operations took since the last call.
@@ -152,66 +165,81 @@ final class SimulatedDisk {
   }
 
   /// The objects, in a fixed order, for writing them out.
-  func forEachObject(_ body: (StorageObject, [UInt8]) -> Void) {
-    for slot in 0..<2 {
-      if let bytes = superblocks[slot] { body(.superblock(slot: UInt8(slot)), bytes) }
-    }
-    for segment in segments { body(.segment(sequence: segment.sequence), segment.bytes) }
-    for key in tiles.keys.sorted(by: { ($0.level, $0.index) < ($1.level, $1.index) }) {
-      body(.tile(level: key.level, index: key.index), tiles[key] ?? [])
+  func forEachObject(_ body: (UInt32, StorageObject, [UInt8]) -> Void) {
+    for (number, volume) in volumes.enumerated() {
+      let epoch = UInt32(number + 1)
+      for slot in 0..<2 {
+        if let bytes = volume.superblocks[slot] {
+          body(epoch, .superblock(slot: UInt8(slot)), bytes)
+        }
+      }
+      for segment in volume.segments {
+        body(epoch, .segment(sequence: segment.sequence), segment.bytes)
+      }
+      let keys = volume.tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
+      for key in keys {
+        body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
+      }
     }
   }
 
-  fileprivate func bytes(_ object: StorageObject) -> [UInt8]? {
+  private func bytes(_ epoch: UInt32, _ object: StorageObject) -> [UInt8]? {
+    let volume = Int(epoch) - 1
     switch object {
-    case .superblock(let slot): superblocks[Int(slot)]
-    case .segment(let sequence): segments.first { $0.sequence == sequence }?.bytes
-    case .tile(let level, let index): tiles[TileKey(level: level, index: index)]
+    case .superblock(let slot): return volumes[volume].superblocks[Int(slot)]
+    case .segment(let sequence):
+      return volumes[volume].position(of: sequence).map { volumes[volume].segments[$0].bytes }
+    case .tile(let level, let index):
+      return volumes[volume].tiles[TileKey(level: level, index: index)]
     }
   }
 
-  fileprivate func byteCount(_ object: StorageObject) -> Int? {
-    switch object {
-    case .superblock(let slot): superblocks[Int(slot)]?.count
-    case .segment(let sequence): position(of: sequence).map { segments[$0].bytes.count }
-    case .tile(let level, let index): tiles[TileKey(level: level, index: index)]?.count
-    }
+  fileprivate func byteCount(_ epoch: UInt32, _ object: StorageObject) -> Int? {
+    bytes(epoch, object)?.count
   }
 
-  fileprivate var segmentRange: ClosedRange<UInt64>? {
+  fileprivate func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
+    let segments = volumes[Int(epoch) - 1].segments
     guard let first = segments.first, let last = segments.last else { return nil }
     return first.sequence...last.sequence
   }
 
-  private func position(of sequence: UInt64) -> Int? {
-    segments.lastIndex { $0.sequence == sequence }
-  }
-
   /// Changes an object in place, if it exists.
-  private func change(_ object: StorageObject, _ body: (inout [UInt8]) -> Void) {
+  private func change(
+    _ epoch: UInt32, _ object: StorageObject, _ body: (inout [UInt8]) -> Void
+  ) {
+    let volume = Int(epoch) - 1
     switch object {
     case .superblock(let slot):
-      guard superblocks[Int(slot)] != nil else { return }
-      body(&superblocks[Int(slot)]!)
+      guard var bytes = volumes[volume].superblocks[Int(slot)] else { return }
+      volumes[volume].superblocks[Int(slot)] = nil
+      body(&bytes)
+      volumes[volume].superblocks[Int(slot)] = bytes
     case .segment(let sequence):
-      guard let at = position(of: sequence) else { return }
-      body(&segments[at].bytes)
+      guard let at = volumes[volume].position(of: sequence) else { return }
+      body(&volumes[volume].segments[at].bytes)
     case .tile(let level, let index):
-      guard tiles[TileKey(level: level, index: index)] != nil else { return }
-      body(&tiles[TileKey(level: level, index: index)]!)
+      let key = TileKey(level: level, index: index)
+      guard var bytes = volumes[volume].tiles.removeValue(forKey: key) else { return }
+      body(&bytes)
+      volumes[volume].tiles[key] = bytes
     }
   }
 
   /// Makes, replaces or (`nil`) removes an object.
-  fileprivate func put(_ object: StorageObject, _ bytes: [UInt8]?) {
+  private func put(_ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]?) {
+    let volume = Int(epoch) - 1
     switch object {
-    case .superblock(let slot): superblocks[Int(slot)] = bytes
+    case .superblock(let slot): volumes[volume].superblocks[Int(slot)] = bytes
     case .segment(let sequence):
-      segments.removeAll { $0.sequence == sequence }
+      volumes[volume].segments.removeAll { $0.sequence == sequence }
       guard let bytes else { return }
-      let at = segments.firstIndex { $0.sequence > sequence } ?? segments.count
-      segments.insert(Segment(sequence: sequence, bytes: bytes), at: at)
-    case .tile(let level, let index): tiles[TileKey(level: level, index: index)] = bytes
+      let at =
+        volumes[volume].segments.firstIndex { $0.sequence > sequence }
+        ?? volumes[volume].segments.count
+      volumes[volume].segments.insert(Segment(sequence: sequence, bytes: bytes), at: at)
+    case .tile(let level, let index):
+      volumes[volume].tiles[TileKey(level: level, index: index)] = bytes
     }
   }
 
@@ -239,65 +267,59 @@ final class SimulatedDisk {
   }
 
   fileprivate func read(
-    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+    _ epoch: UInt32, _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(StorageError) {
     try begin()
     if isDead || strikes(.readError, object) { throw .io }
-    guard let count = byteCount(object) else { throw .notFound }
+    guard let count = byteCount(epoch, object) else { throw .notFound }
     guard offset + buffer.count <= count else { throw .short }
-    var source: [UInt8] = []
-    withBytes(of: object) { source = $0 }
-    source.withUnsafeBytes {
+    bytes(epoch, object)?.withUnsafeBytes {
       buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
     }
   }
 
-  /// Hands out an object's bytes without a copy.
-  private func withBytes(of object: StorageObject, _ body: ([UInt8]) -> Void) {
-    if let bytes = bytes(object) { body(bytes) }
-  }
-
   fileprivate func write(
-    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+    _ epoch: UInt32, _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
     try begin()
-    guard let count = byteCount(object) else { throw .notFound }
+    guard let count = byteCount(epoch, object) else { throw .notFound }
     guard offset + buffer.count <= count else { throw .short }
-    attempted(object, offset, buffer)
+    attempted(epoch, object, offset, buffer)
     if isDead {
       for start in stride(from: 0, to: buffer.count, by: 512) where entropy.chance(500_000) {
-        land(buffer[start..<min(start + 512, buffer.count)], object, at: offset + start)
+        land(buffer[start..<min(start + 512, buffer.count)], epoch, object, at: offset + start)
       }
       throw .io
     }
     if isFull, !isCalm { throw .full }
     if strikes(.writeError, object) {
-      if entropy.chance(500_000) { land(buffer[0..<buffer.count / 1_024 * 512], object, at: offset) }
+      if entropy.chance(500_000) { land(buffer[0..<buffer.count / 1_024 * 512], epoch, object, at: offset) }
       throw .io
     }
     if strikes(.writeMisdirected, object) {
       let blocks = UInt64((count - buffer.count) / 4_096 + 1)
-      return land(buffer[...], object, at: Int(entropy.below(blocks)) * 4_096)
+      return land(buffer[...], epoch, object, at: Int(entropy.below(blocks)) * 4_096)
     }
-    land(buffer[...], object, at: offset)
+    land(buffer[...], epoch, object, at: offset)
     if strikes(.writeChanged, object) {
       let at = offset + Int(entropy.below(UInt64(buffer.count)))
-      change(object) { $0[at] ^= 1 << UInt8(entropy.below(8)) }
+      change(epoch, object) { $0[at] ^= 1 << UInt8(entropy.below(8)) }
     }
     if strikes(.writeReported, object) { throw .io }
   }
 
   private func land(
-    _ bytes: Slice<UnsafeRawBufferPointer>, _ object: StorageObject, at offset: Int
+    _ bytes: Slice<UnsafeRawBufferPointer>, _ epoch: UInt32, _ object: StorageObject,
+    at offset: Int
   ) {
-    if isLying, let all = self.bytes(object) {
+    if isLying, let all = self.bytes(epoch, object) {
       cache.removeAll { $0.at + 5_000_000 <= now }
       cache.append(
         Cached(
-          object: object, offset: offset, before: Array(all[offset..<offset + bytes.count]), at: now
+          epoch: epoch, object: object, offset: offset, before: Array(all[offset..<offset + bytes.count]), at: now
         ))
     }
-    change(object) { all in
+    change(epoch, object) { all in
       all.withUnsafeMutableBytes { target in
         UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + bytes.count])
           .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes))
@@ -306,61 +328,67 @@ final class SimulatedDisk {
   }
 
   /// An object that appears whole or not at all.
-  fileprivate func whole(_ object: StorageObject, _ bytes: [UInt8]) throws(StorageError) {
+  fileprivate func whole(
+    _ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]
+  ) throws(StorageError) {
     try begin()
     if isDead {
-      if entropy.chance(500_000) { put(object, bytes) }
+      if entropy.chance(500_000) { put(epoch, object, bytes) }
       throw .io
     }
-    let grown = usedByteCount + bytes.count - (byteCount(object) ?? 0)
+    let grown = usedByteCount + bytes.count - (byteCount(epoch, object) ?? 0)
     if (isFull && !isCalm) || grown > capacity { throw .full }
     if strikes(.writeError, object) { throw .io }
-    put(object, bytes)
+    put(epoch, object, bytes)
     if strikes(.writeReported, object) { throw .io }
   }
 
-  fileprivate func remove(_ object: StorageObject) throws(StorageError) {
+  fileprivate func remove(_ epoch: UInt32, _ object: StorageObject) throws(StorageError) {
     try begin()
     if isDead {
-      if entropy.chance(500_000) { put(object, nil) }
+      if entropy.chance(500_000) { put(epoch, object, nil) }
       throw .io
     }
-    put(object, nil)
+    put(epoch, object, nil)
   }
 }
 
-/// The medium as an agent sees it.
+/// The medium as an agent sees it: the log of one epoch.
 struct SimulatedStorage: BlockStorage {
   /// The medium.
   let disk: SimulatedDisk
+  /// The epoch.
+  let epoch: UInt32
 
   mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
     try disk.begin()
     if disk.isDead { throw .io }
-    return disk.byteCount(object)
+    return disk.byteCount(epoch, object)
   }
 
   mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
     try disk.begin()
     if disk.isDead { throw .io }
-    return disk.segmentRange
+    return disk.segmentRange(epoch)
   }
 
   mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
-    try disk.whole(object, [UInt8](repeating: 0, count: byteCount))
+    try disk.whole(epoch, object, [UInt8](repeating: 0, count: byteCount))
   }
 
   mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(StorageError) { try disk.read(object, at: offset, into: buffer) }
+  ) throws(StorageError) { try disk.read(epoch, object, at: offset, into: buffer) }
 
   mutating func write(
     _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.write(object, at: offset, from: buffer) }
+  ) throws(StorageError) { try disk.write(epoch, object, at: offset, from: buffer) }
 
   mutating func publish(
     _ object: StorageObject, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.whole(object, [UInt8](buffer)) }
+  ) throws(StorageError) { try disk.whole(epoch, object, [UInt8](buffer)) }
 
-  mutating func remove(_ object: StorageObject) throws(StorageError) { try disk.remove(object) }
+  mutating func remove(_ object: StorageObject) throws(StorageError) {
+    try disk.remove(epoch, object)
+  }
 }

@@ -8,10 +8,10 @@ import Uplink
 
 /// What a gateway is made with; the same at every start.
 public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
-  /// What it polls.
+  /// What it polls; the names in it are those of the first epoch.
   public var site: PollSite
-  /// Origin of its log.
-  public var origin: KeyName
+  /// Origin of its log in an epoch.
+  public var origin: (UInt32) -> KeyName
   /// The mirror's key.
   public var mirrorKey: VerifierKey
   /// When it commits and signs.
@@ -20,13 +20,16 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public var segmentByteCount: Int
   /// Makes its key, which lies in a file.
   public var makeKey: () -> Key
+  /// Makes the mirror's key, whose public half is `mirrorKey`.
+  public var makeMirrorKey: () -> Key
   /// Checks signatures.
   public var verifier: Verifier
 
   /// Takes the parts.
   public init(
-    site: PollSite, origin: KeyName, mirrorKey: VerifierKey, timing: RecorderTiming,
-    segmentByteCount: Int, makeKey: @escaping () -> Key, verifier: Verifier
+    site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey, timing: RecorderTiming,
+    segmentByteCount: Int, makeKey: @escaping () -> Key,
+    makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
     self.site = site
     self.origin = origin
@@ -34,6 +37,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
     self.timing = timing
     self.segmentByteCount = segmentByteCount
     self.makeKey = makeKey
+    self.makeMirrorKey = makeMirrorKey
     self.verifier = verifier
   }
 }
@@ -62,6 +66,11 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   /// When the sampling half has its next one.
   private(set) var samplingDue: UInt64 = 0
 
+  /// The epoch of the log that it goes on with; 0 before the first start.
+  private(set) var epoch: UInt32 = 0
+  /// The epoch that must not go on.
+  private var ended: UInt32?
+
   init(_ gateway: SimulatedGateway<Key, Verifier>, disk: SimulatedDisk) {
     self.gateway = gateway
     self.disk = disk
@@ -74,27 +83,37 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     for i in 0..<8 { bootID[i] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(i))) }
   }
 
-  /// Starts the agent; throws what keeps it from starting.
-  func start(at now: Instant) throws(RecorderError) {
+  /// Starts the agent; throws what keeps it from starting. Returns why a new epoch begins, if it does.
+  func start(at now: Instant) throws(RecorderError) -> EpochEnd? {
     precondition(process == nil, "it runs already")
     queue = EntryQueue()
     report = RecorderReport()
     var history = LogHistory()
-    let log = try RecoveredLog(
-      storage: SimulatedStorage(disk: disk),
-      configuration: JournalConfiguration(
-        epoch: 1, originHash: gateway.origin.hash, segmentByteCount: gateway.segmentByteCount,
-        frameByteCountMax: Limits.commitByteCount), history: &history)
+    let disk = disk
+    let shelf = LogShelf(
+      newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
+      origin: gateway.origin,
+      storage: { epoch throws(StorageError) in
+        disk.begin(epoch: epoch)
+        return SimulatedStorage(disk: disk, epoch: epoch)
+      })
+    let opened = try OpenedLog(on: shelf, ended: ended, history: &history)
+    let end = opened.end
+    epoch = opened.epoch
     let start = try GatewayStart(
-      log: log, history: history,
+      opened: opened, history: history,
       identity: GatewayIdentity(
-        origin: gateway.origin, mirrorKey: gateway.mirrorKey, bootID: bootID,
+        origin: gateway.origin(epoch), mirrorKey: gateway.mirrorKey, bootID: bootID,
         softwareHash: SHA256.hash([1].span)), key: gateway.makeKey(), verifier: gateway.verifier,
       timing: gateway.timing, queue: queue, report: report)
     process = SimulatedProcess(try start.begin(gateway.site, at: now))
     recorderDue = now.mono
     samplingDue = now.mono
+    return end
   }
+
+  /// The epoch is over: the next start begins another.
+  func endEpoch() { ended = epoch }
 
   /// The process is gone, with all that it had in memory.
   func kill() { process = nil }

@@ -27,6 +27,8 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   package var refusesPrefixes = false
   /// Packages that are taken before the connection is cut; nil for all.
   package var packagesBeforeCut: Int?
+  /// The log is not known before its first checkpoint: a later epoch of an enrolled gateway.
+  package var isUnknown = false
   /// Entries are kept, and not their hashes alone.
   private let keepsEntries: Bool
   /// Called with the index and the bytes of each entry that is new.
@@ -158,7 +160,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     else { return (400, "", []) }
     if keepsEntries { ticketsSeen.append(ticket) }
     guard origin.matches(name.span) else { return (404, "", []) }
-    guard let pending else { return (422, "", []) }
+    guard let pending else { return (isUnknown ? 404 : 422, "", []) }
     guard let goal = goal(end, ticket, pending) else { return place(end, valid: false) }
     let next = UInt64(nodes[0].count)
     guard end >= mirrored, start <= next else { return place(end, valid: true) }

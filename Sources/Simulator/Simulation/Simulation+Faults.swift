@@ -64,11 +64,11 @@ extension Simulation where Key: ~Copyable {
       network.expiredUntil = time.now + entropy.within(600_000_000...10_800_000_000)
     case .mirrorCrash:
       count(kind)
-      let stored = UInt64(mirror.leaves.count)
-      mirror.forget(from: mirror.mirrored + entropy.below(stored - mirror.mirrored + 1))
+      let (stored, signed) = (UInt64(epoch.mirror.leaves.count), epoch.mirror.mirrored)
+      epoch.mirror.forget(from: signed + entropy.below(stored - signed + 1))
     case .mirrorLost:
       count(kind)
-      mirror.lose()
+      for epoch in epochs { epoch.mirror.lose() }
     default: preconditionFailure("not a timed fault")
     }
   }
@@ -113,6 +113,16 @@ extension Simulation where Key: ~Copyable {
     startsAt = time.now + entropy.within(1_000_000...60_000_000)
   }
 
+  /// The agent has learnt that its medium was set back: it ends, and the next one begins a new epoch.
+  func endEpoch() {
+    machine.endEpoch()
+    do throws(RecorderError) { try machine.stop(at: time.instant) } catch { machine.kill() }
+    if disk.isDead { return powerIsGone() }
+    network.disconnect()
+    trace.note(.ended("its epoch is over"), at: time.now)
+    startsAt = time.now + 1
+  }
+
   func start() {
     startsAt = nil
     if disk.isDead || boots == 0 {
@@ -129,8 +139,12 @@ extension Simulation where Key: ~Copyable {
       count(.powerCutAgain)
       disk.scheduleCut(after: entropy.below(60))
     }
+    let before = machine.epoch
     do throws(RecorderError) {
-      try machine.start(at: time.instant)
+      if let end = try machine.start(at: time.instant) {
+        trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+        if !mediumFailed { violate(.durability, "a new epoch begins: \(end)") }
+      }
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
@@ -142,7 +156,8 @@ extension Simulation where Key: ~Copyable {
     if disk.isDead { return powerIsGone() }
     startCount += 1
     trace.note(.started(size: machine.report.committedSize), at: time.now)
-    if machine.report.committedSize < committed, !mediumFailed {
+    goOn(in: machine.epoch)
+    if machine.epoch == before, machine.report.committedSize < committed, !mediumFailed {
       violate(
         .durability,
         "\(committed) entries were committed, \(machine.report.committedSize) are there")

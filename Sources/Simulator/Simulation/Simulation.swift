@@ -48,6 +48,8 @@ public struct SimulationResult: Sendable {
   public var startCount: UInt64
   /// Size of the largest checkpoint that the mirror has signed for.
   public var acknowledged: UInt64
+  /// Epochs of the log.
+  public var epochs: Int
   /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
   public var rested: UInt64?
   /// The trace, if it was kept.
@@ -62,7 +64,9 @@ public struct SimulationResult: Sendable {
 public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
   let plan: SimulationPlan
   let machine: SimulatedMachine<Key, Verifier>
-  let mirror: SimulatedMirror<Key, Verifier>
+  private let gateway: SimulatedGateway<Key, Verifier>
+  /// The epochs of the log, from 1 on.
+  var epochs: [SimulatedEpoch<Key, Verifier>]
   let disk: SimulatedDisk
   var network: SimulatedNetwork
   var cables: [SimulatedCable]
@@ -80,11 +84,6 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var cutAt: UInt64?
   var isCalm = false
 
-  var oracle = LogOracle()
-  var ledger = SlotLedger()
-  var checkpoints: CheckpointChecker<Verifier>
-  var acknowledgements = AcknowledgementChecker()
-  var visibility = VisibilityChecker()
   var violations: [Violation] = []
   var faultCounts = [UInt64](repeating: 0, count: FaultKind.allCases.count)
   var pollCount: UInt64 = 0
@@ -101,10 +100,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// - Parameters:
   ///   - lines: one for each line of the gateway's site, in its order.
   ///   - plant: what the meters measure.
-  ///   - mirrorKey: secret of the mirror whose public half `gateway` knows.
   public init(
     _ plan: SimulationPlan, gateway: SimulatedGateway<Key, Verifier>, lines: [SimulatedLine],
-    plant: Plant, mirrorKey: consuming Key
+    plant: Plant
   ) {
     precondition(lines.count == gateway.site.lines.count, "one for each line")
     self.plan = plan
@@ -117,19 +115,21 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     network = SimulatedNetwork(faults: plan.faults, entropy: branch())
     cables = lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) }
     machine = SimulatedMachine(gateway, disk: disk)
-    let publicKey = gateway.makeKey().publicKey
-    let logKey = VerifierKey(name: gateway.origin, type: .log, publicKey: publicKey)
-    mirror = SimulatedMirror(
-      origin: gateway.origin, logKey: logKey, name: gateway.mirrorKey.name, key: mirrorKey,
-      verifier: gateway.verifier, keepsEntries: false)
-    checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
+    self.gateway = gateway
+    epochs = [SimulatedEpoch(1, gateway: gateway)]
     trace = Trace(keepsLines: plan.keepsLines)
     for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
-    disk.attempted = { [unowned self] object, offset, bytes in wrote(object, offset, bytes) }
+    disk.attempted = { [unowned self] in wrote($0, $1, $2, $3) }
     disk.happened = { [unowned self] in happened($0) }
-    mirror.stored = { [unowned self] index, entry in
-      // After a loss the mirror gets again what the ledger has read already.
-      if index == ledger.size { ledger.take(entry) }
+  }
+
+  /// The epoch that goes on.
+  var epoch: SimulatedEpoch<Key, Verifier> { epochs[epochs.count - 1] }
+
+  /// The log goes on in an epoch; those up to it are made.
+  func goOn(in number: UInt32) {
+    while epochs.count < Int(number) {
+      epochs.append(SimulatedEpoch(UInt32(epochs.count + 1), gateway: gateway))
     }
   }
 
@@ -151,13 +151,13 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return SimulationResult(
       traceHash: trace.digest, violations: violations, pollCount: pollCount,
       size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
-      acknowledged: mirror.mirrored, rested: rested, lines: trace.lines)
+      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, rested: rested, lines: trace.lines)
   }
 
   /// What stands on the gateway's medium.
-  public var objects: [(object: StorageObject, bytes: [UInt8])] {
-    var objects: [(object: StorageObject, bytes: [UInt8])] = []
-    disk.forEachObject { objects.append(($0, $1)) }
+  public var objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] {
+    var objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] = []
+    disk.forEachObject { objects.append(($0, $1, $2)) }
     return objects
   }
 
@@ -241,13 +241,14 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let turn = machine.record(
       at: now, response: response, canSubmit: !network.isBusy, entropy: &jitter)
     if disk.isDead { return powerIsGone() }
+    if machine.report.isRolledBack { return endEpoch() }
     guard let turn else { return }
     if let failure = turn.failure { trace.note(.recorderFailed("\(failure)"), at: time.now) }
     noteSizes()
     guard let request = turn.request else { return }
     trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
     trace.mix(request.body.withUnsafeBufferPointer { $0 })
-    if let problem = checkpoints.look(at: request, &oracle) { violate(.checkpoints, problem) }
+    if let problem = epoch.look(at: request) { violate(.checkpoints, problem) }
     network.submit(request, at: time.now) { [self] in deliver($0) }
   }
 
@@ -259,8 +260,12 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   }
 
   private func deliver(_ request: UplinkRequest) -> UplinkResponse {
-    mirror.clock = (SimulatedTime.begin + time.now) / 1_000_000
-    return mirror.answer(request)
+    for epoch in epochs.reversed() {
+      epoch.mirror.clock = (SimulatedTime.begin + time.now) / 1_000_000
+      let answer = epoch.mirror.answer(request)
+      if answer.status != 404 { return answer }
+    }
+    return UplinkResponse(status: 404)
   }
 
   private func noteSizes() {
@@ -268,7 +273,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let sizes = (report.committedSize, report.signedSize, report.acknowledgedSize)
     guard sizes != lastSizes else { return }
     if sizes.2 != lastSizes.2,
-      let problem = acknowledgements.look(acknowledged: sizes.2, mirror, oracle)
+      let problem = epoch.look(acknowledged: sizes.2)
     {
       violate(.acknowledgements, problem)
     }
@@ -279,9 +284,12 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
 
   // MARK: what was seen
 
-  private func wrote(_ object: StorageObject, _ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+  private func wrote(
+    _ epoch: UInt32, _ object: StorageObject, _ offset: Int, _ bytes: UnsafeRawBufferPointer
+  ) {
+    goOn(in: epoch)
     trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
-    if case .segment = object { oracle.take(bytes, at: offset) }
+    if case .segment = object { epochs[Int(epoch) - 1].oracle.take(bytes, at: offset) }
   }
 
   private func happened(_ incident: SimulatedDisk.Incident) {
@@ -306,7 +314,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   }
 
   func expect(_ code: EventEntry.Code, for fault: FaultKind) {
-    visibility.expect(code, for: fault, committed: machine.report.committedSize, at: time.now)
+    epoch.visibility.expect(code, for: fault, committed: machine.report.committedSize, at: time.now)
   }
 
   func violate(_ checker: Violation.Checker, _ text: String) {
@@ -327,13 +335,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
           : "the agent does not start")
       return
     }
-    if let problem = checkpoints.lookBack(&oracle) { violate(.checkpoints, problem) }
-    let size = Int(mirror.mirrored)
-    if oracle.root(size: size) != oracle.naiveRoot(size: size) || size > oracle.leaves.count {
-      violate(.roots, "the tree over \(size) entries is not the naive one")
+    for epoch in epochs {
+      epoch.finish(isLast: epoch.number == self.epoch.number) { violate($0, $1) }
     }
-    ledger.finish()
-    for problem in ledger.problems { violate(.slots, problem) }
-    for problem in visibility.unseen(in: ledger) { violate(.visibility, problem) }
   }
 }

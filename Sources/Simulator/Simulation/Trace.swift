@@ -7,6 +7,8 @@ struct Trace {
   enum Event {
     /// The agent started, with the size of its log.
     case started(size: UInt64)
+    /// A new epoch begins.
+    case epoch(UInt32, String)
     /// It could not.
     case refused(String)
     /// Its process is gone.
@@ -56,6 +58,9 @@ struct Trace {
   private mutating func take(_ event: Event) {
     switch event {
     case .started(let size): take(0, size)
+    case .epoch(let number, let why):
+      take(11, why)
+      hash.update(UInt64(number))
     case .refused(let why): take(1, why)
     case .ended(let why): take(2, why)
     case .fault(let kind): take(3, UInt64(kind.rawValue))
@@ -88,6 +93,7 @@ struct Trace {
   private static func text(_ event: Event) -> String {
     switch event {
     case .started(let size): "agent started on a log of \(size)"
+    case .epoch(let number, let why): "epoch \(number) begins: \(why)"
     case .refused(let why): "agent cannot start: \(why)"
     case .ended(let why): "agent ended: \(why)"
     case .fault(let kind): "fault \(kind.key)"

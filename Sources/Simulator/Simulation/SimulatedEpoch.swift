@@ -1,0 +1,56 @@
+import HAL
+import TransparencyLog
+import Uplink
+
+/// One epoch of the gateway's log: the mirror's copy of it, and what watches both.
+final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
+  let number: UInt32
+  let mirror: SimulatedMirror<Key, Verifier>
+  var oracle = LogOracle()
+  private(set) var ledger = SlotLedger()
+  private var checkpoints: CheckpointChecker<Verifier>
+  private var acknowledgements = AcknowledgementChecker()
+  var visibility = VisibilityChecker()
+
+  init(_ number: UInt32, gateway: SimulatedGateway<Key, Verifier>) {
+    self.number = number
+    let origin = gateway.origin(number)
+    let logKey = VerifierKey(
+      name: origin, type: .log, publicKey: gateway.makeKey().publicKey)
+    mirror = SimulatedMirror(
+      origin: origin, logKey: logKey, name: gateway.mirrorKey.name, key: gateway.makeMirrorKey(),
+      verifier: gateway.verifier, keepsEntries: false)
+    mirror.isUnknown = number > 1
+    checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
+    mirror.stored = { [unowned self] index, entry in
+      // After a loss the mirror gets again what the ledger has read already.
+      if index == ledger.size { ledger.take(entry) }
+    }
+  }
+
+  /// Looks at a request that leaves the gateway.
+  func look(at request: UplinkRequest) -> String? { checkpoints.look(at: request, &oracle) }
+
+  /// Looks when the gateway has taken an acknowledgement.
+  func look(acknowledged: UInt64) -> String? {
+    acknowledgements.look(acknowledged: acknowledged, mirror, oracle)
+  }
+
+  /// The last looks. Of an epoch that ended, what the medium lost cannot be asked for; what the mirror has
+  /// must still be what was promised.
+  func finish(isLast: Bool, _ violate: (Violation.Checker, String) -> Void) {
+    let size = Int(mirror.mirrored)
+    if !isLast { oracle = LogOracle(leaves: mirror.leaves) }
+    if size > oracle.leaves.count || oracle.naiveRoot(size: size) != mirror.mirroredRoot {
+      violate(.roots, "what the mirror signed of epoch \(number) is not the naive tree over it")
+    }
+    if let problem = checkpoints.lookBack(&oracle, isWhole: isLast) {
+      violate(.checkpoints, problem)
+    }
+    ledger.finish()
+    for problem in ledger.problems { violate(.slots, problem) }
+    // The first entry of the next epoch tells of all that ended one.
+    guard isLast else { return }
+    for problem in visibility.unseen(in: ledger) { violate(.visibility, problem) }
+  }
+}
