@@ -30,8 +30,8 @@ public struct LogShelf<Storage: BlockStorage & ~Copyable> {
 public enum EpochEnd: Sendable {
   /// Its log cannot be recovered.
   case damaged(RecorderError)
-  /// The mirror knows of a checkpoint that this log never released: the medium was set back.
-  case rolledBack
+  /// What the agent found while it ran.
+  case found(EpochEndKind)
   /// It is gone: the key says that it has signed one.
   case missing
 }
@@ -68,15 +68,15 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   ///   - signedEpoch: the newest epoch that the key is known to have signed, 0 if none.
   /// - Throws: what another start may mend (the medium refuses to be written, the data are of another log).
   public init(
-    on shelf: LogShelf<Storage>, ended: UInt32? = nil, signedEpoch: UInt32 = 0,
+    on shelf: LogShelf<Storage>, ended: (epoch: UInt32, why: EpochEndKind)? = nil, signedEpoch: UInt32 = 0,
     history: inout LogHistory
   ) throws(RecorderError) {
     let newest = shelf.newestEpoch
     var end: EpochEnd?
     if newest < signedEpoch {
       end = .missing
-    } else if newest > 0, newest == ended {
-      end = .rolledBack
+    } else if let ended, newest > 0, newest == ended.epoch {
+      end = .found(ended.why)
     } else if newest > 0 {
       do throws(RecorderError) {
         let log = try shelf.recover(newest, &history)

@@ -60,6 +60,8 @@ public struct Recorder<
   private var committedAt: UInt64 = 0
   private var checkpointAt: UInt64 = 0
   private var abandoned: UInt32 = 0
+  /// How often in a row entries could not be read back for the mirror.
+  private var unreadable = 0
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
 
@@ -205,9 +207,14 @@ public struct Recorder<
   /// Entries that cannot be read back are not sent; the client asks again later, and says so.
   public mutating func nextRequest(at now: Instant) -> UplinkRequest? {
     do throws(HashSourceError) {
-      return try mirror.nextRequest(now: now.mono, source: &evidence)
+      let request = try mirror.nextRequest(now: now.mono, source: &evidence)
+      if request != nil { unreadable = 0 }
+      return request
     } catch {
       report.post(.storageDegraded)
+      // The client asks again after half a minute. What cannot be read then can never be handed over.
+      unreadable += 1
+      if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
       report.alarm = mirror.alarm
       if mirror.alarm != nil { setLink(.refused) }
       return nil
@@ -233,7 +240,7 @@ public struct Recorder<
         report.isTimeUnchecked = !timeChecked
         try acknowledge(size, note)
       case .linkUp, .stored: break
-      case .rolledBack: report.isRolledBack = true
+      case .rolledBack: report.epochEnd = .rolledBack
       case .linkDown: setLink(.down)
       case .alarm: setLink(.refused)
       }

@@ -44,6 +44,14 @@ public enum RecordingPart: UInt32, Sendable {
   case superblock = 4
 }
 
+/// Why an epoch ends while the agent runs.
+public enum EpochEndKind: UInt8, Sendable {
+  /// The mirror knows of more than this log ever released: the medium was set back.
+  case rolledBack = 1
+  /// Committed entries that the mirror lacks cannot be read back.
+  case damaged = 2
+}
+
 /// What the recorder tells the other threads: numbers that only grow or flip, each atomic by itself.
 public final class RecorderReport: Sendable {
   private let committed = Atomic<UInt64>(0)
@@ -57,7 +65,7 @@ public final class RecorderReport: Sendable {
   private let notices = Atomic<UInt32>(0)
   private let raised = Atomic<UInt32>(0)
   private let unjudged = Atomic<UInt32>(0)
-  private let rolledBack = Atomic<UInt32>(0)
+  private let ended = Atomic<UInt32>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -104,11 +112,10 @@ public final class RecorderReport: Sendable {
     get { unjudged.load(ordering: .relaxed) != 0 }
     set { unjudged.store(newValue ? 1 : 0, ordering: .relaxed) }
   }
-  /// The medium was set back: the mirror knows of more than this log ever released. The agent ends, and the
-  /// next one begins a new epoch.
-  public var isRolledBack: Bool {
-    get { rolledBack.load(ordering: .relaxed) != 0 }
-    set { rolledBack.store(newValue ? 1 : 0, ordering: .relaxed) }
+  /// Why this epoch must not go on; the agent ends then, and the next one begins another. Stays.
+  public var epochEnd: EpochEndKind? {
+    get { EpochEndKind(rawValue: UInt8(truncatingIfNeeded: ended.load(ordering: .relaxed))) }
+    set { ended.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
   }
   /// Why the last exchange failed that did; it stands for the present while the link is down.
   public var linkFailure: LinkFailure? {

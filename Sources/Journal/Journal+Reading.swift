@@ -43,8 +43,7 @@ extension Journal where Storage: ~Copyable {
       let object = StorageObject.segment(sequence: sequence)
       window = Window()
       do throws(StorageError) {
-        try storage.read(
-          object, at: offset, into: UnsafeMutableRawBufferPointer(scratch.slice(0..<wanted)))
+        try read(object, at: offset, into: scratch.slice(0..<wanted))
       } catch {
         throw .unreadable(object, offset: offset, error)
       }
@@ -52,6 +51,21 @@ extension Journal where Storage: ~Copyable {
     }
     let start = offset &- window.offset
     return UnsafeBufferPointer(scratch.slice(start..<(start &+ byteCount)))
+  }
+
+  /// Reads from the medium. What it refuses once it may give the next time: a read changes nothing.
+  mutating func read(
+    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableBufferPointer<UInt8>
+  ) throws(StorageError) {
+    var attempt = 1
+    while true {
+      do throws(StorageError) {
+        return try storage.read(object, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+      } catch {
+        guard error == .io, attempt < 3 else { throw error }
+        attempt &+= 1
+      }
+    }
   }
 
   /// The first segment from `sequence` to `last` that has a valid header.

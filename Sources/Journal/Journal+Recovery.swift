@@ -94,7 +94,7 @@ extension Journal where Storage: ~Copyable {
     do throws(StorageError) {
       guard let size = try storage.size(of: object) else { return .absent }
       guard size == blockByteCount else { return .damaged }
-      try storage.read(object, at: 0, into: UnsafeMutableRawBufferPointer(page))
+      try read(object, at: 0, into: page)
     } catch {
       return .unreadable(error)
     }

@@ -7,7 +7,7 @@ extension Sampler {
   /// Notices that the wall clock was set, and anchors every schedule to the new time.
   ///
   /// Set forward: the slots in between never happened and are shed as `clockStepped`. Set back: their
-  /// numbers come again; the event says so.
+  /// numbers come again; the event says so. Set within a slot: it is not asked twice.
   mutating func noticeClockStep<Sink: PollSink & ~Copyable>(
     at now: Instant, into sink: inout Sink
   ) {
@@ -29,7 +29,8 @@ extension Sampler {
           shed(channel, known &+ 1, slot &- 1, .clockStepped, at: now, into: &sink)
         }
         closeRun(channel, at: now, into: &sink)
-        channels[channel].slot = slot == 0 ? 0 : slot &- 1
+        // The slot that the clock stands in now begins anew, unless it is the one that was begun last.
+        if slot != known { channels[channel].slot = slot == 0 ? 0 : slot &- 1 }
       }
       channel &+= 1
     }

@@ -50,7 +50,7 @@ struct Agent: ~Copyable {
   mutating func run() {
     while true {
       let signals = Signals.take()
-      if signals.wantsEnd || acquisition.report.isRolledBack { break }
+      if signals.wantsEnd || acquisition.report.epochEnd != nil { break }
       if signals.wantsReload { reload.ask(nil) }
       turn()
     }

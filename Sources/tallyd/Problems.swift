@@ -32,9 +32,11 @@ extension EpochEnd {
   var english: String {
     switch self {
     case .damaged(let error): error.english
-    case .rolledBack:
+    case .found(.rolledBack):
       "the collector holds checkpoints that this log does not know, so the medium was set back to an "
         + "earlier state or a copy runs elsewhere; look for the copy"
+    case .found(.damaged):
+      "entries that the collector lacks cannot be read back: the medium is failing, replace it"
     case .missing: "the key has signed a log that is not here: it was lost or moved"
     }
   }
@@ -42,7 +44,8 @@ extension EpochEnd {
   var chinese: String {
     switch self {
     case .damaged(let error): error.chinese
-    case .rolledBack: "汇集端持有本日志未知的检查点，介质被回退到较早状态或副本正在别处运行；请查找副本"
+    case .found(.rolledBack): "汇集端持有本日志未知的检查点，介质被回退到较早状态或副本正在别处运行；请查找副本"
+    case .found(.damaged): "汇集端缺少的条目已无法读回：介质正在损坏，请更换"
     case .missing: "密钥已签署过的日志不在此处：已丢失或被移走"
     }
   }

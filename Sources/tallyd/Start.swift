@@ -56,13 +56,13 @@ struct Start {
     if let end = opened.end { say(.epochBegins(origin: "\(origin)", end)) }
     let key = try loadKey(origin, signed: opened.signedSize)
     try checkKey(key, origin, opened)
-    let isOver = try operate(
+    let why = try operate(
       composition, opened: opened, history: history, key: key, origin: origin, mirrorKey: mirrorKey)
-    guard isOver else { return .told }
+    guard let why else { return .told }
     let over = try self.shelf(site)
     do throws(RecorderError) {
       // The next epoch's superblocks: from now on it is the newest one.
-      _ = try OpenedLog(on: over, ended: over.newestEpoch, history: &history)
+      _ = try OpenedLog(on: over, ended: (over.newestEpoch, why), history: &history)
     } catch {
       throw failure(.storage(path: arguments.data, error))
     }
@@ -177,11 +177,11 @@ struct Start {
   }
 
   /// Starts both halves, runs the sampling loop on this thread, and ends the recorder after it. Returns
-  /// whether the epoch is over.
+  /// why the epoch is over, if it is.
   private func operate(
     _ composition: Composition, opened: consuming OpenedLog<FileBlockStorage>,
     history: LogHistory, key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
-  ) throws(StartError) -> Bool {
+  ) throws(StartError) -> EpochEndKind? {
     let site = composition.site
     let clock = HostClock()
     let queue = EntryQueue()
@@ -224,7 +224,7 @@ struct Start {
         composition, loading: loading, acquisition: acquisition, recorder: recorder, clock: clock,
         queue: queue, report: report)
     }
-    return report.isRolledBack
+    return report.epochEnd
   }
 
   private func executableHash() -> Digest {

@@ -69,7 +69,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   /// The epoch of the log that it goes on with; 0 before the first start.
   private(set) var epoch: UInt32 = 0
   /// The epoch that must not go on.
-  private var ended: UInt32?
+  private var ended: (epoch: UInt32, why: EpochEndKind)?
 
   init(_ gateway: SimulatedGateway<Key, Verifier>, disk: SimulatedDisk) {
     self.gateway = gateway
@@ -113,7 +113,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   }
 
   /// The epoch is over: the next start begins another.
-  func endEpoch() { ended = epoch }
+  func endEpoch(_ why: EpochEndKind) { ended = (epoch, why) }
 
   /// The process is gone, with all that it had in memory.
   func kill() { process = nil }

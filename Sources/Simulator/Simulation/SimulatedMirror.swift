@@ -75,6 +75,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     entries = []
     forgetLeaves(from: 0)
     mirrored = 0
+    mirroredRoot = Tree.empty
     lossCount += 1
     hasForgotten = true
   }

@@ -113,13 +113,13 @@ extension Simulation where Key: ~Copyable {
     startsAt = time.now + entropy.within(1_000_000...60_000_000)
   }
 
-  /// The agent has learnt that its medium was set back: it ends, and the next one begins a new epoch.
-  func endEpoch() {
-    machine.endEpoch()
+  /// The agent has found that its epoch cannot go on: it ends, and the next one begins a new epoch.
+  func endEpoch(_ why: EpochEndKind) {
+    machine.endEpoch(why)
     do throws(RecorderError) { try machine.stop(at: time.instant) } catch { machine.kill() }
     if disk.isDead { return powerIsGone() }
     network.disconnect()
-    trace.note(.ended("its epoch is over"), at: time.now)
+    trace.note(.ended("its epoch is over: \(why)"), at: time.now)
     startsAt = time.now + 1
   }
 

@@ -241,7 +241,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let turn = machine.record(
       at: now, response: response, canSubmit: !network.isBusy, entropy: &jitter)
     if disk.isDead { return powerIsGone() }
-    if machine.report.isRolledBack { return endEpoch() }
+    if let why = machine.report.epochEnd { return endEpoch(why) }
     guard let turn else { return }
     if let failure = turn.failure { trace.note(.recorderFailed("\(failure)"), at: time.now) }
     noteSizes()
