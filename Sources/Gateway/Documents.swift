@@ -211,6 +211,50 @@ public struct OpeningEntries: ~Copyable {
     return starts
   }
 
+  /// A reading or an event of an old epoch, logged anew; `false` for what is not carried over. `channel` gives
+  /// the index that a channel has here, and may log it first.
+  mutating func carry(
+    _ entry: Span<UInt8>, from origin: CarriedFrom, drain: () -> Void,
+    channel: (inout OpeningEntries, UInt64) -> UInt64?
+  ) -> Bool {
+    // First the channels, whose entries come before it: how it is written tells which those are.
+    var writer = ByteWriter(buffer)
+    var known: [(old: UInt64, new: UInt64)] = []
+    var missing: [UInt64] = []
+    _ = CarriedEntry.write(
+      entry, index: 0, from: origin,
+      channel: {
+        missing.append($0)
+        return 0
+      }, to: &writer)
+    for old in missing {
+      guard let new = channel(&self, old) else { return false }
+      known.append((old, new))
+    }
+    writer.reset()
+    let isWritten = CarriedEntry.write(
+      entry, index: nextIndex, from: origin,
+      channel: { old in known.first { $0.old == old }?.new }, to: &writer)
+    guard isWritten, !writer.overflowed else { return false }
+    let index = nextIndex
+    append(writer.written, drain)
+    history.take(index: index, writer.written.span)
+    return true
+  }
+
+  /// The event that says that an old epoch was carried over.
+  mutating func carriedOver(
+    epoch: UInt32, first: UInt64, end: UInt64, count: UInt64, drain: () -> Void
+  ) {
+    append(drain) { head, writer in
+      EventEntry.begin(head: head, code: .carriedOver, argumentCount: 4, to: &writer)
+      writer.cbor(UInt64(epoch))
+      writer.cbor(first)
+      writer.cbor(end)
+      writer.cbor(count)
+    }
+  }
+
   /// Queues one entry; `drain` empties the queue into the recorder when it is full.
   private mutating func append(
     _ drain: () -> Void, _ write: (EntryHead, inout ByteWriter) -> Void
@@ -218,10 +262,14 @@ public struct OpeningEntries: ~Copyable {
     var writer = ByteWriter(buffer)
     write(EntryHead(index: nextIndex, boot: boot, time: instant), &writer)
     precondition(!writer.overflowed, "an entry has at most 4,000 bytes")
-    if !queue.ring.push(writer.written) {
+    append(writer.written, drain)
+  }
+
+  private mutating func append(_ entry: UnsafeBufferPointer<UInt8>, _ drain: () -> Void) {
+    if !queue.ring.push(entry) {
       drain()
-      let fits = queue.ring.push(writer.written)
-      precondition(fits, "an empty queue takes the longest entry")
+      // A medium that refuses leaves it full: the start fails then, and nothing of this counts.
+      guard queue.ring.push(entry) else { return }
     }
     nextIndex &+= 1
   }

@@ -43,6 +43,7 @@ public struct GatewayStart<
   private let report: RecorderReport
   private let previous: (size: UInt64, root: Digest)
   private let beginsEpoch: Bool
+  private var carryOver: CarryOver<Storage>?
   private let history: LogHistory
   private var recorder: Recorder<Storage, Key, Verifier>
 
@@ -58,12 +59,14 @@ public struct GatewayStart<
     report: RecorderReport
   ) throws(RecorderError) {
     let before = opened.before
-    var evidence = opened.takeEvidence()
+    beginsEpoch = opened.isNew && before != nil
+    carryOver = opened.carryOver.take()
+    var evidence = opened.log.takeEvidence()
     let superblock = evidence.journal.superblock
-    beginsEpoch = before != nil
     previous =
-      before.map { ($0.signedSize, $0.signedRoot) }
-      ?? (superblock.signedSize, superblock.signedRoot)
+      beginsEpoch
+      ? (before?.signedSize ?? 0, before?.signedRoot ?? .zero)
+      : (superblock.signedSize, superblock.signedRoot)
     do throws(JournalError) {
       boot = try evidence.journal.recordBoot(after: before?.bootCounter ?? 0)
     } catch {
@@ -110,6 +113,11 @@ public struct GatewayStart<
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
       drain: drain)
+    if var carryOver = carryOver.take() {
+      do throws(JournalError) { try carryOver.run(&opening, drain: drain) } catch {
+        throw .journal(error)
+      }
+    }
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem { throw problem }

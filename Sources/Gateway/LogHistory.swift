@@ -22,8 +22,19 @@ public struct LogHistory {
     var completeSlot: UInt64?
   }
 
+  /// How far an epoch before was carried over.
+  struct Carried {
+    /// Index in it that comes next, and how many entries were carried.
+    var next: UInt64 = 0
+    var count: UInt64 = 0
+    /// Nothing is left to carry.
+    var isDone = false
+  }
+
   private(set) var documents: [Document] = []
   private(set) var progress: [Progress] = []
+  private var carried = Carried()
+  private var carriedEpoch: UInt64 = 0
   /// The kernel's identifier of the last boot; empty if there was none.
   public private(set) var lastBootID: [UInt8] = []
 
@@ -40,13 +51,32 @@ public struct LogHistory {
     case .config(let config):
       take(config, index: index, bytes)
     case .reading(let reading):
+      note(CarriedFrom(reading.ext, in: bytes), isReading: true)
       take(reading, bytes)
     case .event(let event):
+      note(CarriedFrom(event.ext, in: bytes), isReading: false)
+      if event.code == .carriedOver { carried.isDone = true }
       guard let shed = event.shed(in: bytes) else { return }
       guard let at = position(of: shed.channel) else { return }
       progress[at].completeSlot = shed.lastSlot
     case .other:
       break
+    }
+  }
+
+  /// How far the epoch before was carried over. Polling begins when all of it was, so a reading of its own is
+  /// as good as the word that it is done.
+  func carried(from epoch: UInt32) -> Carried {
+    carried.isDone || carriedEpoch == UInt64(epoch) ? carried : Carried()
+  }
+
+  private mutating func note(_ origin: CarriedFrom?, isReading: Bool) {
+    if let origin {
+      carriedEpoch = origin.epoch
+      carried.next = origin.index + 1
+      carried.count += 1
+    } else if isReading {
+      carried.isDone = true
     }
   }
 

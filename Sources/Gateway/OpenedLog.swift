@@ -44,6 +44,8 @@ public struct EpochBefore: Sendable {
   public var signedRoot = Digest.zero
   /// How often an agent had started on it.
   public var bootCounter: UInt32 = 0
+  /// How many of its entries the mirror has acknowledged; 0 if no superblock of it can be read.
+  public var acknowledgedSize: UInt64 = 0
 }
 
 /// The log that an agent goes on with: the newest epoch if it can be recovered, else a new one.
@@ -58,8 +60,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public let epoch: UInt32
   /// Why this epoch begins now; `nil` when it goes on.
   public let end: EpochEnd?
-  /// The epoch before, while this one holds no entry yet.
+  /// The epoch before, unless this one is the first.
   public let before: EpochBefore?
+  /// This one holds no entry yet.
+  public let isNew: Bool
+  /// What the epoch before holds and this one lacks; `nil` if its medium cannot be opened, or there is none.
+  var carryOver: CarryOver<Storage>?
 
   /// Opens the newest epoch, or begins the next one.
   ///
@@ -80,11 +86,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     } else if newest > 0 {
       do throws(RecorderError) {
         let log = try shelf.recover(newest, &history)
-        let isEmpty = log.evidence.journal.committedSize == 0
+        isNew = log.evidence.journal.committedSize == 0
         self.log = log
         epoch = newest
         self.end = nil
-        before = isEmpty && newest > 1 ? shelf.before(newest) : nil
+        before = newest > 1 ? shelf.before(newest) : nil
+        carryOver = before.flatMap { shelf.carryOver(into: newest, $0) }
         return
       } catch {
         guard error.endsEpoch else { throw error }
@@ -95,16 +102,18 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     log = try shelf.recover(next, &history)
     epoch = next
     self.end = end
-    before = next > 1 ? shelf.before(next) : nil
+    isNew = true
+    // Of an epoch that is gone nothing is known, and nothing can be carried over.
+    let isThere = newest > 0 && newest == next - 1
+    before = isThere ? shelf.before(next) : next > 1 ? EpochBefore() : nil
+    carryOver = isThere ? before.flatMap { shelf.carryOver(into: next, $0) } : nil
   }
 
   /// What was signed last, of the epoch before if this one holds nothing yet.
   public var signedSize: UInt64 {
-    before?.signedSize ?? log.evidence.journal.superblock.signedSize
+    let own = log.evidence.journal.superblock.signedSize
+    return own > 0 ? own : before?.signedSize ?? 0
   }
-
-  /// Gives the log to its recorder.
-  public consuming func takeEvidence() -> Evidence<Storage> { log.takeEvidence() }
 }
 
 extension LogShelf where Storage: ~Copyable {
@@ -121,10 +130,7 @@ extension LogShelf where Storage: ~Copyable {
         }
         history = LogHistory()
         return try RecoveredLog(
-          storage: storage,
-          configuration: JournalConfiguration(
-            epoch: epoch, originHash: origin(epoch).hash, segmentByteCount: segmentByteCount,
-            frameByteCountMax: Limits.commitByteCount), history: &history)
+          storage: storage, configuration: configuration(epoch), history: &history)
       } catch {
         guard error.mayPass, attempt < Limits.recoveryAttemptsMax else { throw error }
         attempt += 1
@@ -147,7 +153,24 @@ extension LogShelf where Storage: ~Copyable {
     guard let newest else { return EpochBefore() }
     return EpochBefore(
       signedSize: newest.signedSize, signedRoot: newest.signedRoot,
-      bootCounter: newest.bootCounter)
+      bootCounter: newest.bootCounter, acknowledgedSize: newest.acknowledgedSize)
+  }
+
+  /// What the epoch before `epoch` holds beyond what the mirror has.
+  fileprivate func carryOver(into epoch: UInt32, _ before: EpochBefore) -> CarryOver<Storage>? {
+    do throws(StorageError) {
+      return CarryOver(
+        storage: try storage(epoch - 1), configuration: configuration(epoch - 1),
+        acknowledged: before.acknowledgedSize)
+    } catch {
+      return nil
+    }
+  }
+
+  private func configuration(_ epoch: UInt32) -> JournalConfiguration {
+    JournalConfiguration(
+      epoch: epoch, originHash: origin(epoch).hash, segmentByteCount: segmentByteCount,
+      frameByteCountMax: Limits.commitByteCount)
   }
 
   private func readSuperblock(

@@ -18,9 +18,11 @@ struct TrustedClock {
       && source != ClockQuality.Source.none
   }
 
-  /// Whether `time` lies between five minutes before `signedAt` and five minutes from now.
+  /// Whether `time` lies between five minutes before `signedAt` and five minutes from now. A checkpoint that
+  /// was signed later than now was signed while the clock here was ahead: that says nothing then.
   func accepts(_ time: UInt64, signedAt: UInt64) -> Bool {
-    time &+ 300 >= signedAt && time <= seconds &+ 300
+    let earliest = signedAt < seconds ? signedAt : seconds
+    return time &+ 300 >= earliest && time <= seconds &+ 300
   }
 }
 

@@ -93,4 +93,47 @@ struct LogOracle {
     for i in (0..<count).reversed() { value = value << 8 | UInt64(bytes[offset + i]) }
     return value
   }
+
+  /// What stands whole on a medium, whatever came to harm around it: readings and events by their index, from
+  /// the frames whose two checksums are right.
+  static func readable(
+    _ segments: [(sequence: UInt64, bytes: [UInt8])]
+  ) -> [(index: Int, leaf: Digest)] {
+    var found: [(index: Int, leaf: Digest)] = []
+    let oracle = LogOracle()
+    for (sequence, bytes) in segments {
+      bytes.withUnsafeBytes { all in
+        for offset in stride(from: 4_096, to: all.count, by: 4_096) {
+          let frame = UnsafeRawBufferPointer(rebasing: all[offset...])
+          guard frame.starts(with: Array("TSJF".utf8)), oracle.number(frame, 12, 4) == sequence,
+            oracle.number(frame, 40, 4) == crc(frame[..<40])
+          else { continue }
+          let length = Int(oracle.number(frame, 28, 4))
+          guard 44 + length <= frame.count,
+            oracle.number(frame, 36, 4) == crc(frame[44..<44 + length])
+          else { continue }
+          var at = 44
+          var index = Int(oracle.number(frame, 16, 8))
+          for _ in 0..<oracle.number(frame, 24, 4) {
+            let count = Int(frame[at]) << 8 | Int(frame[at + 1])
+            let entry = Array(frame[at + 2..<at + 2 + count])
+            if entry[1] == 1 || entry[1] == 5 { found.append((index, Tree.leaf(entry.span))) }
+            index += 1
+            at += 2 + count
+          }
+        }
+      }
+    }
+    return found
+  }
+
+  /// CRC-32C, a bit at a time.
+  private static func crc(_ bytes: Slice<UnsafeRawBufferPointer>) -> UInt64 {
+    var register: UInt32 = 0xFFFF_FFFF
+    for byte in bytes {
+      register ^= UInt32(byte)
+      for _ in 0..<8 { register = register >> 1 ^ (register & 1 == 1 ? 0x82F6_3B78 : 0) }
+    }
+    return UInt64(~register)
+  }
 }

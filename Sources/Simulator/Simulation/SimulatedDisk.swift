@@ -164,6 +164,11 @@ final class SimulatedDisk {
     return duration
   }
 
+  /// The segments of an epoch.
+  func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
+    volumes[Int(epoch) - 1].segments.map { ($0.sequence, $0.bytes) }
+  }
+
   /// The objects, in a fixed order, for writing them out.
   func forEachObject(_ body: (UInt32, StorageObject, [UInt8]) -> Void) {
     for (number, volume) in volumes.enumerated() {

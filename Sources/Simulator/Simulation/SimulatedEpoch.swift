@@ -11,6 +11,8 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   private var checkpoints: CheckpointChecker<Verifier>
   private var acknowledgements = AcknowledgementChecker()
   var visibility = VisibilityChecker()
+  /// What could still be read of it when it ended, and the mirror had not acknowledged.
+  private var leftBehind: [(index: Int, leaf: Digest)] = []
 
   init(_ number: UInt32, gateway: SimulatedGateway<Key, Verifier>) {
     self.number = number
@@ -34,6 +36,19 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   /// Looks when the gateway has taken an acknowledgement.
   func look(acknowledged: UInt64) -> String? {
     acknowledgements.look(acknowledged: acknowledged, mirror, oracle)
+  }
+
+  /// The epoch ended with these entries on its medium.
+  func end(readable: [(index: Int, leaf: Digest)], acknowledged: UInt64) {
+    leftBehind = readable.filter { $0.index >= Int(acknowledged) }
+  }
+
+  /// What was left behind and is neither in the mirror nor in the epoch after this one.
+  func lost(after next: SimulatedEpoch) -> Int {
+    leftBehind.count { index, leaf in
+      !next.ledger.carried.contains(leaf)
+        && !(index < mirror.leaves.count && mirror.leaves[index] == leaf)
+    }
   }
 
   /// The last looks. Of an epoch that ended, what the medium lost cannot be asked for; what the mirror has

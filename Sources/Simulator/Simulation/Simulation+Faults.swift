@@ -140,9 +140,16 @@ extension Simulation where Key: ~Copyable {
       disk.scheduleCut(after: entropy.below(60))
     }
     let before = machine.epoch
+    let newest = disk.newestEpoch
     do throws(RecorderError) {
       if let end = try machine.start(at: time.instant) {
         trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+        if newest > 0 {
+          goOn(in: newest)
+          epochs[Int(newest) - 1].end(
+            readable: LogOracle.readable(disk.segments(newest)),
+            acknowledged: epochs[Int(newest) - 1].mirror.mirrored)
+        }
         if !mediumFailed { violate(.durability, "a new epoch begins: \(end)") }
       }
     } catch {

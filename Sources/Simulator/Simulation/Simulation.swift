@@ -338,5 +338,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for epoch in epochs {
       epoch.finish(isLast: epoch.number == self.epoch.number) { violate($0, $1) }
     }
+    for (epoch, next) in zip(epochs, epochs.dropFirst()) where epoch.lost(after: next) > 0 {
+      violate(
+        .durability,
+        "\(epoch.lost(after: next)) entries of epoch \(epoch.number) were readable and are nowhere")
+    }
   }
 }

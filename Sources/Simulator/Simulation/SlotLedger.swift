@@ -96,6 +96,8 @@ struct SlotLedger {
   /// Where boots and events stand, with the code of the event; a boot has code 0.
   private(set) var notable: [(index: UInt64, code: UInt64)] = []
   private(set) var readingCount: UInt64 = 0
+  /// Leaf hashes that entries had in the epoch from which they were carried over.
+  private(set) var carried: Set<Digest> = []
   /// What was found wrong.
   private(set) var problems: [String] = []
 
@@ -139,6 +141,7 @@ struct SlotLedger {
 
   private mutating func take(_ reading: ReadingEntry, _ bytes: [UInt8]) {
     readingCount += 1
+    note(CarriedFrom(reading.ext, in: bytes.span))
     guard let at = position(of: reading.channel) else {
       return note("reading \(size) of a channel that is not in the log")
     }
@@ -158,6 +161,7 @@ struct SlotLedger {
 
   private mutating func take(_ event: EventEntry, _ bytes: [UInt8]) {
     notable.append((size, event.eventCode))
+    note(CarriedFrom(event.ext, in: bytes.span))
     if event.code == .clockStepped {
       let old = event.argument(0, in: bytes.span) ?? 0
       let new = event.argument(1, in: bytes.span) ?? 0
@@ -198,6 +202,10 @@ struct SlotLedger {
   }
 
   /// Where a channel stands in `channels`, which are in the order of the log.
+  private mutating func note(_ origin: CarriedFrom?) {
+    if let origin { carried.insert(origin.leaf) }
+  }
+
   private func position(of index: UInt64) -> Int? {
     var low = 0
     var high = channels.count

@@ -1,0 +1,114 @@
+import HAL
+import Journal
+import Metering
+import TransparencyLog
+
+/// Logs anew, in a new epoch, what the old one could not hand to the mirror.
+///
+/// The mirror takes only a whole log. Where entries are damaged or a medium was set back, the old epoch never
+/// becomes whole again, and what it holds beyond the acknowledged size would stay on the medium for ever. So
+/// its readings and events are logged again, each with its own times and frame and with a word about where it
+/// stood. Boots and documents are not: the documents that the readings need are logged as ever.
+///
+/// Ended by a power cut, it goes on where it stopped: the log of the new epoch says how far it came.
+struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
+  private var journal: Journal<Storage>
+  private let memory: UnsafeMutableRawBufferPointer
+  private let epoch: UInt32
+  private let acknowledged: UInt64
+
+  /// A document of the old epoch, whole or growing by its parts.
+  private struct OldDocument {
+    var index: UInt64
+    var document: Document
+  }
+
+  /// Reads the log of an old epoch, of which everything below `acknowledged` is with the mirror.
+  init(
+    storage: consuming Storage, configuration: JournalConfiguration, acknowledged: UInt64
+  ) {
+    memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: configuration.memoryByteCount, alignment: 4_096)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    journal = Journal(storage: storage, configuration: configuration, memory: memory)
+    epoch = configuration.epoch
+    self.acknowledged = acknowledged
+  }
+
+  deinit { memory.deallocate() }
+
+  /// Logs what is left to log, then that it is done. `drain` empties the queue into the recorder.
+  mutating func run(_ opening: inout OpeningEntries, drain: () -> Void) throws(JournalError) {
+    let progress = opening.history.carried(from: epoch)
+    guard !progress.isDone else { return }
+    var documents: [OldDocument] = []
+    var channels: [(old: UInt64, new: UInt64?)] = []
+    var parts: [UInt8] = []
+    var end = acknowledged
+    var count = progress.count
+    try journal.salvage(from: 0) { index, entry in
+      if let document = CarryOver.document(entry, &parts) {
+        documents.append(OldDocument(index: index, document: document))
+      }
+      guard index >= acknowledged else { return }
+      end = index &+ 1
+      guard index >= progress.next else { return }
+      let origin = CarriedFrom(epoch: UInt64(epoch), index: index, leaf: Tree.leaf(entry))
+      let isLogged = opening.carry(entry, from: origin, drain: drain) { opening, old in
+        if let known = channels.last(where: { $0.old == old }) { return known.new }
+        let new = CarryOver.channel(old, documents, &opening, drain)
+        channels.append((old, new))
+        return new
+      }
+      if isLogged { count += 1 }
+    }
+    opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
+  }
+
+  /// The document in an entry, once it is whole.
+  private static func document(_ entry: Span<UInt8>, _ parts: inout [UInt8]) -> Document? {
+    guard case .config(let config)? = try? Entry.decode(entry), let kind = config.kind else {
+      return nil
+    }
+    func bytes(_ range: Range<Int>) -> [UInt8] {
+      entry.extracting(range).withUnsafeBufferPointer { Array($0) }
+    }
+    if kind == .part {
+      if config.part(in: entry) == 0 { parts = [] }
+      if let body = config.body { parts += bytes(body) }
+      return nil
+    }
+    let body = config.body.map { bytes($0) } ?? parts
+    guard SHA256.hash(body.span) == config.sha256 else { return nil }
+    return Document(kind: kind, name: bytes(config.name), body: body)
+  }
+
+  /// The channel's index in the new epoch: its documents are logged there if they are not yet; `nil` if the
+  /// old epoch has lost them.
+  private static func channel(
+    _ old: UInt64, _ documents: [OldDocument], _ opening: inout OpeningEntries, _ drain: () -> Void
+  ) -> UInt64? {
+    guard let channel = documents.last(where: { $0.index == old })?.document,
+      let decoded = try? Channel.decode(channel.body.span),
+      let profile = documents.last(where: { $0.index == decoded.profile })?.document
+    else { return nil }
+    let index = opening.index(of: profile, drain: drain)
+    guard let body = body(channel.body, withProfile: index) else { return nil }
+    return opening.index(
+      of: Document(kind: .channel, name: channel.name, body: body), drain: drain)
+  }
+
+  /// A channel's body with another profile: the seventh of its elements.
+  private static func body(_ body: [UInt8], withProfile profile: UInt64) -> [UInt8]? {
+    var reader = CBORReader(body.span)
+    guard (try? reader.array()) != nil else { return nil }
+    for _ in 0..<6 where (try? reader.skip()) == nil { return nil }
+    guard let place = try? reader.skip() else { return nil }
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { memory in
+      var writer = ByteWriter(memory)
+      writer.cbor(profile)
+      return Array(body[..<place.lowerBound]) + Array(writer.written)
+        + Array(body[place.upperBound...])
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import Metering
+import HAL
+
+/// Where an entry stood that was carried over from an epoch that could not go on, `ext` key 7 of readings and
+/// events: `[epoch, idx, leaf]`.
+///
+/// Example, entry 300 of epoch 1, whose leaf hash begins `e690…`: `83 01 19012c 5820 e690…`.
+public struct CarriedFrom: Equatable, Sendable, BitwiseCopyable {
+  /// Its epoch.
+  public var epoch: UInt64
+  /// Its index there.
+  public var index: UInt64
+  /// Its leaf hash there: a mirror that has an entry with this hash at that index has the entry twice.
+  public var leaf: Digest
+
+  /// Takes the fields.
+  public init(epoch: UInt64, index: UInt64, leaf: Digest) {
+    self.epoch = epoch
+    self.index = index
+    self.leaf = leaf
+  }
+
+  /// Reads it from an entry's extension; `nil` if it has none, or something else there.
+  public init?(_ ext: EntryExtension, in entry: Span<UInt8>) {
+    guard let item = ext.item(ReadingEntry.Key.carriedFrom, in: entry) else { return nil }
+    var reader = CBORReader(entry, at: item.lowerBound)
+    guard (try? reader.array()) == 3, let epoch = try? reader.unsigned(),
+      let index = try? reader.unsigned(), let leaf = try? reader.digest()
+    else { return nil }
+    self.init(epoch: epoch, index: index, leaf: leaf)
+  }
+
+  fileprivate func write(to writer: inout ByteWriter) {
+    writer.cbor(arrayOf: 3)
+    writer.cbor(epoch)
+    writer.cbor(index)
+    writer.cbor(leaf)
+  }
+}
+
+/// An entry of an old epoch as it is logged anew: the same but for its index, the channels that it names, and
+/// the extension that says where it stood.
+public enum CarriedEntry {
+  /// Writes a reading or an event anew. `false`, with nothing written, for entries of other types, for those
+  /// that cannot be read, and for those that name a channel for which `channel` has none.
+  public static func write(
+    _ entry: Span<UInt8>, index: UInt64, from origin: CarriedFrom,
+    channel: (UInt64) -> UInt64?, to writer: inout ByteWriter
+  ) -> Bool {
+    let start = writer.count
+    if (try? copy(entry, index, origin, channel, &writer)) == true { return true }
+    writer.truncate(to: start)
+    return false
+  }
+
+  private static func copy(
+    _ entry: Span<UInt8>, _ index: UInt64, _ origin: CarriedFrom,
+    _ channel: (UInt64) -> UInt64?, _ writer: inout ByteWriter
+  ) throws(CBORError) -> Bool {
+    let decoded = try Entry.decode(entry)
+    let ext: EntryExtension
+    let itemCount: Int
+    switch decoded {
+    case .reading(let reading): (ext, itemCount) = (reading.ext, 12)
+    case .event(let event): (ext, itemCount) = (event.ext, 8)
+    case .boot, .config, .other: return false
+    }
+    var reader = CBORReader(entry)
+    _ = try reader.array()
+    writer.cbor(arrayOf: itemCount &+ 1)
+    var item = 0
+    while item < itemCount {
+      let range = try reader.skip()
+      switch (decoded, item) {
+      case (_, 1): writer.cbor(index)
+      case (.reading(let reading), 6):
+        guard let mapped = channel(reading.channel) else { return false }
+        writer.cbor(mapped)
+      case (.event(let event), 7):
+        guard try copyArguments(event, entry, channel, &writer) else { return false }
+      default: writer.append(entry.extracting(range))
+      }
+      item &+= 1
+    }
+    try copyExtension(ext, entry, origin, &writer)
+    return true
+  }
+
+  /// The arguments of an event; those that are channels are replaced.
+  private static func copyArguments(
+    _ event: EventEntry, _ entry: Span<UInt8>, _ channel: (UInt64) -> UInt64?,
+    _ writer: inout ByteWriter
+  ) throws(CBORError) -> Bool {
+    var reader = CBORReader(entry, at: event.arguments.lowerBound)
+    let count = try reader.array()
+    let channelCount =
+      switch event.code {
+      case .shed: 1
+      case .deviceSilent, .deviceAnswers: count
+      default: 0
+      }
+    writer.cbor(arrayOf: count)
+    var number = 0
+    while number < count {
+      let range = try reader.skip()
+      if number < channelCount {
+        var value = CBORReader(entry, at: range.lowerBound)
+        guard let mapped = channel(try value.unsigned()) else { return false }
+        writer.cbor(mapped)
+      } else {
+        writer.append(entry.extracting(range))
+      }
+      number &+= 1
+    }
+    return true
+  }
+
+  /// The extension with the origin among its keys, which ascend. One that was carried before keeps where it
+  /// stood first.
+  private static func copyExtension(
+    _ ext: EntryExtension, _ entry: Span<UInt8>, _ origin: CarriedFrom,
+    _ writer: inout ByteWriter
+  ) throws(CBORError) {
+    let own = ReadingEntry.Key.carriedFrom
+    let wasCarried = ext.item(own, in: entry) != nil
+    guard ext.range.count > 0 else {
+      writer.cbor(mapOf: 1)
+      writer.cbor(own)
+      return origin.write(to: &writer)
+    }
+    var reader = CBORReader(entry, at: ext.range.lowerBound)
+    let count = try reader.map()
+    writer.cbor(mapOf: wasCarried ? count : count &+ 1)
+    var isWritten = wasCarried
+    var left = count
+    while left > 0 {
+      let key = try reader.unsigned()
+      if !isWritten, key > own {
+        writer.cbor(own)
+        origin.write(to: &writer)
+        isWritten = true
+      }
+      let item = try reader.skip()
+      writer.cbor(key)
+      writer.append(entry.extracting(item))
+      left &-= 1
+    }
+    if !isWritten {
+      writer.cbor(own)
+      origin.write(to: &writer)
+    }
+  }
+}
