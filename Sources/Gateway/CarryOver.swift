@@ -46,7 +46,9 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var parts: [UInt8] = []
     var end = acknowledged
     var count = progress.count
-    try journal.salvage(from: 0) { index, entry in
+    var gaps = LostSlots()
+    try journal.salvage { (index: UInt64, entry: Span<UInt8>) in
+      if index > acknowledged, index > end { gaps.begin() }
       if let document = CarryOver.document(entry, &parts) {
         documents.append(OldDocument(index: index, document: document))
       }
@@ -54,6 +56,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       end = index &+ 1
       guard index >= progress.next else { return }
       let origin = CarriedFrom(epoch: UInt64(epoch), index: index, leaf: Tree.leaf(entry))
+      let lost = gaps.take(entry)
       let isLogged = opening.carry(entry, from: origin, drain: drain) { opening, old in
         if let known = channels.last(where: { $0.old == old }) { return known.new }
         let new = CarryOver.channel(old, documents, &opening, drain)
@@ -61,6 +64,9 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
         return new
       }
       if isLogged { count += 1 }
+      if let lost, let channel = channels.last(where: { $0.old == lost.channel })?.new {
+        opening.shed(channel: channel, slots: lost.slots, reason: .lostOnMedium, drain: drain)
+      }
     }
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
   }
@@ -110,5 +116,71 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       return Array(body[..<place.lowerBound]) + Array(writer.written)
         + Array(body[place.upperBound...])
     }
+  }
+}
+
+extension Journal where Storage: ~Copyable {
+  /// Calls `visitor` with every entry that can still be read, once, in the order of their indices.
+  fileprivate mutating func salvage(
+    _ visitor: (UInt64, Span<UInt8>) -> Void
+  ) throws(JournalError) {
+    var frames: [FoundFrame] = []
+    try forEachWholeFrame { frames.append($0) }
+    frames.sort { ($0.firstIndex, $0.endIndex) < ($1.firstIndex, $1.endIndex) }
+    var next: UInt64 = 0
+    for frame in frames where frame.endIndex > next {
+      let from = next
+      let isWhole = visit(frame) { (index: UInt64, entry: Span<UInt8>) in
+        if index >= from { visitor(index, entry) }
+      }
+      if isWhole { next = frame.endIndex }
+    }
+  }
+}
+
+/// Which slots of each channel the medium lost: those between the last reading before a gap in the log and the
+/// first one behind it, these two included, for parts of them may be lost.
+private struct LostSlots {
+  private struct Channel {
+    var index: UInt64
+    var lastSlot: UInt64
+    var gap: Int
+  }
+  private var channels: [Channel] = []
+  private var gap = 0
+
+  init() {}
+
+  /// Entries are missing before the next one.
+  mutating func begin() { gap += 1 }
+
+  /// Takes an entry; gives the slots that are lost before it.
+  mutating func take(
+    _ entry: Span<UInt8>
+  ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
+    switch try? Entry.decode(entry) {
+    case .reading(let reading)?:
+      guard let slot = reading.slot else { return nil }
+      return take(reading.channel, slot...slot)
+    case .event(let event)?:
+      guard let shed = event.shed(in: entry), shed.firstSlot <= shed.lastSlot else { return nil }
+      return take(shed.channel, shed.firstSlot...shed.lastSlot)
+    default: return nil
+    }
+  }
+
+  private mutating func take(
+    _ channel: UInt64, _ slots: ClosedRange<UInt64>
+  ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
+    guard let at = channels.lastIndex(where: { $0.index == channel }) else {
+      channels.append(Channel(index: channel, lastSlot: slots.upperBound, gap: gap))
+      return nil
+    }
+    let before = channels[at]
+    channels[at].lastSlot = slots.upperBound
+    channels[at].gap = gap
+    // A clock that was set back in the gap: nothing is known of what lies between.
+    guard before.gap != gap, before.lastSlot <= slots.lowerBound else { return nil }
+    return (channel, before.lastSlot...slots.lowerBound)
   }
 }

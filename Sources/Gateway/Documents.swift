@@ -173,6 +173,7 @@ public struct OpeningEntries: ~Copyable {
     }
     let index = nextIndex &- 1
     history.note(kind: document.kind, name: document.name, sha256: sha256, index: index)
+    if document.kind == .channel { history.begin(channel: index, body: document.body.span) }
     return index
   }
 
@@ -185,13 +186,7 @@ public struct OpeningEntries: ~Copyable {
       of: Document(kind: .channel, name: channel.label, body: body), drain: drain)
     let (lastSlot, broken) = history.resumption(ofChannel: index)
     if let broken {
-      append(drain) { head, writer in
-        EventEntry.write(
-          head: head,
-          EventEntry.Shed(
-            channel: index, firstSlot: broken.lowerBound, lastSlot: broken.upperBound,
-            reason: .agentStopped), to: &writer)
-      }
+      shed(channel: index, slots: broken, reason: .agentStopped, drain: drain)
       history.settle(channel: index, lastSlot: lastSlot)
     }
     return (index, lastSlot)
@@ -240,6 +235,19 @@ public struct OpeningEntries: ~Copyable {
     append(writer.written, drain)
     history.take(index: index, writer.written.span)
     return true
+  }
+
+  /// Slots of a channel that have no reading.
+  mutating func shed(
+    channel: UInt64, slots: ClosedRange<UInt64>, reason: EventEntry.ShedReason, drain: () -> Void
+  ) {
+    append(drain) { head, writer in
+      EventEntry.write(
+        head: head,
+        EventEntry.Shed(
+          channel: channel, firstSlot: slots.lowerBound, lastSlot: slots.upperBound,
+          reason: reason), to: &writer)
+    }
   }
 
   /// The event that says that an old epoch was carried over.

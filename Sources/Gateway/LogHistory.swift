@@ -138,7 +138,12 @@ public struct LogHistory {
     guard let kind = config.kind, kind != .part else { return }
     note(kind: kind, name: LogHistory.copy(bytes, config.name), sha256: config.sha256, index: index)
     guard kind == .channel, let body = config.body else { return }
-    guard let channel = try? Channel.decode(bytes.extracting(body)) else { return }
+    begin(channel: index, body: bytes.extracting(body))
+  }
+
+  /// A channel's entry stands at `index`.
+  mutating func begin(channel index: UInt64, body: Span<UInt8>) {
+    guard let channel = try? Channel.decode(body) else { return }
     let count = channel.requestCount
     guard count > 0, count <= Limits.requestsPerChannelMax else { return }
     let all = count == 64 ? UInt64.max : (1 << UInt64(count)) - 1

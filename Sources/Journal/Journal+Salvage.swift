@@ -2,22 +2,35 @@ import HAL
 import Metering
 import TransparencyLog
 
+/// A whole frame, wherever it stands.
+public struct FoundFrame: Sendable, BitwiseCopyable {
+  /// Index of its first entry.
+  public var firstIndex: UInt64
+  /// Index after its last entry.
+  public var endIndex: UInt64
+  /// The segment that it stands in.
+  var sequence: UInt64
+  /// Where in it, and the segment's size.
+  var offset: Int
+  var byteCount: Int
+}
+
+// What can still be read of a log that cannot be recovered. A frame counts if it is whole and belongs to this
+// epoch and segment; what stands before and after it need not. Frames may stand in another order than their
+// indices: a write that went astray, or was given up and repeated. So its owner gathers them, sorts them, and
+// reads them then. Nothing is changed, and the journal is good for nothing else.
 extension Journal where Storage: ~Copyable {
-  /// Reads what can still be read of a log that cannot be recovered, in the order of its indices, and calls
-  /// `visitor` with each entry from `first` on. What is damaged or missing is passed over.
+  /// Calls `body` with each whole frame, in the order in which they stand.
   ///
-  /// A frame counts if it is whole and belongs to this epoch and segment; what stands before and after it
-  /// need not. Nothing is changed, and the journal is good for nothing else afterwards.
   /// - Throws: `unreadable` when the segments cannot even be listed.
-  public mutating func salvage(
-    from first: UInt64, _ visitor: (UInt64, Span<UInt8>) -> Void
+  public mutating func forEachWholeFrame(
+    _ body: (FoundFrame) -> Void
   ) throws(JournalError) {
     let range: ClosedRange<UInt64>?
     do throws(StorageError) { range = try storage.segmentRange() } catch {
       throw .unreadable(.segment(sequence: 0), offset: 0, error)
     }
     guard let range else { return }
-    var next = first
     var sequence = range.lowerBound
     while sequence <= range.upperBound {
       let byteCount: Int?
@@ -25,30 +38,42 @@ extension Journal where Storage: ~Copyable {
         // A segment whose size cannot be asked has that of a new one.
         byteCount = configuration.segmentByteCount
       }
-      if let byteCount { salvage(sequence, byteCount: byteCount, from: &next, visitor) }
+      if let byteCount { forEachWholeFrame(sequence, byteCount: byteCount, body) }
       sequence &+= 1
     }
   }
 
-  private mutating func salvage(
-    _ sequence: UInt64, byteCount: Int, from next: inout UInt64,
-    _ visitor: (UInt64, Span<UInt8>) -> Void
+  private mutating func forEachWholeFrame(
+    _ sequence: UInt64, byteCount: Int, _ body: (FoundFrame) -> Void
   ) {
     var offset = blockByteCount
     while byteCount &- offset >= blockByteCount {
-      guard let frame = wholeFrame(sequence, at: offset, limit: byteCount) else {
+      guard let header = wholeFrame(sequence, at: offset, limit: byteCount)?.header,
+        let endIndex = header.endIndex
+      else {
         offset &+= blockByteCount
         continue
       }
-      let payload = payload(of: frame.bytes, frame.header)
-      let begin = frame.header.firstIndex
-      let from = next
-      forEachEntry(of: payload.span, count: frame.header.count) { number, entry in
-        let index = begin &+ wide(number)
-        if index >= from { visitor(index, payload.span.extracting(entry)) }
-      }
-      if let end = frame.header.endIndex, end > next { next = end }
-      offset &+= frame.header.frameByteCount ?? blockByteCount
+      body(
+        FoundFrame(
+          firstIndex: header.firstIndex, endIndex: endIndex, sequence: sequence, offset: offset,
+          byteCount: byteCount))
+      offset &+= header.frameByteCount ?? blockByteCount
+    }
+  }
+
+  /// Calls `visitor` with the index and the bytes of each entry of a frame; `false` if it is not whole any
+  /// more.
+  public mutating func visit(
+    _ frame: FoundFrame, _ visitor: (UInt64, Span<UInt8>) -> Void
+  ) -> Bool {
+    guard let found = wholeFrame(frame.sequence, at: frame.offset, limit: frame.byteCount) else {
+      return false
+    }
+    let payload = payload(of: found.bytes, found.header)
+    let first = found.header.firstIndex
+    return forEachEntry(of: payload.span, count: found.header.count) { number, entry in
+      visitor(first &+ wide(number), payload.span.extracting(entry))
     }
   }
 

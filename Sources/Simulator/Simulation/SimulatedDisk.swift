@@ -107,6 +107,8 @@ final class SimulatedDisk {
     loseCache()
     if entropy.chance(faults[.rollback]), let image = images.first {
       volumes = image
+      // What came after it never was.
+      images = [image]
       happened(.fault(.rollback))
     }
   }
