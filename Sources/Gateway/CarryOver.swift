@@ -65,7 +65,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       }
       if isLogged { count += 1 }
       if let lost, let channel = channels.last(where: { $0.old == lost.channel })?.new {
-        opening.shed(channel: channel, slots: lost.slots, reason: .lostOnMedium, drain: drain)
+        opening.shed(channel: channel, slots: lost.slots, reason: .epochEnded, drain: drain)
       }
     }
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
@@ -138,8 +138,9 @@ extension Journal where Storage: ~Copyable {
   }
 }
 
-/// Which slots of each channel the medium lost: those between the last reading before a gap in the log and the
-/// first one behind it, these two included, for parts of them may be lost.
+/// Which slots of each channel have no reading in the new epoch: those between the last one before a gap in
+/// the old log and the first one behind it, and the very first. These are included, for some of their
+/// requests may have been answered on the other side.
 private struct LostSlots {
   private struct Channel {
     var index: UInt64
@@ -154,7 +155,7 @@ private struct LostSlots {
   /// Entries are missing before the next one.
   mutating func begin() { gap += 1 }
 
-  /// Takes an entry; gives the slots that are lost before it.
+  /// Takes an entry; gives the slots that are not explained by then.
   mutating func take(
     _ entry: Span<UInt8>
   ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
@@ -174,13 +175,17 @@ private struct LostSlots {
   ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
     guard let at = channels.lastIndex(where: { $0.index == channel }) else {
       channels.append(Channel(index: channel, lastSlot: slots.upperBound, gap: gap))
-      return nil
+      return (channel, slots.lowerBound...slots.lowerBound)
     }
     let before = channels[at]
+    if before.gap == gap {
+      channels[at].lastSlot = slots.upperBound
+      return nil
+    }
+    // A run of shed slots may be told later than slots behind it, and says nothing about the gap.
+    guard before.lastSlot <= slots.lowerBound else { return nil }
     channels[at].lastSlot = slots.upperBound
     channels[at].gap = gap
-    // A clock that was set back in the gap: nothing is known of what lies between.
-    guard before.gap != gap, before.lastSlot <= slots.lowerBound else { return nil }
     return (channel, before.lastSlot...slots.lowerBound)
   }
 }

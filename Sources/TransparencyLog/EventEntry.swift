@@ -80,8 +80,8 @@ public struct EventEntry: Equatable, Sendable {
     case manualAccess = 8
     /// The site was loaded anew: the channel had no part in it for a while, or the change came between.
     case siteReloaded = 9
-    /// They were asked, and the medium lost what was recorded of them.
-    case lostOnMedium = 10
+    /// They were asked, and what was recorded of them is in the epoch before, or lost with it.
+    case epochEnded = 10
   }
 
   /// Slots that were not attempted.

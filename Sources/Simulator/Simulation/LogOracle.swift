@@ -95,7 +95,7 @@ struct LogOracle {
   }
 
   /// What stands whole on a medium, whatever came to harm around it: readings and events by their index, from
-  /// the frames whose two checksums are right.
+  /// the frames whose two checksums are right. One that was carried over has the leaf that it had first.
   static func readable(
     _ segments: [(sequence: UInt64, bytes: [UInt8])]
   ) -> [(index: Int, leaf: Digest)] {
@@ -117,7 +117,7 @@ struct LogOracle {
           for _ in 0..<oracle.number(frame, 24, 4) {
             let count = Int(frame[at]) << 8 | Int(frame[at + 1])
             let entry = Array(frame[at + 2..<at + 2 + count])
-            if entry[1] == 1 || entry[1] == 5 { found.append((index, Tree.leaf(entry.span))) }
+            if entry[1] == 1 || entry[1] == 5 { found.append((index, firstLeaf(entry))) }
             index += 1
             at += 2 + count
           }
@@ -125,6 +125,16 @@ struct LogOracle {
       }
     }
     return found
+  }
+
+  private static func firstLeaf(_ entry: [UInt8]) -> Digest {
+    let origin: CarriedFrom? =
+      switch try? Entry.decode(entry.span) {
+      case .reading(let reading)?: CarriedFrom(reading.ext, in: entry.span)
+      case .event(let event)?: CarriedFrom(event.ext, in: entry.span)
+      default: nil
+      }
+    return origin?.leaf ?? Tree.leaf(entry.span)
   }
 
   /// CRC-32C, a bit at a time.

@@ -43,10 +43,10 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
-  /// What was left behind and is neither in the mirror nor in the epoch after this one.
-  func lost(after next: SimulatedEpoch) -> Int {
+  /// How many of those left behind are neither in the mirror nor in any other epoch.
+  func lost(from epochs: [SimulatedEpoch]) -> Int {
     leftBehind.count { index, leaf in
-      !next.ledger.carried.contains(leaf)
+      !epochs.contains { $0.ledger.carried.contains(leaf) }
         && !(index < mirror.leaves.count && mirror.leaves[index] == leaf)
     }
   }
