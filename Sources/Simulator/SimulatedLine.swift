@@ -241,12 +241,12 @@ public struct SimulatedLine: Sendable {
     // What begins at another place is another frame: then any of its bytes may be the last.
     let isCut = stream.count > SimulatedLine.dlt645BufferMax
     if isCut { stream.removeFirst() }
-    for scanner in scanners where isCut || scanner.mayEndQuery(byte) {
-      guard let range = scanner.queryRange(in: stream) else { continue }
+    for index in scanners.indices where isCut || scanners[index].mayEndQuery(byte) {
+      guard let range = scanners[index].queryRange(in: stream) else { continue }
       let frame = Array(stream[range])
       stream = []
       return offer(
-        frame, of: scanner.model.meterProtocol, heardUntil: time, at: time, values)
+        frame, of: scanners[index].model.meterProtocol, heardUntil: time, at: time, values)
     }
   }
 
