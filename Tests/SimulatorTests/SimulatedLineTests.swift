@@ -73,6 +73,7 @@ private let readAddress = bytes("68AAAAAAAAAAAA681300DF16")
   @Test(arguments: [1_200, 9_600, 115_200] as [UInt32])
   func `characters in bulk are those one by one`(baudRate: UInt32) {
     let address = "610100000000"
+    let pieces = [request, rtu("020300000001"), readAddress, [0x16, 0x68], [0xFE, 0xFE, 0x16]]
     var random = SeededEntropy(seed: UInt64(baudRate))
     for meters in [
       [modbus(1, turnaround: 8_000), modbus(2, turnaround: 1_000)],
@@ -84,7 +85,6 @@ private let readAddress = bytes("68AAAAAAAAAAAA681300DF16")
       var bulk = single
       var now: UInt64 = 0
       for _ in 0..<300 {
-        let pieces = [request, rtu("020300000001"), readAddress, [0x16, 0x68], [0xFE, 0xFE, 0x16]]
         let piece = pieces[Int(random.next() % 5)].prefix(Int(1 + random.next() % 14))
         single.receive(piece, at: now)
         bulk.receive(piece, at: now)

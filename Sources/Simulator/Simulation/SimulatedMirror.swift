@@ -182,17 +182,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
           subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo), in: block),
           root: goal.root)
       else { return (422, "", []) }
-      for (offset, entry) in package.entries.enumerated() {
-        let index = Int(from) + offset
-        if index < nodes[0].count {
-          precondition(
-            nodes[0][index] == added[offset], "an authenticated entry differs from a stored one")
-        } else {
-          append(added[offset])
-          if keepsEntries { entries.append(entry) }
-          stored(UInt64(index), entry)
-        }
-      }
+      take(package.entries, hashes: added, at: Int(from))
       authenticated += 1
       from = upTo
       base += 256
@@ -205,6 +195,21 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
         text: goal.text.span, time: clock, name: self.name, with: &signer, to: &$0)
     }
     return (200, "text/plain; charset=utf-8", line)
+  }
+
+  /// Stores authenticated entries from an index on, as far as they are new.
+  private func take(_ added: [[UInt8]], hashes: [Digest], at first: Int) {
+    for (offset, entry) in added.enumerated() {
+      let index = first + offset
+      if index < nodes[0].count {
+        precondition(
+          nodes[0][index] == hashes[offset], "an authenticated entry differs from a stored one")
+      } else {
+        append(hashes[offset])
+        if keepsEntries { entries.append(entry) }
+        stored(UInt64(index), entry)
+      }
+    }
   }
 
   private func goal(_ end: UInt64, _ ticket: [UInt8], _ pending: Pending) -> Pending? {
