@@ -55,10 +55,8 @@ public struct SHA256: Sendable, BitwiseCopyable {
       compressPending()
       fill(from: 0, mark: false)
     }
-    withUnsafeMutableBytes(of: &pending) {
-      $0.storeBytes(of: high32(bits).bigEndian, toByteOffset: 56, as: UInt32.self)
-      $0.storeBytes(of: low32(bits).bigEndian, toByteOffset: 60, as: UInt32.self)
-    }
+    SHA256.put(high32(bits), into: &pending, at: 56)
+    SHA256.put(low32(bits), into: &pending, at: 60)
     compressPending()
     return SHA256.digest(of: state)
   }
@@ -70,12 +68,15 @@ public struct SHA256: Sendable, BitwiseCopyable {
     message[0] = 0x01
     message[65] = 0x80
     var state = SHA256.start
-    withUnsafeMutableBytes(of: &message) { bytes in
-      bytes.storeBytes(of: left, toByteOffset: 1, as: Digest.self)
-      bytes.storeBytes(of: right, toByteOffset: 33, as: Digest.self)
-      // The length is 65 bytes, 0x0208 bits.
-      bytes.storeBytes(of: (0x0208 as UInt32).bigEndian, toByteOffset: 124, as: UInt32.self)
-      guard let start = UnsafeRawPointer(bytes.baseAddress) else { return }
+    // The length is 65 bytes, 0x0208 bits.
+    message[126] = 0x02
+    message[127] = 0x08
+    for i in 0..<Digest.byteCount {
+      message[1 &+ i] = left.bytes[i]
+      message[33 &+ i] = right.bytes[i]
+    }
+    withUnsafeBytes(of: message) { bytes in
+      guard let start = bytes.baseAddress else { return }
       compress(start, blockCount: 2, into: &state)
     }
     return digest(of: state)
@@ -126,12 +127,19 @@ public struct SHA256: Sendable, BitwiseCopyable {
 
   private static func digest(of state: InlineArray<8, UInt32>) -> Digest {
     var bytes = InlineArray<32, UInt8>(repeating: 0)
-    withUnsafeMutableBytes(of: &bytes) { target in
-      for i in 0..<8 {
-        target.storeBytes(of: state[i].bigEndian, toByteOffset: i &* 4, as: UInt32.self)
-      }
-    }
+    for i in 0..<8 { put(state[i], into: &bytes, at: i &* 4) }
     return Digest(bytes: bytes)
+  }
+
+  /// Four bytes, the most significant first. Byte by byte: `storeBytes` counts as allocating on 32-bit ARM.
+  @inline(__always)
+  private static func put<let count: Int>(
+    _ word: UInt32, into bytes: inout InlineArray<count, UInt8>, at offset: Int
+  ) {
+    bytes[offset] = UInt8(truncatingIfNeeded: word &>> 24)
+    bytes[offset &+ 1] = UInt8(truncatingIfNeeded: word &>> 16)
+    bytes[offset &+ 2] = UInt8(truncatingIfNeeded: word &>> 8)
+    bytes[offset &+ 3] = UInt8(truncatingIfNeeded: word)
   }
 
   /// FIPS 180-4, 5.3.3: what every message begins with.
