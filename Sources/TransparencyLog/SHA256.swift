@@ -55,8 +55,13 @@ public struct SHA256: Sendable, BitwiseCopyable {
       compressPending()
       fill(from: 0, mark: false)
     }
-    SHA256.put(high32(bits), into: &pending, at: 56)
-    SHA256.put(low32(bits), into: &pending, at: 60)
+    // Byte by byte: `storeBytes` counts as allocating on 32-bit ARM.
+    var shift: UInt64 = 64
+    while shift > 0 {
+      shift &-= 8
+      pending[63 &- narrow(shift &>> (3 as UInt64))] = UInt8(
+        truncatingIfNeeded: low32(bits &>> shift))
+    }
     compressPending()
     return SHA256.digest(of: state)
   }
@@ -71,12 +76,14 @@ public struct SHA256: Sendable, BitwiseCopyable {
     // The length is 65 bytes, 0x0208 bits.
     message[126] = 0x02
     message[127] = 0x08
-    for i in 0..<Digest.byteCount {
-      message[1 &+ i] = left.bytes[i]
-      message[33 &+ i] = right.bytes[i]
-    }
-    withUnsafeBytes(of: message) { bytes in
-      guard let start = bytes.baseAddress else { return }
+    withUnsafeMutableBytes(of: &message) { bytes in
+      withUnsafeBytes(of: left) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[1..<33]).copyMemory(from: $0)
+      }
+      withUnsafeBytes(of: right) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[33..<65]).copyMemory(from: $0)
+      }
+      guard let start = UnsafeRawPointer(bytes.baseAddress) else { return }
       compress(start, blockCount: 2, into: &state)
     }
     return digest(of: state)
@@ -126,20 +133,9 @@ public struct SHA256: Sendable, BitwiseCopyable {
   }
 
   private static func digest(of state: InlineArray<8, UInt32>) -> Digest {
-    var bytes = InlineArray<32, UInt8>(repeating: 0)
-    for i in 0..<8 { put(state[i], into: &bytes, at: i &* 4) }
-    return Digest(bytes: bytes)
-  }
-
-  /// Four bytes, the most significant first. Byte by byte: `storeBytes` counts as allocating on 32-bit ARM.
-  @inline(__always)
-  private static func put<let count: Int>(
-    _ word: UInt32, into bytes: inout InlineArray<count, UInt8>, at offset: Int
-  ) {
-    bytes[offset] = UInt8(truncatingIfNeeded: word &>> 24)
-    bytes[offset &+ 1] = UInt8(truncatingIfNeeded: word &>> 16)
-    bytes[offset &+ 2] = UInt8(truncatingIfNeeded: word &>> 8)
-    bytes[offset &+ 3] = UInt8(truncatingIfNeeded: word)
+    var words = state
+    for i in 0..<8 { words[i] = state[i].bigEndian }
+    return Digest(bytes: unsafeBitCast(words, to: InlineArray<32, UInt8>.self))
   }
 
   /// FIPS 180-4, 5.3.3: what every message begins with.
