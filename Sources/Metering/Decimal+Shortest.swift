@@ -108,6 +108,28 @@ struct PowerOfTen {
 
   init(_ power: Int32) {
     precondition(power >= -330 && power <= 330, "power of ten out of range")
+    if power >= 0, power <= PowerOfTen.exactMax {
+      self.init(exact: power)
+      return
+    }
+    self.init(long: power)
+  }
+
+  /// Powers whose power of five fits 63 bits: what nearly every measured value needs.
+  private static let exactMax: Int32 = 27
+
+  private init(exact power: Int32) {
+    var five: UInt64 = 1
+    var i: Int32 = 0
+    while i < power {
+      five &*= 5
+      i &+= 1
+    }
+    high = five &<< wide(UInt32(truncatingIfNeeded: five.leadingZeroBitCount))
+    low = 1
+  }
+
+  private init(long power: Int32) {
     // Little-endian words. 5^330 has 767 bits; 2^928 / 5^330 has at least 161.
     var words = InlineArray<30, UInt32>(repeating: 0)
     var rest = power < 0 ? 0 &- power : power

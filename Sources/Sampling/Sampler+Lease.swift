@@ -183,7 +183,7 @@ extension Sampler {
       if mayReach(device, line: line) {
         let own = plan.devices[device].timeout
         let quiet = now.mono &+ wide(own > timeout ? own : timeout)
-        if quiet > devices[device].quietUntil { devices[device].quietUntil = quiet }
+        if quiet > devices[device].quietUntil { leaveAlone(device, until: quiet) }
       }
       device &+= 1
     }

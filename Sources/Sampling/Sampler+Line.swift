@@ -125,9 +125,7 @@ extension Sampler {
     guard isCurrent(line) else { return }
     let channel = lines[line].channel
     channels[channel].request = lines[line].request &+ 1
-    if channels[channel].request == plan.channels[channel].requestCount {
-      channels[channel].hasJob = false
-    }
+    if channels[channel].request == plan.channels[channel].requestCount { endJob(channel) }
   }
 
   /// The device gave an answer of some kind.
@@ -167,7 +165,7 @@ extension Sampler {
     advance(line)
     // A Modbus answer does not say which registers it carries: one that comes late must find nobody
     // waiting for another of the same length.
-    devices[device].quietUntil = now.mono &+ wide(plan.devices[device].timeout)
+    leaveAlone(device, until: now.mono &+ wide(plan.devices[device].timeout))
     devices[device].failures &+= 1
     let pause = BackOff.pause(afterFailures: devices[device].failures)
     guard pause > 0 else { return }
@@ -177,6 +175,12 @@ extension Sampler {
       devices[device].isSilent = true
       sink.device(device, answers: false, at: now)
     }
+  }
+
+  /// Nobody asks the device before a time.
+  mutating func leaveAlone(_ device: Int, until time: UInt64) {
+    devices[device].quietUntil = time
+    if time > quietMax { quietMax = time }
   }
 
   /// Keeps what an earlier attempt received, as u16be length and bytes, as far as there is room.

@@ -34,13 +34,46 @@ extension Sampler {
       }
       channel &+= 1
     }
+    slotsUntil = 0
   }
 
-  /// Brings a channel's schedule up to `now`: a new slot begins, passed ones are shed.
-  mutating func schedule<Sink: PollSink & ~Copyable>(
-    _ channel: Int, at now: Instant, into sink: inout Sink
+  /// Brings all schedules up to `now`, and notes until when none of them has anything to do.
+  mutating func scheduleAll<Sink: PollSink & ~Copyable>(
+    at now: Instant, into sink: inout Sink
   ) {
-    let current = plan.channels[channel].slot(at: now.utc)
+    slotsSince = now.utc
+    slotsUntil = UInt64.max
+    var channel = 0
+    while channel < channels.count {
+      let current = plan.channels[channel].slot(at: now.utc)
+      schedule(channel, current: current, at: now, into: &sink)
+      // What waits for the end of a poll is looked at with every step.
+      let next =
+        channels[channel].slot < current
+        ? now.utc : plan.channels[channel].start(of: current &+ 1)
+      if next < slotsUntil { slotsUntil = next }
+      channel &+= 1
+    }
+  }
+
+  /// When the next slot of any channel begins, µs since 1970; the greatest number if none does.
+  func nextSlotStart(after utc: UInt64) -> UInt64 {
+    if utc >= slotsSince, utc < slotsUntil { return slotsUntil }
+    var next = UInt64.max
+    var channel = 0
+    while channel < channels.count {
+      let plan = plan.channels[channel]
+      let start = plan.start(of: plan.slot(at: utc) &+ 1)
+      if start > utc, start < next { next = start }
+      channel &+= 1
+    }
+    return next
+  }
+
+  /// Brings a channel's schedule up to `now`, in its slot `current`: that one begins, passed ones are shed.
+  private mutating func schedule<Sink: PollSink & ~Copyable>(
+    _ channel: Int, current: UInt64, at now: Instant, into sink: inout Sink
+  ) {
     let first = !channels[channel].isScheduled
     channels[channel].isScheduled = true
     if !channels[channel].hasSlot {
@@ -73,7 +106,7 @@ extension Sampler {
   /// The first request of the channel's slot is out or done.
   private func isStarted(_ channel: Int) -> Bool {
     if channels[channel].request > 0 { return true }
-    let line = plan.devices[plan.channels[channel].device].line
+    let line = line(of: channel)
     return lines[line].activity != .idle && lines[line].lease != .underWay && isCurrent(line)
       && lines[line].channel == channel
   }
@@ -82,7 +115,7 @@ extension Sampler {
   private func reasonNow(
     _ channel: Int, since slot: UInt64, at now: Instant
   ) -> EventEntry.ShedReason {
-    let line = plan.devices[plan.channels[channel].device].line
+    let line = line(of: channel)
     guard lines[line].isOpen else { return .portLost }
     if isHeld { return .siteReloaded }
     return wasLeased(line, since: slot, of: channel, at: now) ? .manualAccess : .lineBusy
@@ -91,16 +124,26 @@ extension Sampler {
   private mutating func begin(slot: UInt64, of channel: Int) {
     channels[channel].hasSlot = true
     channels[channel].slot = slot
-    channels[channel].hasJob = true
     channels[channel].request = 0
+    guard !channels[channel].hasJob else { return }
+    channels[channel].hasJob = true
+    lines[line(of: channel)].jobCount &+= 1
   }
+
+  /// Nothing of the channel's slot is left to be asked.
+  mutating func endJob(_ channel: Int) {
+    channels[channel].hasJob = false
+    lines[line(of: channel)].jobCount &-= 1
+  }
+
+  func line(of channel: Int) -> Int { plan.devices[plan.channels[channel].device].line }
 
   /// Gives up what is left of a channel's slot, and says so.
   mutating func abandonSlot<Sink: PollSink & ~Copyable>(
     _ channel: Int, reason: EventEntry.ShedReason, at now: Instant, into sink: inout Sink
   ) {
     guard channels[channel].hasJob else { return }
-    channels[channel].hasJob = false
+    endJob(channel)
     let slot = channels[channel].slot
     shed(channel, slot, slot, reason, at: now, into: &sink)
   }
@@ -144,6 +187,7 @@ extension Sampler {
   mutating func beginNext<Sink: PollSink & ~Copyable>(
     _ line: Int, at now: Instant, into sink: inout Sink
   ) {
+    guard lines[line].jobCount > 0 else { return }
     var chosen = -1
     var oldest = UInt64.max
     var channel = 0

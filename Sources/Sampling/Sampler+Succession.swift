@@ -56,12 +56,14 @@ extension Sampler {
       succession.lines.count == lines.count && succession.devices.count == devices.count
         && succession.channels.count == channels.count, "one position for each")
     last = old.last
+    quietMax = old.quietMax
     var i = 0
     while i < lines.count {
       if succession.lines[i] >= 0 {
         lines[i] = old.lines[succession.lines[i]]
         lines[i].channel = 0
         lines[i].lease = .none
+        lines[i].jobCount = 0
       }
       i &+= 1
     }
@@ -79,6 +81,7 @@ extension Sampler {
     i = 0
     while i < channels.count {
       if succession.channels[i] >= 0 { channels[i] = old.channels[succession.channels[i]] }
+      if channels[i].hasJob { lines[line(of: i)].jobCount &+= 1 }
       i &+= 1
     }
   }

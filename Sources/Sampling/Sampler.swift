@@ -72,6 +72,12 @@ public struct Sampler: ~Copyable {
   /// While held, no request begins and none is repeated: what is out is waited for. Slots that pass
   /// meanwhile are shed as `siteReloaded`.
   public var isHeld = false
+  /// µs since 1970 between which no slot begins and every channel has begun or shed its own: `schedule`
+  /// would do nothing there. Nothing lies between them while a channel is behind its schedule.
+  var slotsSince: UInt64 = 0
+  var slotsUntil: UInt64 = 0
+  /// µs since boot after which no device has to be left alone.
+  var quietMax: UInt64 = 0
   /// Time of the last step; `mono` 0 before the first.
   var last = Instant(mono: 0, utc: 0, quality: .unknown)
 
@@ -109,9 +115,10 @@ public struct Sampler: ~Copyable {
     line: Int, at now: Instant, into sink: inout Sink
   ) {
     guard !lines[line].isOpen else { return }
-    let busy = lines[line].busyMicroseconds
+    let before = lines[line]
     lines[line] = LineState()
-    lines[line].busyMicroseconds = busy
+    lines[line].busyMicroseconds = before.busyMicroseconds
+    lines[line].jobCount = before.jobCount
     lines[line].isOpen = true
     lines[line].quietUntil = now.mono &+ silence(line, of: .modbusRTU)
     sink.line(line, isOpen: true, at: now)
@@ -247,11 +254,7 @@ public struct Sampler: ~Copyable {
     at now: Instant, into sink: inout Sink
   ) {
     noticeClockStep(at: now, into: &sink)
-    var channel = 0
-    while channel < channels.count {
-      schedule(channel, at: now, into: &sink)
-      channel &+= 1
-    }
+    if now.utc < slotsSince || now.utc >= slotsUntil { scheduleAll(at: now, into: &sink) }
     var line = 0
     while line < lines.count {
       if lines[line].activity != .idle, now.mono >= lines[line].deadline {
@@ -291,17 +294,13 @@ public struct Sampler: ~Copyable {
       line &+= 1
     }
     var channel = 0
-    while channel < channels.count {
-      let plan = plan.channels[channel]
-      let quiet = devices[plan.device].quietUntil
+    while quietMax > now.mono, channel < channels.count {
+      let quiet = devices[plan.channels[channel].device].quietUntil
       if channels[channel].hasJob, quiet > now.mono, quiet < next { next = quiet }
-      let start = plan.start(of: plan.slot(at: now.utc) &+ 1)
-      if start > now.utc, start &- now.utc < next &- now.mono {
-        next = now.mono &+ (start &- now.utc)
-      }
       channel &+= 1
     }
-    return next
+    let start = nextSlotStart(after: now.utc)
+    return start &- now.utc < next &- now.mono ? now.mono &+ (start &- now.utc) : next
   }
 
   /// Logs a lease that is under way and all open runs of shed slots; for the end of the agent.

@@ -39,6 +39,8 @@ public struct LineState: BitwiseCopyable {
   var quietUntil: UInt64 = 0
   var drainUntil: UInt64 = 0
   var busyMicroseconds: UInt64 = 0
+  /// Channels of the line whose slot has requests that are still to be made.
+  var jobCount = 0
   /// A tool's transaction (`Sampler+Lease.swift`): what it asks for, when it is given up waiting,
   /// when the next may begin, and when the last one ended, 0 for never.
   var lease = LeaseState.none

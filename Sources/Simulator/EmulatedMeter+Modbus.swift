@@ -2,14 +2,6 @@ import HAL
 import MeterProtocols
 
 extension EmulatedMeter {
-  /// The query in a frame; a frame is one only as a whole, for it began and ended with silence.
-  func modbusQuery(_ frame: [UInt8]) -> ModbusQuery? {
-    guard case .query(let range, let query) = ModbusServer.scan(frame.span),
-      range == frame.indices
-    else { return nil }
-    return query
-  }
-
   /// Answers a read (function codes 1 to 4) or refuses.
   ///
   /// Checked in the order of the standard's diagrams (Modbus Application Protocol V1.1b3, 6.1 to 6.4):

@@ -19,16 +19,26 @@ public struct EmulatedMeter: Sendable {
   ///
   /// `values` is asked only by who answers.
   public mutating func reply(to frame: [UInt8], values: () -> PlantMoment) -> [UInt8]? {
-    switch model.meterProtocol {
-    case .modbusRTU:
-      // Unit 0 speaks to all, and nobody answers.
-      guard let query = modbusQuery(frame), query.unit == model.address[0] else { return nil }
-      return modbusReply(to: query, values: values())
-    case .dlt645:
-      guard case .query(_, let query) = DLT645Server.scan(frame.span),
-        query.address.matches(dlt645Address)
-      else { return nil }
-      return dlt645Reply(to: query, values: values())
+    guard let query = MeterQuery(frame, of: model.meterProtocol), isAsked(by: query) else {
+      return nil
+    }
+    return reply(to: query, values: values())
+  }
+
+  /// A query of its protocol is meant for it.
+  func isAsked(by query: MeterQuery) -> Bool {
+    switch query {
+    // Unit 0 speaks to all, and nobody answers.
+    case .modbusRTU(let query): query.unit == model.address[0]
+    case .dlt645(let query): query.address.matches(dlt645Address)
+    }
+  }
+
+  /// The reply to a query that is meant for it.
+  mutating func reply(to query: MeterQuery, values: PlantMoment) -> [UInt8]? {
+    switch query {
+    case .modbusRTU(let query): modbusReply(to: query, values: values)
+    case .dlt645(let query): dlt645Reply(to: query, values: values)
     }
   }
 
@@ -62,6 +72,27 @@ public struct EmulatedMeter: Sendable {
   }
 }
 
+/// What a frame asks, of whichever meter: found once for all that hear it.
+enum MeterQuery {
+  case modbusRTU(ModbusQuery)
+  case dlt645(DLT645Query)
+
+  /// Reads a whole frame; `nil` for what is damaged.
+  init?(_ frame: [UInt8], of meterProtocol: MeterProtocol) {
+    switch meterProtocol {
+    case .modbusRTU:
+      // A frame is one only as a whole, for it began and ended with silence.
+      guard case .query(let range, let query) = ModbusServer.scan(frame.span),
+        range == frame.indices
+      else { return nil }
+      self = .modbusRTU(query)
+    case .dlt645:
+      guard case .query(_, let query) = DLT645Server.scan(frame.span) else { return nil }
+      self = .dlt645(query)
+    }
+  }
+}
+
 extension MeterProtocol {
   /// A request ends with silence, not with its last byte.
   var requestsEndWithSilence: Bool {
@@ -76,8 +107,10 @@ extension MeterBlock {
   /// The block's data bytes at one moment.
   func bytes(count: Int, values: PlantMoment) -> [UInt8] {
     var data = [UInt8](repeating: 0, count: count)
+    var noise = NoiseMoment(time: values.time)
     for point in points {
-      point.rule.write(point.signal.value(in: values), counter: point.signal.isCounter, &data)
+      let value = point.signal.value(in: values, &noise)
+      point.rule.write(value, counter: point.signal.isCounter, &data)
     }
     return data
   }

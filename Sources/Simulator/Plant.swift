@@ -72,6 +72,25 @@ public struct PlantConstants: Equatable, Sendable {
   public init() {}
 }
 
+/// The curves of a plant: shared, for a plant is handed about with every value that is asked for.
+private final class PlantCurves: Sendable {
+  let power: MonotoneCubic
+  let temperature: MonotoneCubic
+  let pressure: MonotoneCubic
+  let humidity: MonotoneCubic
+  let carbonMonoxide: MonotoneCubic
+  let nitrogenOxides: MonotoneCubic
+
+  init(_ hours: [PlantHour]) {
+    power = MonotoneCubic(knots: hours.map(\.generatorPower))
+    temperature = MonotoneCubic(knots: hours.map(\.ambientTemperature))
+    pressure = MonotoneCubic(knots: hours.map(\.ambientPressure))
+    humidity = MonotoneCubic(knots: hours.map(\.ambientHumidity))
+    carbonMonoxide = MonotoneCubic(knots: hours.map(\.carbonMonoxide))
+    nitrogenOxides = MonotoneCubic(knots: hours.map(\.nitrogenOxides))
+  }
+}
+
 /// The simulated unit: hourly means of a real one, what follows from them, and a seeded swing.
 ///
 /// Times are plant time in microseconds, where hour *k* of the data lies from *k* to *k* + 1 h and its
@@ -92,12 +111,7 @@ public struct Plant: Sendable {
   /// Hours of data; after them the first comes again.
   public let hourCount: Int
 
-  private let power: MonotoneCubic
-  private let temperature: MonotoneCubic
-  private let pressure: MonotoneCubic
-  private let humidity: MonotoneCubic
-  private let carbonMonoxide: MonotoneCubic
-  private let nitrogenOxides: MonotoneCubic
+  private let curves: PlantCurves
   private let powerNoise: Noise
   private let voltageNoise: Noise
   private let frequencyNoise: Noise
@@ -108,16 +122,11 @@ public struct Plant: Sendable {
     precondition(hours.count >= 2, "the plant needs two hours of data")
     self.constants = constants
     hourCount = hours.count
-    power = MonotoneCubic(knots: hours.map(\.generatorPower))
-    temperature = MonotoneCubic(knots: hours.map(\.ambientTemperature))
-    pressure = MonotoneCubic(knots: hours.map(\.ambientPressure))
-    humidity = MonotoneCubic(knots: hours.map(\.ambientHumidity))
-    carbonMonoxide = MonotoneCubic(knots: hours.map(\.carbonMonoxide))
-    nitrogenOxides = MonotoneCubic(knots: hours.map(\.nitrogenOxides))
+    curves = PlantCurves(hours)
     powerNoise = Noise(seed: seed, name: "generator power")
     voltageNoise = Noise(seed: seed, name: "grid voltage")
     frequencyNoise = Noise(seed: seed, name: "grid frequency")
-    powerSumAtZero = power.integral(knot: hours.count - 1, plus: 0.5)
+    powerSumAtZero = curves.power.integral(knot: hours.count - 1, plus: 0.5)
   }
 
   /// The curve position of a plant time: knot *k* stands at *k* + ½ hours, so position 0 is half an
@@ -130,7 +139,7 @@ public struct Plant: Sendable {
   /// Output in MW without the swing, straight from the curve.
   func smoothPower(at time: UInt64) -> Double {
     let (knot, u) = position(time)
-    return power.value(knot: knot, plus: u)
+    return curves.power.value(knot: knot, plus: u)
   }
 
   /// The value of a variable at a plant time, in the unit that ``PlantVariable`` states.
@@ -158,13 +167,13 @@ public struct Plant: Sendable {
     case .stackCarbonDioxideWet: stack(at: time).wetPercent(\.carbonDioxide)
     case .stackOxygenDry: stack(at: time).dryPercent(\.oxygen)
     case .stackOxygenWet: stack(at: time).wetPercent(\.oxygen)
-    case .stackCarbonMonoxide: read(carbonMonoxide, at: time)
-    case .stackNitrogenOxides: read(nitrogenOxides, at: time)
+    case .stackCarbonMonoxide: read(curves.carbonMonoxide, at: time)
+    case .stackNitrogenOxides: read(curves.nitrogenOxides, at: time)
     // HJ 212-2017 equation 20 turned; NOx counts as NO2.
     case .stackCarbonMonoxideWet:
-      read(carbonMonoxide, at: time) * 22.4 / 28 * (1 - stack(at: time).flue.moisture)
+      read(curves.carbonMonoxide, at: time) * 22.4 / 28 * (1 - stack(at: time).flue.moisture)
     case .stackNitrogenOxidesWet:
-      read(nitrogenOxides, at: time) * 22.4 / 46 * (1 - stack(at: time).flue.moisture)
+      read(curves.nitrogenOxides, at: time) * 22.4 / 46 * (1 - stack(at: time).flue.moisture)
     case .stackMoisture: stack(at: time).flue.moisture * 100
     case .stackTemperature: stack(at: time).temperature
     case .stackPressure: constants.stackPressure
@@ -172,9 +181,9 @@ public struct Plant: Sendable {
     case .stackFlowActual: stack(at: time).actualFlow
     case .stackFlowDryNormal: stack(at: time).dryFlow
     case .stackCarbonDioxideMass: stack(at: time).carbonDioxideMass
-    case .ambientTemperature: read(temperature, at: time)
-    case .ambientPressure: read(pressure, at: time) / 10
-    case .ambientHumidity: read(humidity, at: time)
+    case .ambientTemperature: read(curves.temperature, at: time)
+    case .ambientPressure: read(curves.pressure, at: time) / 10
+    case .ambientHumidity: read(curves.humidity, at: time)
     }
   }
 
@@ -201,7 +210,7 @@ public struct Plant: Sendable {
   /// MWh that the generator gave since plant time 0.
   private func output(until time: UInt64) -> Double {
     let (knot, u) = position(time)
-    return power.integral(knot: knot, plus: u) - powerSumAtZero
+    return curves.power.integral(knot: knot, plus: u) - powerSumAtZero
   }
 
   private func hours(_ time: UInt64) -> Double { Double(time) / Double(Plant.hour) }
@@ -271,12 +280,12 @@ public struct Plant: Sendable {
   private func stack(at time: UInt64) -> Stack {
     let megawatts = swungPower(at: time)
     let load = megawatts / constants.fullLoad
-    let atmosphere = read(pressure, at: time)
+    let atmosphere = read(curves.pressure, at: time)
     let flue = FlueGas(
       airRatio: constants.airRatioAtFullLoad + constants.airRatioRise * max(0, 1 - load),
       waterPerDryAir: MoistAir.waterPerDryAir(
-        celsius: read(temperature, at: time), hectopascals: atmosphere,
-        humidity: read(humidity, at: time)))
+        celsius: read(curves.temperature, at: time), hectopascals: atmosphere,
+        humidity: read(curves.humidity, at: time)))
     let celsius = constants.stackTemperatureAtNoLoad + constants.stackTemperatureRise * load
     let dryFlow = gas(hours: 1, output: megawatts) * flue.dryVolume
     // HJ 212-2017 equation 31 turned: the standard counts 0 °C as 273 K.

@@ -32,7 +32,7 @@ public struct SeededEntropy: EntropySource {
 /// On every full second of plant time stands a random number, and between two of them the value is
 /// interpolated linearly. Each is the mean of four uniform ones, so it lies in −1…1 and never outside
 /// (standard deviation 0.289).
-public struct Noise: Sendable {
+public struct Noise: Equatable, Sendable {
   private let key: UInt64
 
   /// The noise of one `channel` under one `seed`; channels are independent of each other.
@@ -59,6 +59,24 @@ public struct Noise: Sendable {
     var sum = 0.0
     for _ in 0..<4 { sum += Double(entropy.next() &>> 11) * 0x1p-53 }
     return sum / 2 - 1
+  }
+}
+
+/// The noise of one moment, of which the last is kept: the signals of a meter may share theirs, and eight
+/// random numbers a value are most of what a value costs.
+struct NoiseMoment {
+  private let time: UInt64
+  private var last: (noise: Noise, value: Double)?
+
+  /// A moment in plant time, µs.
+  init(time: UInt64) { self.time = time }
+
+  /// The value of a noise at this moment, −1…1.
+  mutating func value(of noise: Noise) -> Double {
+    if let last, last.noise == noise { return last.value }
+    let value = noise.value(at: time)
+    last = (noise, value)
+    return value
   }
 }
 

@@ -126,7 +126,13 @@ public struct Signal: Sendable {
 
   /// The value at one moment.
   public func value(in moment: PlantMoment) -> Double {
+    var noise = NoiseMoment(time: moment.time)
+    return value(in: moment, &noise)
+  }
+
+  /// The same, with the noise of the signal before it if that is its own too.
+  func value(in moment: PlantMoment, _ last: inout NoiseMoment) -> Double {
     let value = source.value(in: moment) * scale + offset
-    return isCounter ? value : bound.apply(noise.value(at: moment.time), to: value)
+    return isCounter ? value : bound.apply(last.value(of: noise), to: value)
   }
 }

@@ -241,12 +241,12 @@ public struct SimulatedLine: Sendable {
     // What begins at another place is another frame: then any of its bytes may be the last.
     let isCut = stream.count > SimulatedLine.dlt645BufferMax
     if isCut { stream.removeFirst() }
-    for scanner in scanners where isCut || scanner.mayEndQuery(byte) {
-      guard let range = scanner.queryRange(in: stream) else { continue }
+    for index in scanners.indices where isCut || scanners[index].mayEndQuery(byte) {
+      guard let range = scanners[index].queryRange(in: stream) else { continue }
       let frame = Array(stream[range])
       stream = []
       return offer(
-        frame, of: scanner.model.meterProtocol, heardUntil: time, at: time, values)
+        frame, of: scanners[index].model.meterProtocol, heardUntil: time, at: time, values)
     }
   }
 
@@ -255,14 +255,12 @@ public struct SimulatedLine: Sendable {
     _ frame: [UInt8], of meterProtocol: MeterProtocol, heardUntil: UInt64, at time: UInt64,
     _ values: (UInt64) -> PlantMoment
   ) {
-    var moment: PlantMoment?
+    guard let query = MeterQuery(frame, of: meterProtocol) else { return }
     for index in meters.indices
-    where meters[index].model.meterProtocol == meterProtocol && silentUntil[index] <= time {
-      let reply = meters[index].reply(to: frame) {
-        let values = moment ?? values(time)
-        moment = values
-        return values
-      }
+    where meters[index].model.meterProtocol == meterProtocol && silentUntil[index] <= time
+      && meters[index].isAsked(by: query)
+    {
+      let reply = meters[index].reply(to: query, values: values(time))
       guard let reply, !reply.isEmpty else { continue }
       statistics.replies += 1
       let turnaround = UInt64(meters[index].model.turnaroundMicroseconds)

@@ -52,23 +52,26 @@ extension ValueRule {
 
   /// The lowest whole number of the register, and how far it counts from 0; `nil` for floats.
   private var range: (lowest: Double, capacity: Double)? {
-    func power(_ base: Double, _ exponent: Int) -> Double {
-      (0..<exponent).reduce(1) { product, _ in product * base }
+    func powerOfTwo(_ exponent: Int) -> Double {
+      Double(sign: .plus, exponent: exponent, significand: 1)
+    }
+    func powerOfTen(_ exponent: Int) -> Double {
+      (0..<exponent).reduce(1) { product, _ in product * 10 }
     }
     switch layout {
     case .bit: return (0, 2)
-    case .registerBits(_, _, let count): return (0, power(2, Int(count)))
+    case .registerBits(_, _, let count): return (0, powerOfTwo(Int(count)))
     case .modbus(_, let type, _):
       let bits = type.registerCount * 16
       switch type {
-      case .uint16, .uint32, .uint64: return (0, power(2, min(bits, 63)))
-      case .int16, .int32, .int64: return (-power(2, bits - 1), power(2, bits - 1))
+      case .uint16, .uint32, .uint64: return (0, powerOfTwo(min(bits, 63)))
+      case .int16, .int32, .int64: return (-powerOfTwo(bits - 1), powerOfTwo(bits - 1))
       case .float32, .float64: return nil
       }
-    case .registerBCD(_, let count): return (0, min(power(10, Int(count) * 2), 0x1p63))
+    case .registerBCD(_, let count): return (0, min(powerOfTen(Int(count) * 2), 0x1p63))
     case .bcd(_, let count, let signed):
       // The sign takes the top bit, so the first digit of a signed value is at most 7.
-      let capacity = min(power(10, Int(count) * 2) * (signed ? 0.8 : 1), 0x1p63)
+      let capacity = min(powerOfTen(Int(count) * 2) * (signed ? 0.8 : 1), 0x1p63)
       return (signed ? 1 - capacity : 0, capacity)
     }
   }

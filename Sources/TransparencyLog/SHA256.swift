@@ -55,9 +55,12 @@ public struct SHA256: Sendable, BitwiseCopyable {
       compressPending()
       fill(from: 0, mark: false)
     }
-    withUnsafeMutableBytes(of: &pending) {
-      $0.storeBytes(of: high32(bits).bigEndian, toByteOffset: 56, as: UInt32.self)
-      $0.storeBytes(of: low32(bits).bigEndian, toByteOffset: 60, as: UInt32.self)
+    // Byte by byte: `storeBytes` counts as allocating on 32-bit ARM.
+    var shift: UInt64 = 64
+    while shift > 0 {
+      shift &-= 8
+      pending[63 &- narrow(shift &>> (3 as UInt64))] = UInt8(
+        truncatingIfNeeded: low32(bits &>> shift))
     }
     compressPending()
     return SHA256.digest(of: state)
@@ -70,11 +73,16 @@ public struct SHA256: Sendable, BitwiseCopyable {
     message[0] = 0x01
     message[65] = 0x80
     var state = SHA256.start
+    // The length is 65 bytes, 0x0208 bits.
+    message[126] = 0x02
+    message[127] = 0x08
     withUnsafeMutableBytes(of: &message) { bytes in
-      bytes.storeBytes(of: left, toByteOffset: 1, as: Digest.self)
-      bytes.storeBytes(of: right, toByteOffset: 33, as: Digest.self)
-      // The length is 65 bytes, 0x0208 bits.
-      bytes.storeBytes(of: (0x0208 as UInt32).bigEndian, toByteOffset: 124, as: UInt32.self)
+      withUnsafeBytes(of: left) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[1..<33]).copyMemory(from: $0)
+      }
+      withUnsafeBytes(of: right) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[33..<65]).copyMemory(from: $0)
+      }
       guard let start = UnsafeRawPointer(bytes.baseAddress) else { return }
       compress(start, blockCount: 2, into: &state)
     }
@@ -125,13 +133,9 @@ public struct SHA256: Sendable, BitwiseCopyable {
   }
 
   private static func digest(of state: InlineArray<8, UInt32>) -> Digest {
-    var bytes = InlineArray<32, UInt8>(repeating: 0)
-    withUnsafeMutableBytes(of: &bytes) { target in
-      for i in 0..<8 {
-        target.storeBytes(of: state[i].bigEndian, toByteOffset: i &* 4, as: UInt32.self)
-      }
-    }
-    return Digest(bytes: bytes)
+    var words = state
+    for i in 0..<8 { words[i] = state[i].bigEndian }
+    return Digest(bytes: unsafeBitCast(words, to: InlineArray<32, UInt8>.self))
   }
 
   /// FIPS 180-4, 5.3.3: what every message begins with.

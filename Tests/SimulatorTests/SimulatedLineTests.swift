@@ -70,6 +70,36 @@ private let readAddress = bytes("68AAAAAAAAAAAA681300DF16")
     #expect(late.advance(to: 40_000, values: { moment($0) }) == bytes)
   }
 
+  @Test(arguments: [1_200, 9_600, 115_200] as [UInt32])
+  func `characters in bulk are those one by one`(baudRate: UInt32) {
+    let address = "610100000000"
+    let pieces = [request, rtu("020300000001"), readAddress, [0x16, 0x68], [0xFE, 0xFE, 0x16]]
+    var random = SeededEntropy(seed: UInt64(baudRate))
+    for meters in [
+      [modbus(1, turnaround: 8_000), modbus(2, turnaround: 1_000)],
+      [dlt645(address, turnaround: 20_000)],
+      [modbus(1, turnaround: 3_000), dlt645(address), modbus(1, turnaround: 3_500)],
+    ] {
+      var single = SimulatedLine(
+        configuration: UARTConfiguration(baudRate: baudRate), meters: meters)
+      var bulk = single
+      var now: UInt64 = 0
+      for _ in 0..<300 {
+        let piece = pieces[Int(random.next() % 5)].prefix(Int(1 + random.next() % 14))
+        single.receive(piece, at: now)
+        bulk.receive(piece, at: now)
+        now += random.next() % 120_000
+        var expected: [UInt8] = []
+        while let wake = single.wakeAt, wake <= now {
+          expected += single.advance(to: wake, values: { moment($0) })
+        }
+        #expect(bulk.advance(to: now, values: { moment($0) }) == expected)
+        #expect(bulk.statistics == single.statistics)
+        #expect(bulk.wakeAt == single.wakeAt && bulk.backlog == single.backlog)
+      }
+    }
+  }
+
   @Test func `a meter answers not before 3.5 characters of silence`() {
     var line = line(modbus(1, turnaround: 0))
     line.receive(request, at: 0)

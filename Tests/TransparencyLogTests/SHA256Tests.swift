@@ -34,6 +34,44 @@ import TransparencyLog
     }
   }
 
+  @Test func `many blocks at any alignment agree with libsodium`() {
+    var random = SeededRandom(state: 2)
+    let all = (0..<4_200).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    for start in 0..<8 {
+      for count in [64, 127, 128, 129, 640, 4_095, 4_096, 4_100] {
+        let message = Array(all[start..<start + count])
+        all.withUnsafeBufferPointer {
+          let piece = UnsafeBufferPointer(rebasing: $0[start..<start + count])
+          #expect(SHA256.hash(piece) == sodiumHash(message))
+        }
+      }
+    }
+  }
+
+  @Test func `a node is the digest of 0x01 and its two halves`() {
+    var random = SeededRandom(state: 3)
+    for _ in 0..<100 {
+      let bytes = (0..<64).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      guard let left = Digest(bytes.span.extracting(0..<32)),
+        let right = Digest(bytes.span.extracting(32..<64))
+      else {
+        Issue.record("32 bytes are a digest")
+        return
+      }
+      #expect(Tree.node(left, right) == sodiumHash([0x01] + bytes))
+    }
+  }
+
+  @Test func `digests that differ in one byte are not equal`() {
+    let value = SHA256.hash([1].span)
+    for index in 0..<Digest.byteCount {
+      var other = value
+      #expect(other == value)
+      other.bytes[index] ^= 1
+      #expect(other != value)
+    }
+  }
+
   @Test func `a digest survives hexadecimal and refuses other lengths and capitals`() {
     let value = SHA256.hash([1, 2, 3].span)
     #expect(Digest(hex: value.hex) == value)

@@ -185,17 +185,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
           subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo), in: block),
           root: goal.root)
       else { return (422, "", []) }
-      for (offset, entry) in package.entries.enumerated() {
-        let index = Int(from) + offset
-        if index < nodes[0].count {
-          precondition(
-            nodes[0][index] == added[offset], "an authenticated entry differs from a stored one")
-        } else {
-          append(added[offset])
-          if keepsEntries { entries.append(entry) }
-          stored(UInt64(index), entry)
-        }
-      }
+      take(package.entries, hashes: added, at: Int(from))
       authenticated += 1
       from = upTo
       base += 256
@@ -208,6 +198,21 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
         text: goal.text.span, time: clock, name: self.name, with: &signer, to: &$0)
     }
     return (200, "text/plain; charset=utf-8", line)
+  }
+
+  /// Stores authenticated entries from an index on, as far as they are new.
+  private func take(_ added: [[UInt8]], hashes: [Digest], at first: Int) {
+    for (offset, entry) in added.enumerated() {
+      let index = first + offset
+      if index < nodes[0].count {
+        precondition(
+          nodes[0][index] == hashes[offset], "an authenticated entry differs from a stored one")
+      } else {
+        append(hashes[offset])
+        if keepsEntries { entries.append(entry) }
+        stored(UInt64(index), entry)
+      }
+    }
   }
 
   private func goal(_ end: UInt64, _ ticket: [UInt8], _ pending: Pending) -> Pending? {
@@ -262,14 +267,6 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
 
   // MARK: the tree
 
-  /// A block of at most 256 leaves: what of it is stored, and from `from` on what a package brings.
-  private struct Block {
-    var base: Int
-    var from: Int
-    var end: Int
-    var added: [Digest]
-  }
-
   private func append(_ leaf: Digest) {
     nodes[0].append(leaf)
     for height in 1...8 where nodes[0].count & ((1 << height) - 1) == 0 {
@@ -307,26 +304,39 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     guard let value = UInt64(String(decoding: text, as: UTF8.self)) else { return nil }
     return "\(value)".utf8.elementsEqual(text) ? value : nil
   }
+}
 
-  private struct Cursor {
-    let bytes: [UInt8]
-    var position = 0
+/// Reads a request's body; outside of the generic class, whose nested types are looked up at each use.
+private struct Cursor {
+  let bytes: [UInt8]
+  var position = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func take(_ count: Int) -> [UInt8]? {
-      guard bytes.count - position >= count else { return nil }
-      defer { position += count }
-      return Array(bytes[position..<(position + count)])
-    }
-
-    mutating func number(_ byteCount: Int) -> UInt64? {
-      take(byteCount)?.reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    mutating func counted() -> [UInt8]? {
-      guard let count = number(2) else { return nil }
-      return take(Int(count))
-    }
+  mutating func take(_ count: Int) -> [UInt8]? {
+    guard bytes.count - position >= count else { return nil }
+    defer { position += count }
+    return Array(bytes[position..<(position + count)])
   }
+
+  mutating func number(_ byteCount: Int) -> UInt64? {
+    guard bytes.count - position >= byteCount else { return nil }
+    var value: UInt64 = 0
+    for byte in bytes[position..<position + byteCount] { value = value << 8 | UInt64(byte) }
+    position += byteCount
+    return value
+  }
+
+  mutating func counted() -> [UInt8]? {
+    guard let count = number(2) else { return nil }
+    return take(Int(count))
+  }
+}
+
+/// A block of at most 256 leaves: what of it is stored, and from `from` on what a package brings.
+private struct Block {
+  var base: Int
+  var from: Int
+  var end: Int
+  var added: [Digest]
 }

@@ -1,0 +1,34 @@
+import Testing
+import TransparencyLog
+
+@testable import Simulator
+
+@Suite struct LogOracleTests {
+  /// A frame as article DataOnDisk has it, as far as the oracle reads it.
+  private func frame(first: Int, _ entries: [[UInt8]]) -> [UInt8] {
+    var bytes = Array("TSJF".utf8) + [UInt8](repeating: 0, count: 40)
+    bytes[16] = UInt8(first)
+    bytes[24] = UInt8(entries.count)
+    for entry in entries { bytes += [0, UInt8(entry.count)] + entry }
+    return bytes
+  }
+
+  private func write(_ frame: [UInt8], to oracle: inout LogOracle) {
+    frame.withUnsafeBytes { oracle.take($0, at: 4_096) }
+  }
+
+  @Test func `a root that was asked for before follows entries that are replaced`() {
+    var oracle = LogOracle()
+    write(frame(first: 0, (0..<9).map { [UInt8($0)] }), to: &oracle)
+    let sizes = [9, 3, 7, 0, 5, 8]
+    for size in sizes + sizes {
+      #expect(oracle.root(size: size) == oracle.naiveRoot(size: size))
+    }
+    #expect(oracle.root(size: 10) == nil)
+    let (before, kept) = (oracle.root(size: 7), oracle.root(size: 5))
+    write(frame(first: 5, [[50], [60], [70]]), to: &oracle)
+    #expect(oracle.root(size: 7) != before && oracle.root(size: 5) == kept)
+    #expect(oracle.root(size: 9) == nil)
+    for size in 0...8 { #expect(oracle.root(size: size) == oracle.naiveRoot(size: size)) }
+  }
+}
