@@ -42,8 +42,8 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
     self.verifier = verifier
   }
 
-  /// Looks at a request that leaves the gateway. Returns what is wrong.
-  mutating func look(at request: UplinkRequest, _ oracle: inout LogOracle) -> String? {
+  /// Looks at a request that leaves the gateway, whether it arrives or not. Returns what is wrong.
+  func look(at request: UplinkRequest, _ oracle: inout LogOracle) -> String? {
     guard "\(request.path.text)" == "/add-checkpoint" else { return nil }
     guard let blank = request.body.firstRange(of: [0x0A, 0x0A])?.upperBound else {
       return "a checkpoint request without a note"
@@ -58,14 +58,21 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
     guard root == checkpoint.root else {
       return "the released checkpoint of \(checkpoint.size) is not over the entries written"
     }
-    if let last = released.last(where: { $0.size == checkpoint.size }),
-      last.root != checkpoint.root
-    {
-      return "two checkpoints of \(checkpoint.size) with different roots were released"
+    return nil
+  }
+
+  /// A request has arrived. Returns what is wrong.
+  mutating func arrived(_ request: UplinkRequest) -> String? {
+    guard "\(request.path.text)" == "/add-checkpoint",
+      let blank = request.body.firstRange(of: [0x0A, 0x0A])?.upperBound,
+      let checkpoint = try? Checkpoint.open(
+        Array(request.body[blank...]).span, key: key, with: verifier)
+    else { return nil }
+    if let last = released.last(where: { $0.size == checkpoint.size }) {
+      return last.root == checkpoint.root
+        ? nil : "two checkpoints of \(checkpoint.size) with different roots were released"
     }
-    if released.last?.size != checkpoint.size {
-      released.append((checkpoint.size, checkpoint.root))
-    }
+    released.append((checkpoint.size, checkpoint.root))
     return nil
   }
 

@@ -33,6 +33,9 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   /// Looks at a request that leaves the gateway.
   func look(at request: UplinkRequest) -> String? { checkpoints.look(at: request, &oracle) }
 
+  /// Looks at a request that arrives at the mirror.
+  func arrived(_ request: UplinkRequest) -> String? { checkpoints.arrived(request) }
+
   /// Looks when the gateway has taken an acknowledgement.
   func look(acknowledged: UInt64) -> String? {
     acknowledgements.look(acknowledged: acknowledged, mirror, oracle)

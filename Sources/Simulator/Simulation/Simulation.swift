@@ -263,7 +263,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for epoch in epochs.reversed() {
       epoch.mirror.clock = (SimulatedTime.begin + time.now) / 1_000_000
       let answer = epoch.mirror.answer(request)
-      if answer.status != 404 { return answer }
+      guard answer.status != 404 else { continue }
+      if let problem = epoch.arrived(request) { violate(.checkpoints, problem) }
+      return answer
     }
     return UplinkResponse(status: 404)
   }
