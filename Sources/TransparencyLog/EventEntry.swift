@@ -54,6 +54,10 @@ public struct EventEntry: Equatable, Sendable {
     /// A tool used a line for one transaction
     /// [port, protocol, request, status, round trip µs / null, received / null].
     case lease = 11
+    /// Entries that the epoch before could not deliver are logged anew in this one
+    /// [old epoch, first index, end index, count]. The run is `first..<end` of the old epoch; `count` is how
+    /// many of it were readings or events, each of which says by `CarriedFrom` where it stood.
+    case carriedOver = 12
   }
 
   /// Why slots were not attempted.

@@ -14,7 +14,7 @@ import Metering
 ///           none had a good checksum (st 2); null without an answer
 ///     ext   1 request heard · 2 attempts, if not 1 · 3 frames that were refused · 4 part of an answer
 ///           in several frames, from 1 after the first · 5 error number · 6 [offset, length] zeroed ·
-///           15 salt
+///           7 [epoch, idx] where it was logged first (`CarriedFrom`) · 15 salt
 ///
 /// Example, 54 bytes: a Modbus answer of 13 bytes, polled once.
 ///
@@ -63,6 +63,8 @@ public struct ReadingEntry: Equatable, Sendable {
     public static var errorNumber: UInt64 { 5 }
     /// What was zeroed in the frame.
     public static var zeroed: UInt64 { 6 }
+    /// Where a reading, or an event, was logged first: `CarriedFrom`.
+    public static var carriedFrom: UInt64 { 7 }
     /// Random bytes against guessing a leaf.
     public static var salt: UInt64 { 15 }
   }
