@@ -66,7 +66,8 @@ import TransparencyLog
     try await withMirror { mirror async throws in
       #expect(try await status(mirror).alarms.isEmpty)
       #expect(try await show(mirror, Self.origin(2)) == 200)
-      #expect(try await show(mirror, Self.origin(2)) == 200)
+      // Offered again: it is known now, and said already.
+      #expect(try await show(mirror, Self.origin(2)) == 409)
       let alarm = CollectorAlarm.newEpoch(origin: Self.origin(2), previous: TestLog.origin)
       #expect(mirror.bench.alarms.all == [alarm.text])
       for wording in [alarm.english, alarm.chinese] {
@@ -129,6 +130,7 @@ import TransparencyLog
       try bench.enroll(origin: TestLog.origin, vkey: TestLog.vkey(seed: Self.otherSeed))
       try await bench.application.test(.router) { client async throws in
         let mirror = MirrorUnderTest(client: client, bench: bench)
+        #expect(try await status(mirror).logs.count == 1)
         let before = try Self.files(below: path)
         for epoch in 2...40 { #expect(try await show(mirror, Self.origin(epoch)) == 403) }
         // A good note of the old epoch, with the name changed.
@@ -179,6 +181,20 @@ import TransparencyLog
       }
       try reborn.close()
     }
+  }
+
+  @Test func `a further epoch that is enrolled by hand under the same key keeps the token`() throws {
+    let database = try MirrorDatabase(path: nil)
+    for (epoch, token) in [(1, "first"), (12, "second"), (3, "third")] {
+      let origin = Self.origin(epoch)
+      let log = try database.enroll(
+        origin: origin, verifierKey: TestLog.vkey(origin), newToken: token)
+      #expect(log.liveToken == "first")
+    }
+    #expect(try database.logs().map(\.liveToken) == ["first", "first", "first"])
+    let other = "mrv.example/gw/7f3a01c20/2"
+    let log = try database.enroll(origin: other, verifierKey: TestLog.vkey(other), newToken: "x")
+    #expect(log.liveToken == "x")
   }
 
   @Test func `a key that was enrolled for a higher epoch counts for later ones`() async throws {
