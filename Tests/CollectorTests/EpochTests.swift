@@ -1,9 +1,10 @@
-import Collector
 import Foundation
 import HTTPTypes
 import HummingbirdTesting
 import Testing
 import TransparencyLog
+
+@testable import Collector
 
 /// A gateway that lost signed entries begins a new epoch by itself, and the collector takes it.
 @Suite struct EpochTests {
@@ -181,6 +182,35 @@ import TransparencyLog
       }
       try reborn.close()
     }
+  }
+
+  @Test func `two first checkpoints at once enrol one log, and are told once`() async throws {
+    try await withMirror { mirror async throws in
+      async let one = show(mirror, Self.origin(2))
+      async let other = show(mirror, Self.origin(2))
+      #expect(try await [one, other].sorted() == [200, 409])
+      #expect(try enrolled(mirror.bench).count == 2)
+      #expect(mirror.bench.alarms.all.count == 1)
+    }
+  }
+
+  @Test func `an epoch is not admitted under a key that another took the place of`() throws {
+    let database = try MirrorDatabase(path: nil)
+    func enroll(_ epoch: Int, seed: String) throws -> EnrolledLog {
+      try database.enroll(
+        origin: Self.origin(epoch), verifierKey: TestLog.vkey(Self.origin(epoch), seed: seed),
+        newToken: "\(epoch)")
+    }
+    let first = try enroll(1, seed: TestLog.seed)
+    // A rotation while the note of the old key is being checked.
+    let rotated = try enroll(2, seed: Self.otherSeed)
+    let log = EnrolledLog(
+      origin: Self.origin(3), verifierKey: try TestLog.vkey(Self.origin(3)), liveToken: "1")
+    #expect(try database.admit(log, after: first, of: Self.identity) == nil)
+    #expect(try database.logs() == [first, rotated])
+    #expect(try database.admit(rotated, after: first, of: Self.identity) == .before)
+    #expect(try database.admit(log, after: rotated, of: Self.identity) == .now)
+    #expect(try database.logs() == [first, rotated, log])
   }
 
   @Test func `a further epoch that is enrolled by hand under the same key keeps the token`() throws {
