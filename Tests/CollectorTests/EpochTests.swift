@@ -213,7 +213,8 @@ import TransparencyLog
     #expect(try database.logs() == [first, rotated, log])
   }
 
-  @Test func `a further epoch that is enrolled by hand under the same key keeps the token`() throws {
+  @Test func `a further epoch that is enrolled by hand under the same key keeps the token`() throws
+  {
     let database = try MirrorDatabase(path: nil)
     for (epoch, token) in [(1, "first"), (12, "second"), (3, "third")] {
       let origin = Self.origin(epoch)
