@@ -86,6 +86,12 @@ struct ReadingsAnswer: Encodable {
 public struct LogStatus: Codable, Equatable, Sendable {
   /// Origin of the log.
   public var origin: String
+  /// Identity of the gateway whose log it is; `nil` where the origin names no epoch.
+  public var gateway: String?
+  /// Number of the epoch, likewise.
+  public var epoch: UInt64?
+  /// Origin of the epoch before it, if the gateway began this one by itself: under the same key.
+  public var follows: String?
   /// Lowercase hexadecimal SHA-256 of the origin: the log's path.
   public var hash: String
   /// Entries that are stored and cosigned.
@@ -98,6 +104,8 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var decoderCursor: UInt64
   /// Rows of readings.
   public var readings: Int
+  /// Entries that were carried over from an earlier epoch and give no rows: their readings were there.
+  public var duplicates: Int
   /// Entries that the decoder could not use.
   public var problems: Int
   /// When the last cosignature was made (ISO 8601, UTC).
@@ -110,6 +118,16 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var forks: Int
 }
 
+/// Something in the state of a log that is a matter for a person, in the answer of `GET /api/status`.
+public struct StatusAlarm: Codable, Equatable, Sendable {
+  /// Origin of the log.
+  public var origin: String
+  /// What happened and what to do.
+  public var english: String
+  /// 发生了什么，应当怎么办。
+  public var chinese: String
+}
+
 /// The answer of `GET /api/status`.
 public struct StatusAnswer: Codable, Equatable, Sendable {
   /// The mirror's vkey.
@@ -118,25 +136,45 @@ public struct StatusAnswer: Codable, Equatable, Sendable {
   public var clockUsable: Bool
   /// All enrolled logs, by origin.
   public var logs: [LogStatus]
+  /// What stands, by origin.
+  public var alarms: [StatusAlarm]
 }
 
 extension LogStatus {
   /// Reads what the databases say of a log.
   public init(
-    of origin: String, state: MirrorState, stored: UInt64?, database: MirrorDatabase,
+    of log: EnrolledLog, state: MirrorState, stored: UInt64?, database: MirrorDatabase,
     readings store: ReadingStore, clock: CosignatureClock
   ) throws {
+    let origin = log.origin
+    let name = EpochName(origin)
     let counts = try store.counts(of: origin)
     let now = clock.now() ?? state.cosignatureTime
     self.init(
-      origin: origin, hash: originHash(origin), mirroredSize: state.mirror?.size ?? 0,
+      origin: origin, gateway: name?.identity, epoch: name?.epoch,
+      follows: try database.predecessor(of: log)?.origin, hash: originHash(origin),
+      mirroredSize: state.mirror?.size ?? 0,
       storedSize: stored, pendingSize: state.pending?.size ?? 0,
       decoderCursor: try store.cursor(of: origin), readings: counts.readings,
-      problems: counts.problems,
+      duplicates: try store.duplicateCount(of: origin), problems: counts.problems,
       lastCosignature: state.cosignatureTime == 0
         ? nil : TimeText.format(state.cosignatureTime * 1_000_000),
       cosignatureLead: state.cosignatureTime - min(now, state.cosignatureTime),
       checkpoint: (state.mirror?.note).map { String(decoding: $0, as: UTF8.self) },
       forks: try database.forks(of: origin).count)
+  }
+
+  /// It forked, or cosigns ahead of the clock. A new epoch is told and does not count: nothing that a person
+  /// does takes it away.
+  public var needsAPerson: Bool { forks > 0 || cosignatureLead > CosignatureClock.leadMax }
+
+  /// What stands in it that was an alarm when it happened.
+  public var alarms: [CollectorAlarm] {
+    var alarms: [CollectorAlarm] = []
+    if let follows { alarms.append(.newEpoch(origin: origin, previous: follows)) }
+    if cosignatureLead > CosignatureClock.leadMax {
+      alarms.append(.cosignaturesAhead(origin: origin, seconds: cosignatureLead))
+    }
+    return alarms
   }
 }

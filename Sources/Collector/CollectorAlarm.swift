@@ -7,6 +7,8 @@ public enum CollectorAlarm: Equatable, Sendable {
   case checkpointRefused(origin: String, reason: CheckpointContradiction, isKept: Bool)
   /// The note of that could not be kept for the auditor.
   case refusedCheckpointNotKept(origin: String, problem: String)
+  /// A gateway began a new epoch by itself: it lost entries that it had signed. The new log was enrolled.
+  case newEpoch(origin: String, previous: String)
   /// The mirror of a log could neither store nor sign.
   case mirrorFailed(origin: String, problem: String)
   /// The list of logs could not be read.
@@ -29,6 +31,11 @@ public enum CollectorAlarm: Equatable, Sendable {
         + (isKept ? "It is kept for the auditor. " : "") + reason.advice
     case .refusedCheckpointNotKept(let origin, let problem):
       "\(origin): the refused checkpoint could not be kept: \(problem)"
+    case .newEpoch(let origin, let previous):
+      "\(origin): the gateway of \(previous) began a new epoch by itself, because it lost entries that it "
+        + "had signed: its medium was damaged, or set back to an older state. The new log is taken under "
+        + "the same key, and what the old one delivered stays. Look at the gateway's medium, and replace it "
+        + "if it is worn out or if this comes again."
     case .mirrorFailed(let origin, let problem): "\(origin): the mirror failed: \(problem)"
     case .stateUnreadable(let problem): "the state cannot be read: \(problem)"
     case .decodingFailed(let origin, let problem):
@@ -47,6 +54,10 @@ public enum CollectorAlarm: Equatable, Sendable {
         + (isKept ? "已为核查留存。" : "") + reason.chineseAdvice
     case .refusedCheckpointNotKept(let origin, let problem):
       "\(origin)：被拒绝的检查点无法保存：\(problem)"
+    case .newEpoch(let origin, let previous):
+      "\(origin)：\(previous) 所属网关丢失了已签名的条目（存储介质损坏，或被恢复到较旧的状态），"
+        + "已自行开始新纪元。新日志以同一密钥登记，旧日志已送达的内容保留。请检查该网关的存储介质；"
+        + "若已老化或再次发生，请更换。"
     case .mirrorFailed(let origin, let problem): "\(origin)：镜像失败：\(problem)"
     case .stateUnreadable(let problem): "无法读取汇集端状态：\(problem)"
     case .decodingFailed(let origin, let problem):

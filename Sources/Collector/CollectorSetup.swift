@@ -101,7 +101,7 @@ extension CollectorDirectory {
     let store = try ReadingStore(path: readings)
     let logs = try database.logs().map { log in
       try LogStatus(
-        of: log.origin, state: database.state(of: log.origin), stored: nil, database: database,
+        of: log, state: database.state(of: log.origin), stored: nil, database: database,
         readings: store, clock: clock)
     }
     try store.close()

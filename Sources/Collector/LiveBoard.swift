@@ -33,7 +33,7 @@ public struct LiveValue: Codable, Equatable, Sendable {
 
 /// The body of `POST /api/live`: newest values of one gateway. Preliminary, unsigned, never reported.
 public struct LivePost: Codable, Equatable, Sendable {
-  /// Origin of the gateway's log.
+  /// Origin of the gateway's log, of whichever epoch.
   public var origin: String
   /// The values.
   public var values: [LiveValue]
@@ -55,7 +55,13 @@ public final class LiveBoard: Sendable {
     var device: UInt64
     var quantity: String
   }
-  private let values = Mutex<[String: [Key: LiveValue]]>([:])
+  private struct Board {
+    /// Of the post that came last.
+    var origin: String
+    var values: [Key: LiveValue] = [:]
+  }
+  /// By gateway: a new epoch goes on with the streams of the old one.
+  private let boards = Mutex<[String: Board]>([:])
 
   /// Streams of one gateway that are kept; further ones are dropped.
   public static let maximumStreamCount = 4_096
@@ -69,24 +75,26 @@ public final class LiveBoard: Sendable {
   /// was read later, also after its clock was set back. By time, a screen would then show the old value
   /// until the clock is where it was. A post that a network held up costs two seconds, until the next.
   public func post(_ post: LivePost) {
-    values.withLock { values in
-      var board = values[post.origin] ?? [:]
+    let gateway = EpochName(post.origin)?.identity ?? post.origin
+    boards.withLock { boards in
+      var board = boards[gateway] ?? Board(origin: post.origin)
+      board.origin = post.origin
       for value in post.values {
         let key = Key(device: value.device, quantity: value.quantity)
-        if board[key] == nil, board.count >= Self.maximumStreamCount { continue }
-        board[key] = value
+        if board.values[key] == nil, board.values.count >= Self.maximumStreamCount { continue }
+        board.values[key] = value
       }
-      values[post.origin] = board
+      boards[gateway] = board
     }
   }
 
   /// Everything, by origin, device and quantity.
   public func snapshot() -> LiveAnswer {
-    let all = values.withLock { $0 }
-    let posts = all.keys.sorted().map { origin in
+    let all = boards.withLock { Array($0.values) }.sorted { $0.origin < $1.origin }
+    let posts = all.map { board in
       LivePost(
-        origin: origin,
-        values: (all[origin] ?? [:]).values.sorted {
+        origin: board.origin,
+        values: board.values.values.sorted {
           ($0.device, $0.quantity) < ($1.device, $1.quantity)
         })
     }

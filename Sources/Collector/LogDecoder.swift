@@ -15,6 +15,8 @@ struct LogDecoder {
   static let version = 2
 
   let origin: String
+  /// The epoch that the log is of; `nil` if its origin names none.
+  private let name: EpochName?
   let store: ReadingStore
   private(set) var batch: DecodedBatch
   private var channels: [UInt64: Result<ChannelRules, DecodeFault>] = [:]
@@ -31,6 +33,7 @@ struct LogDecoder {
   /// Goes on where the store stands.
   init(origin: String, store: ReadingStore) throws {
     self.origin = origin
+    name = EpochName(origin)
     self.store = store
     let cursor = try store.cursor(of: origin)
     openAnswers = try OpenAnswer.all(store.openFrames(of: origin))
@@ -181,7 +184,7 @@ struct LogDecoder {
 
   private mutating func take(_ reading: ReadingEntry, _ bytes: Span<UInt8>) throws {
     let index = reading.head.index
-    let key = OpenAnswer.Key(reading)
+    let key = OpenAnswer.Key(reading, bytes)
     let part = reading.ext.unsigned(ReadingEntry.Key.part, in: bytes) ?? 0
     if part > 0, openAnswers[key]?.isContinued(by: reading, part: part) == true {
       return try goOn(with: key, reading, bytes, part: part)
@@ -207,6 +210,7 @@ struct LogDecoder {
         let value = rules.value(of: point, in: reading, bytes)
         append(point, value, status: reading.statusCode, reading, rules)
       }
+      if !points.isEmpty { noteCarried(reading, bytes) }
     }
   }
 
@@ -243,6 +247,19 @@ struct LogDecoder {
     for (point, (value, status)) in zip(points, values) {
       append(point, value, status: status, reading, rules)
     }
+    if !points.isEmpty, let first = answer.frames.first { noteCarried(reading, first.entry.span) }
+  }
+
+  /// Tells the store that the rows of a reading may be those of another entry. What names a place that this
+  /// log cannot have it from is a reading like any other.
+  private mutating func noteCarried(_ reading: ReadingEntry, _ bytes: Span<UInt8>) {
+    guard let place = reading.ext.carriedFrom(in: bytes), let name, place.epoch < name.epoch else {
+      return
+    }
+    batch.carried.append(
+      CarriedEntry(
+        index: reading.head.index, origin: name.origin(ofEpoch: place.epoch), oldIndex: place.index)
+    )
   }
 
   private mutating func append(

@@ -22,6 +22,16 @@ public struct MirrorAnswer: Equatable, Sendable {
       status, contentType: "text/plain; charset=utf-8", body: Array((sentence + "\n").utf8))
   }
 
+  /// 404: no such log, and none that it could be a further epoch of.
+  static let notEnrolled = refused(404, "the log is not enrolled here")
+
+  /// 403: the log, or the epoch before it, has another key.
+  static let wrongKey = refused(403, "no valid signature of the enrolled key")
+
+  /// 422 of `add-entries`: the log may come here, but has shown nothing yet. A client that was not here before
+  /// asks so first, and offers its checkpoint then.
+  static let noCheckpoint = refused(422, "no checkpoint was added yet")
+
   /// 200 without a body: the checkpoint is kept.
   static let accepted = MirrorAnswer(200)
 

@@ -57,7 +57,7 @@ public enum MirrorDatabaseError: Error, Equatable, Sendable {
 /// returned has survived a power cut. Not a WAL, because `enroll` writes while `serve` runs and
 /// Debian's SQLite 3.40.1 corrupts a WAL that two connections write (WAL-reset bug).
 public final class MirrorDatabase: Sendable {
-  private let queue: DatabaseQueue
+  let queue: DatabaseQueue
 
   /// Past checkpoints that are kept for each log.
   public static let maximumPastCount = 64
@@ -110,7 +110,8 @@ public final class MirrorDatabase: Sendable {
 
   // MARK: enrolled logs
 
-  /// Admits a log; a second time with the same key it gives back what is there.
+  /// Admits a log; a second time with the same key it gives back what is there. A further epoch of a gateway
+  /// whose newest one has the same key keeps its live token: there is one for a gateway and a key.
   public func enroll(
     origin: String, verifierKey: String, newToken: String
   ) throws -> EnrolledLog {
@@ -121,11 +122,22 @@ public final class MirrorDatabase: Sendable {
         }
         return found
       }
-      try database.execute(
-        sql: "INSERT INTO log (origin, hash, vkey, live_token) VALUES (?, ?, ?, ?)",
-        arguments: [origin, originHash(origin), verifierKey, newToken])
-      return EnrolledLog(origin: origin, verifierKey: verifierKey, liveToken: newToken)
+      var log = EnrolledLog(origin: origin, verifierKey: verifierKey, liveToken: newToken)
+      if let name = EpochName(origin),
+        let newest = try Self.epochs(database, of: name.identity).last,
+        newest.hasKey(of: log)
+      {
+        log.liveToken = newest.liveToken
+      }
+      try Self.insert(log, in: database)
+      return log
     }
+  }
+
+  static func insert(_ log: EnrolledLog, in database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO log (origin, hash, vkey, live_token) VALUES (?, ?, ?, ?)",
+      arguments: [log.origin, originHash(log.origin), log.verifierKey, log.liveToken])
   }
 
   /// The log whose origin has this SHA-256 (lowercase hexadecimal).
@@ -141,7 +153,7 @@ public final class MirrorDatabase: Sendable {
     }
   }
 
-  private static func log(
+  static func log(
     _ database: Database, _ condition: String, _ value: String
   ) throws -> EnrolledLog? {
     try Row.fetchOne(
@@ -150,7 +162,7 @@ public final class MirrorDatabase: Sendable {
     ).map(enrolled)
   }
 
-  private static func enrolled(_ row: Row) -> EnrolledLog {
+  static func enrolled(_ row: Row) -> EnrolledLog {
     EnrolledLog(origin: row["origin"], verifierKey: row["vkey"], liveToken: row["live_token"])
   }
 

@@ -2,7 +2,7 @@ import HostCrypto
 import TransparencyLog
 
 extension MirrorLog {
-  /// Steps 3 to 8 of `add-checkpoint`; syntax and enrolment were checked before.
+  /// Steps 3 to 8 of `add-checkpoint`; syntax and enrolment were checked before (`Collector.admit`).
   ///
   /// | # | check | else |
   /// |---|---|---|
@@ -15,7 +15,7 @@ extension MirrorLog {
   public func addCheckpoint(_ request: CheckpointRequest) -> MirrorAnswer {
     let checkpoint = request.submitted.checkpoint
     guard let line = request.submitted.line(of: verifierKey, with: SodiumVerifier()) else {
-      return .refused(403, "no valid signature of the enrolled key")
+      return .wrongKey
     }
     guard request.old <= checkpoint.size else {
       return .refused(400, "the old size is larger than the new one")

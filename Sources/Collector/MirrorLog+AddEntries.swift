@@ -46,7 +46,7 @@ extension MirrorLog {
     do {
       let (state, next) = try currentState()
       guard let pending = state.pending else {
-        return .answer(.refused(422, "no checkpoint was added yet"))
+        return .answer(.noCheckpoint)
       }
       guard let target = target(of: header, state: state) else {
         return .answer(progress(409, end: nil, pending: pending))

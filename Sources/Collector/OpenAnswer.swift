@@ -8,14 +8,17 @@ import TransparencyLog
 /// Its rows are made when it ends, at the index of its first frame. Until then its entries stand in
 /// every batch, so that whoever goes on from the cursor goes on with them.
 struct OpenAnswer {
-  /// A device answers a request once at a time.
+  /// A device answers a request once at a time. What a new epoch carries over was answered before, and
+  /// stands between what it asks now.
   struct Key: Hashable {
     let channel: UInt64
     let request: UInt64
+    let isCarried: Bool
 
-    init(_ reading: ReadingEntry) {
+    init(_ reading: ReadingEntry, _ bytes: Span<UInt8>) {
       channel = reading.channel
       request = reading.request
+      isCarried = reading.ext.carriedFrom(in: bytes) != nil
     }
   }
 
@@ -59,7 +62,7 @@ struct OpenAnswer {
     for frame in frames {
       let bytes = frame.entry.span
       guard case .reading(let reading) = try Entry.decode(bytes) else { continue }
-      let key = Key(reading)
+      let key = Key(reading, bytes)
       if answers[key] == nil {
         answers[key] = OpenAnswer(reading, bytes)
       } else {

@@ -9,9 +9,9 @@ import ReadingStore
 extension Collector {
   // MARK: readings and status
 
-  /// `GET /api/readings?origin=&device=&quantity=&from=&to=&from_index=&limit=&order=newest`
+  /// `GET /api/readings?origin=&gateway=&device=&quantity=&from=&to=&from_index=&limit=&order=newest`
   ///
-  /// `device` is a number or a label, `quantity` a key, `from` (included) and `to` (not included) are
+  /// `origin` is one log, `gateway` the logs of all epochs of one identity, `device` is a number or a label, `quantity` a key, `from` (included) and `to` (not included) are
   /// UTC in ISO 8601 or µs since 1970, `from_index` is the first entry that is wanted.
   func serveReadings(_ request: Request) throws -> Response {
     guard isReader(request) else { return .unauthorized }
@@ -35,6 +35,7 @@ extension Collector {
       let text = String(value)
       switch name {
       case "origin": query.origin = text
+      case "gateway": query.gateway = text
       case "device": query.device = digits(text).map { .number($0) } ?? .label(text)
       case "quantity":
         guard let quantity = Quantity(key: text) else {
@@ -90,12 +91,17 @@ extension Collector {
       let (state, next) = try await mirror.currentState()
       logs.append(
         try LogStatus(
-          of: mirror.log.origin, state: state, stored: next, database: setting.database,
+          of: mirror.log, state: state, stored: next, database: setting.database,
           readings: readings, clock: setting.clock))
     }
     return try .json(
       StatusAnswer(
-        mirror: "\(setting.key.verifierKey)", clockUsable: setting.clock.now() != nil, logs: logs))
+        mirror: "\(setting.key.verifierKey)", clockUsable: setting.clock.now() != nil, logs: logs,
+        alarms: logs.flatMap { log in
+          log.alarms.map {
+            StatusAlarm(origin: log.origin, english: $0.english, chinese: $0.chinese)
+          }
+        }))
   }
 
   // MARK: live values
@@ -105,8 +111,8 @@ extension Collector {
     return try .json(live.snapshot())
   }
 
-  /// `POST /api/live`: the token is that of the origin in the body, so a gateway can speak only for
-  /// itself.
+  /// `POST /api/live`: the token is that of the gateway whose origin is in the body, so a gateway can speak
+  /// only for itself. Which epoch it is in does not matter: it may post before its new log is known here.
   func takeLive(_ request: Request) async -> Response {
     guard let token = request.bearerToken else { return .unauthorized }
     let post: LivePost
@@ -119,10 +125,10 @@ extension Collector {
       return .refused(.badRequest, "the body is not a post of live values")
     }
     do {
-      guard let mirror = try mirror(hash: originHash(post.origin)) else {
+      guard let expected = try setting.database.liveToken(for: post.origin) else {
         return .refused(.notFound, "the log is not enrolled here")
       }
-      guard equalInConstantTime(Array(token.utf8), Array(mirror.log.liveToken.utf8)) else {
+      guard equalInConstantTime(Array(token.utf8), Array(expected.utf8)) else {
         return .unauthorized
       }
       for value in post.values {

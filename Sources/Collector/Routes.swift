@@ -48,11 +48,10 @@ extension Collector {
     }
     do {
       let parsed = try CheckpointRequest(body)
-      let origin = parsed.submitted.checkpoint.origin
-      guard let mirror = try mirror(hash: origin.hash.hex) else {
-        return MirrorAnswer.refused(404, "the log is not enrolled here").response
+      switch try admit(parsed.submitted) {
+      case .mirror(let mirror): return await mirror.addCheckpoint(parsed).response
+      case .refused(let answer): return answer.response
       }
-      return await mirror.addCheckpoint(parsed).response
     } catch let malformed as Malformed {
       return MirrorAnswer.refused(400, malformed.what).response
     } catch {

@@ -45,7 +45,7 @@ struct UploadReception {
     }
     do {
       guard let mirror = try collector.mirror(origin: header.origin) else {
-        return .refused(404, "the log is not enrolled here")
+        return try collector.mayBegin(origin: header.origin) ? .noCheckpoint : .notEnrolled
       }
       return await receivePackages(header, of: mirror, from: &reader, and: &pieces)
     } catch {

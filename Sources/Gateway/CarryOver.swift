@@ -55,7 +55,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       guard index >= acknowledged else { return }
       end = index &+ 1
       guard index >= progress.next else { return }
-      let origin = CarriedFrom(epoch: UInt64(epoch), index: index, leaf: Tree.leaf(entry))
+      let origin = CarriedFrom(epoch: UInt64(epoch), index: index)
       let lost = gaps.take(entry)
       let isLogged = opening.carry(entry, from: origin, drain: drain) { opening, old in
         if let known = channels.last(where: { $0.old == old }) { return known.new }

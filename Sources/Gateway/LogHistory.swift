@@ -51,10 +51,10 @@ public struct LogHistory {
     case .config(let config):
       take(config, index: index, bytes)
     case .reading(let reading):
-      note(CarriedFrom(reading.ext, in: bytes), isReading: true)
+      note(reading.ext.carriedFrom(in: bytes), isReading: true)
       take(reading, bytes)
     case .event(let event):
-      note(CarriedFrom(event.ext, in: bytes), isReading: false)
+      note(event.ext.carriedFrom(in: bytes), isReading: false)
       if event.code == .carriedOver { carried.isDone = true }
       guard let shed = event.shed(in: bytes) else { return }
       guard let at = position(of: shed.channel) else { return }

@@ -12,6 +12,14 @@ extension ReadingStore {
       arguments += [value]
     }
     restrict("log.origin = ?", query.origin)
+    if let gateway = query.gateway {
+      // Not one pattern: an identity may hold characters that mean something to GLOB.
+      let epoch = "substr(log.origin, length(?) + 1)"
+      conditions.append(
+        "substr(log.origin, 1, length(?)) = ? AND \(epoch) GLOB '[1-9]*' AND \(epoch) NOT GLOB '*[^0-9]*'"
+      )
+      arguments += StatementArguments(repeatElement(gateway + "/", count: 4))
+    }
     switch query.device {
     case .number(let number): restrict("r.device = ?", Int64(clamping: number))
     case .label(let label): restrict("r.label = ?", label)

@@ -19,7 +19,7 @@ public final class ReadingStore: Sendable {
   let queue: DatabaseQueue
 
   /// Version of the tables below; a database of another version is made anew by `rebuild`.
-  static let schemaVersion = 2
+  static let schemaVersion = 3
 
   /// Opens or creates the database at `path`; `nil` keeps it in memory, for tests.
   public init(path: String?) throws {
@@ -43,12 +43,22 @@ public final class ReadingStore: Sendable {
     let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
     guard found <= schemaVersion else { throw ReadingStoreError.newerSchema(found) }
     if found < 1 { try createFirstTables(in: database) }
-    guard found < 2 else { return }
+    if found < 2 {
+      try database.execute(
+        sql: """
+          CREATE TABLE open_frame (
+            log INTEGER NOT NULL REFERENCES log(id), idx INTEGER NOT NULL, entry BLOB NOT NULL,
+            PRIMARY KEY (log, idx)) WITHOUT ROWID;
+          """)
+    }
+    guard found < 3 else { return }
     try database.execute(
       sql: """
-        CREATE TABLE open_frame (
-          log INTEGER NOT NULL REFERENCES log(id), idx INTEGER NOT NULL, entry BLOB NOT NULL,
+        CREATE TABLE carried (
+          log INTEGER NOT NULL REFERENCES log(id), idx INTEGER NOT NULL, origin TEXT NOT NULL,
+          old_idx INTEGER NOT NULL, is_duplicate INTEGER NOT NULL,
           PRIMARY KEY (log, idx)) WITHOUT ROWID;
+        CREATE INDEX carried_place ON carried (origin, old_idx);
         PRAGMA user_version = \(schemaVersion);
         """)
   }
@@ -106,7 +116,7 @@ public final class ReadingStore: Sendable {
       guard cursor == batch.range.lowerBound else {
         throw ReadingStoreError.cursorMoved(stored: cursor, expected: batch.range.lowerBound)
       }
-      try Self.insert(readings: batch.readings, log: log, in: database)
+      try Self.insert(readingsOf: batch, log: log, in: database)
       try Self.insert(configurationOf: batch, log: log, in: database)
       try Self.replace(openFramesOf: batch, log: log, in: database)
       for problem in batch.problems {
@@ -128,10 +138,10 @@ public final class ReadingStore: Sendable {
     return database.lastInsertedRowID
   }
 
-  private static func insert(
+  static func insert(
     readings: [StoredReading], log: Int64, in database: Database
   ) throws {
-    let statement = try database.makeStatement(
+    let statement = try database.cachedStatement(
       sql: """
         INSERT INTO reading (log, idx, quantity, mantissa, exponent, no_data, unit, utc,
           mono, boot, clock_quality, status, slot, channel, device, label, decode_version)

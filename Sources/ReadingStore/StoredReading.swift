@@ -128,6 +128,23 @@ public struct StoredFrame: Equatable, Sendable {
   }
 }
 
+/// A reading entry that says that it was logged before, in the log of an earlier epoch.
+public struct CarriedEntry: Equatable, Sendable {
+  /// Index of the entry; for an answer in several frames, of the first.
+  public var index: UInt64
+  /// Origin of the log that it was logged in first.
+  public var origin: String
+  /// Its index there.
+  public var oldIndex: UInt64
+
+  /// Takes all fields.
+  public init(index: UInt64, origin: String, oldIndex: UInt64) {
+    self.index = index
+    self.origin = origin
+    self.oldIndex = oldIndex
+  }
+}
+
 /// What decoding a run of entries gave. It is written whole, with the cursor, or not at all.
 public struct DecodedBatch: Sendable {
   /// Origin of the log.
@@ -136,6 +153,8 @@ public struct DecodedBatch: Sendable {
   public var range: Range<UInt64>
   /// Rows.
   public var readings: [StoredReading] = []
+  /// Entries with rows that were logged before, each index once.
+  public var carried: [CarriedEntry] = []
   /// Bodies that became whole.
   public var configurations: [StoredConfiguration] = []
   /// Parts of bodies that are not whole yet.
@@ -161,6 +180,8 @@ public struct ReadingQuery: Equatable, Sendable {
   }
   /// Origin of the log.
   public var origin: String?
+  /// Identity of a gateway: the logs of all its epochs, `<gateway>/<epoch>`.
+  public var gateway: String?
   /// The device.
   public var device: Device?
   /// Code of the quantity.

@@ -186,6 +186,8 @@ public struct Sampler: ~Copyable {
     line: Int, _ arrived: UnsafeBufferPointer<UInt8>, at now: Instant, into sink: inout Sink
   ) {
     guard lines[line].isOpen, !arrived.isEmpty else { return }
+    // What the new time says of this answer is understood only behind the word that it was set.
+    noticeClockStep(at: now, into: &sink)
     guard lines[line].activity == .waiting else {
       // Nobody asked (any more): drop it, and begin the silence anew while draining lasts.
       let quiet = now.mono &+ silence(line, of: lines[line].protocolSpoken)

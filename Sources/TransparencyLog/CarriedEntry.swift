@@ -1,42 +1,5 @@
-import Metering
 import HAL
-
-/// Where an entry stood that was carried over from an epoch that could not go on, `ext` key 7 of readings and
-/// events: `[epoch, idx, leaf]`.
-///
-/// Example, entry 300 of epoch 1, whose leaf hash begins `e690…`: `83 01 19012c 5820 e690…`.
-public struct CarriedFrom: Equatable, Sendable, BitwiseCopyable {
-  /// Its epoch.
-  public var epoch: UInt64
-  /// Its index there.
-  public var index: UInt64
-  /// Its leaf hash there: a mirror that has an entry with this hash at that index has the entry twice.
-  public var leaf: Digest
-
-  /// Takes the fields.
-  public init(epoch: UInt64, index: UInt64, leaf: Digest) {
-    self.epoch = epoch
-    self.index = index
-    self.leaf = leaf
-  }
-
-  /// Reads it from an entry's extension; `nil` if it has none, or something else there.
-  public init?(_ ext: EntryExtension, in entry: Span<UInt8>) {
-    guard let item = ext.item(ReadingEntry.Key.carriedFrom, in: entry) else { return nil }
-    var reader = CBORReader(entry, at: item.lowerBound)
-    guard (try? reader.array()) == 3, let epoch = try? reader.unsigned(),
-      let index = try? reader.unsigned(), let leaf = try? reader.digest()
-    else { return nil }
-    self.init(epoch: epoch, index: index, leaf: leaf)
-  }
-
-  fileprivate func write(to writer: inout ByteWriter) {
-    writer.cbor(arrayOf: 3)
-    writer.cbor(epoch)
-    writer.cbor(index)
-    writer.cbor(leaf)
-  }
-}
+import Metering
 
 /// An entry of an old epoch as it is logged anew: the same but for its index, the channels that it names, and
 /// the extension that says where it stood.
@@ -149,5 +112,13 @@ public enum CarriedEntry {
       writer.cbor(own)
       origin.write(to: &writer)
     }
+  }
+}
+
+extension CarriedFrom {
+  fileprivate func write(to writer: inout ByteWriter) {
+    writer.cbor(arrayOf: 2)
+    writer.cbor(epoch)
+    writer.cbor(index)
   }
 }

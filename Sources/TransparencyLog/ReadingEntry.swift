@@ -14,7 +14,7 @@ import Metering
 ///           none had a good checksum (st 2); null without an answer
 ///     ext   1 request heard · 2 attempts, if not 1 · 3 frames that were refused · 4 part of an answer
 ///           in several frames, from 1 after the first · 5 error number · 6 [offset, length] zeroed ·
-///           7 [epoch, idx, leaf] where it was logged first (`CarriedFrom`) · 15 salt
+///           7 [epoch, idx] where it was logged first (`CarriedFrom`) · 15 salt
 ///
 /// Example, 54 bytes: a Modbus answer of 13 bytes, polled once.
 ///

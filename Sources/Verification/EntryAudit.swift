@@ -21,6 +21,8 @@ struct EntryAudit {
     var requests: [SlotSet]
     /// The same since the clock was last set back.
     var recent: [SlotSet]
+    /// The same of the time before that.
+    var earlier: [SlotSet]
     var shed = SlotSet()
     /// Period and offset in ms; `nil` without a schedule.
     var period: UInt64?
@@ -43,8 +45,8 @@ struct EntryAudit {
 
     /// Takes the slot of a reading; `false` if it has one.
     mutating func take(_ slot: UInt64, of request: Int, at utc: UInt64) -> Bool {
-      let isNew = requests[request].insert(slot...slot)
-      if isFromBefore(slot, at: utc) { return isNew }
+      requests[request].insert(slot...slot)
+      if isFromBefore(slot, at: utc) { return earlier[request].insert(slot...slot) }
       widen(slot...slot)
       return recent[request].insert(slot...slot)
     }
@@ -61,6 +63,7 @@ struct EntryAudit {
       wasSetBack = true
       if let span { earlierSpans.append(span) }
       span = nil
+      earlier = recent
       recent = Array(repeating: SlotSet(), count: requests.count)
     }
 
@@ -199,7 +202,7 @@ struct EntryAudit {
     if isScheduled { report.statistics.scheduledChannelCount += 1 }
     let none = Array(repeating: SlotSet(), count: channel.requestCount)
     channels[index] = ChannelState(
-      isScheduled: isScheduled, requests: none, recent: none,
+      isScheduled: isScheduled, requests: none, recent: none, earlier: none,
       period: channel.periodMilliseconds, offset: channel.offsetMilliseconds)
   }
 

@@ -164,9 +164,8 @@ struct Status: AsyncParsableCommand {
         clock: .wall(HostClock(), requiresSynchronisation: false))
       if logs.isEmpty { print(options.text(.noLogs)) }
       for log in logs { print(options.text(.log(log))) }
-      let late = logs.filter { $0.cosignatureLead > CosignatureClock.leadMax }
-      for log in late { print(options.text(.ahead(log))) }
-      if !late.isEmpty || logs.contains(where: { $0.forks > 0 }) { throw ExitCode(1) }
+      for alarm in logs.flatMap(\.alarms) { print(options.text(.alarm(alarm))) }
+      if logs.contains(where: \.needsAPerson) { throw ExitCode(1) }
     }
   }
 }

@@ -9,7 +9,7 @@ enum Message {
   case clockNotSynchronised
   case noLogs
   case log(LogStatus)
-  case ahead(LogStatus)
+  case alarm(CollectorAlarm)
 
   var english: String {
     switch self {
@@ -25,16 +25,13 @@ enum Message {
       """
       \(log.origin)
         cosigned \(log.mirroredSize), announced \(log.pendingSize), decoded \(log.decoderCursor)
-        readings \(log.readings), entries not understood \(log.problems), forks \(log.forks)
+        readings \(log.readings), duplicates left out \(log.duplicates)
+        entries not understood \(log.problems), forks \(log.forks)
         last cosignature \(log.lastCosignature ?? "none")
         path \(log.hash)
       """
-    case .ahead(let log): alarm(log).english
+    case .alarm(let alarm): alarm.english
     }
-  }
-
-  private func alarm(_ log: LogStatus) -> CollectorAlarm {
-    .cosignaturesAhead(origin: log.origin, seconds: log.cosignatureLead)
   }
 
   var chinese: String {
@@ -50,11 +47,12 @@ enum Message {
       """
       \(log.origin)
         已会签 \(log.mirroredSize)，已公布 \(log.pendingSize)，已解码 \(log.decoderCursor)
-        读数 \(log.readings)，未能理解的条目 \(log.problems)，分叉 \(log.forks)
+        读数 \(log.readings)，略去的重复 \(log.duplicates)
+        未能理解的条目 \(log.problems)，分叉 \(log.forks)
         最近会签 \(log.lastCosignature ?? "无")
         路径 \(log.hash)
       """
-    case .ahead(let log): alarm(log).chinese
+    case .alarm(let alarm): alarm.chinese
     }
   }
 }

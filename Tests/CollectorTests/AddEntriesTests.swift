@@ -4,47 +4,6 @@ import HummingbirdTesting
 import Testing
 import TransparencyLog
 
-/// A mirror that holds what a test gave it so far, with short ways to give it more.
-struct MirrorUnderTest {
-  let client: any TestClientProtocol
-  let bench: Bench
-
-  /// Shows a checkpoint of `log`; the answer is 200.
-  func show(_ log: TestLog, _ size: Int) async throws {
-    let answer = try await client.post(
-      "/add-checkpoint", log.checkpointBody(old: Int(try await state().pending ?? 0), size: size))
-    #expect(answer.status == .ok)
-  }
-
-  /// Uploads `start..<end` of `log`; the answer is 200.
-  func upload(_ log: TestLog, _ start: Int, _ end: Int) async throws {
-    #expect(try await client.addEntries(log.entriesBody(start, end)).status == .ok)
-  }
-
-  func state() async throws -> (pending: UInt64?, mirror: UInt64?, next: UInt64) {
-    let mirror = try require(try bench.collector.mirror(hash: originHash(TestLog.origin)))
-    let (state, next) = try await mirror.currentState()
-    return (state.pending?.size, state.mirror?.size, next)
-  }
-
-  func expect(_ pending: UInt64?, _ mirror: UInt64?, _ next: UInt64) async throws {
-    #expect(try await state() == (pending, mirror, next))
-  }
-}
-
-func withMirror(
-  tickets: TicketScheme = .none, clock: SetClock = SetClock(1_785_000_400),
-  _ body: @Sendable (MirrorUnderTest) async throws -> Void
-) async throws {
-  try await withDirectory { path in
-    let bench = try Bench(at: path, clock: clock, tickets: tickets)
-    try bench.enroll(origin: TestLog.origin, vkey: TestLog.vkey())
-    try await bench.application.test(.router) { client in
-      try await body(MirrorUnderTest(client: client, bench: bench))
-    }
-  }
-}
-
 /// Steps 1 to 7 of `add-entries`: what is decided before any package is read.
 @Suite struct AddEntriesHeaderTests {
   let log = TestLog(count: 600)

@@ -5,6 +5,8 @@ import TransparencyLog
 /// Builds the entries that a gateway writes.
 struct EntryList {
   private(set) var entries: [[UInt8]] = []
+  /// Microseconds by which both clocks are later than a second for each entry.
+  var delay: UInt64 = 0
   /// 2026-07-25T17:20:00Z.
   static let start: UInt64 = 1_785_000_000_000_000
 
@@ -15,7 +17,7 @@ struct EntryList {
     EntryHead(
       index: index ?? next, boot: 17,
       time: Instant(
-        mono: 90_000_000 + next * 1_000_000, utc: Self.start + next * 1_000_000,
+        mono: 90_000_000 + next * 1_000_000 + delay, utc: Self.start + next * 1_000_000 + delay,
         quality: ClockQuality(errorExponent: 14, source: .ntp)))
   }
 
@@ -91,14 +93,47 @@ struct EntryList {
     append(entry)
   }
 
-  mutating func boot() {
+  /// A reading of another log, as a new epoch logs it anew, under the next index of this log, at the time it had.
+  mutating func carry(_ entry: [UInt8], channel: UInt64, from epoch: UInt64, _ index: UInt64) throws
+  {
+    guard case .reading(let old) = try Entry.decode(entry.span) else { return }
+    let head = EntryHead(index: next, boot: old.head.boot, time: old.head.time)
+    let raw = Array(entry[old.raw ?? 0..<0])
+    var written = raw.withUnsafeBufferPointer { frame in
+      ByteWriter.bytes { writer in
+        ReadingEntry.write(
+          head: head, channel: channel, request: old.request, status: old.status ?? .other,
+          slot: old.slot, roundTrip: old.roundTrip, raw: old.raw == nil ? nil : frame, to: &writer)
+      }
+    }
+    // An array of 13: with an extension, which keeps the keys of the old one.
+    written[0] = 0x8D
+    let part = old.ext.unsigned(ReadingEntry.Key.part, in: entry.span)
+    written += ByteWriter.bytes { writer in
+      writer.cbor(mapOf: part == nil ? 1 : 2)
+      if let part {
+        writer.cbor(ReadingEntry.Key.part)
+        writer.cbor(part)
+      }
+      writer.cbor(ReadingEntry.Key.carriedFrom)
+      writer.cbor(arrayOf: 2)
+      writer.cbor(epoch)
+      writer.cbor(index)
+    }
+    append(written)
+  }
+
+  mutating func boot(
+    origin: String = TestLog.origin, reason: BootEntry.Reason = .machineStart,
+    previousSize: UInt64 = 0, previousRoot: Digest = Tree.empty
+  ) {
     let head = head()
-    let origin = Array(TestLog.origin.utf8)
+    let origin = Array(origin.utf8)
     append(
       ByteWriter.bytes {
         BootEntry.write(
-          head: head, bootID: InlineArray(repeating: 3), previousSize: 0, previousRoot: Tree.empty,
-          reason: .machineStart, softwareHash: .zero, origin: origin.span,
+          head: head, bootID: InlineArray(repeating: 3), previousSize: previousSize,
+          previousRoot: previousRoot, reason: reason, softwareHash: .zero, origin: origin.span,
           to: &$0)
       })
   }

@@ -243,7 +243,8 @@ import TransparencyLog
       try bench.close()
       let queue = try DatabaseQueue(path: file)
       try await queue.write { database in
-        try database.execute(sql: "DROP TABLE open_frame; PRAGMA user_version = 1")
+        try database.execute(
+          sql: "DROP TABLE open_frame; DROP TABLE carried; PRAGMA user_version = 1")
       }
       try queue.close()
       let store = try ReadingStore(path: file)

@@ -31,14 +31,16 @@ struct TestLog: Sendable {
     self.heights = heights
   }
 
-  static func key() throws -> FileKeySigner {
+  static func key(_ text: String = TestLog.seed) throws -> FileKeySigner {
     var seed = InlineArray<32, UInt8>(repeating: 0)
-    for (index, byte) in bytes(hex: Self.seed).enumerated() { seed[index] = byte }
+    for (index, byte) in bytes(hex: text).enumerated() { seed[index] = byte }
     return try FileKeySigner(seed: seed)
   }
 
-  static func vkey() throws -> String {
-    "\(try key().verifierKey(name: try require(KeyName(origin)), type: .log))"
+  static func vkey(
+    _ origin: String = TestLog.origin, seed: String = TestLog.seed
+  ) throws -> String {
+    "\(try key(seed).verifierKey(name: try require(KeyName(origin)), type: .log))"
   }
 
   /// The hashes of the log as a source of subtrees.
@@ -66,18 +68,20 @@ struct TestLog: Sendable {
 
   /// The signed note of a size.
   func note(
-    _ size: Int, root: Digest? = nil, origin: String = TestLog.origin, extensions: String = ""
+    _ size: Int, root: Digest? = nil, origin: String = TestLog.origin, extensions: String = "",
+    seed: String = TestLog.seed
   ) throws -> [UInt8] {
     let root = try root ?? self.root(size)
     let text = "\(origin)\n\(size)\n\(Base64.text(root.span))\n\(extensions)"
-    return Array(text.utf8) + [0x0A] + (try Self.signatureLine(over: Array(text.utf8), origin))
+    return Array(text.utf8) + [0x0A]
+      + (try Self.signatureLine(over: Array(text.utf8), origin, seed: seed))
   }
 
   /// The line of the log's key over a text.
   static func signatureLine(
-    over text: [UInt8], _ origin: String = TestLog.origin
+    over text: [UInt8], _ origin: String = TestLog.origin, seed: String = TestLog.seed
   ) throws -> [UInt8] {
-    var key = try key()
+    var key = try key(seed)
     let name = try require(KeyName(origin))
     let id = VerifierKey.keyID(name: name, type: .log, publicKey: key.publicKey)
     let signature = try require(text.withUnsafeBufferPointer { key.sign($0) })
@@ -123,9 +127,10 @@ struct TestLog: Sendable {
 
   /// The body of `add-entries`, or its first `packages` packages.
   func entriesBody(
-    _ start: Int, _ end: Int, ticket: [UInt8] = [], packages count: Int = .max
+    _ start: Int, _ end: Int, ticket: [UInt8] = [], packages count: Int = .max,
+    origin: String = TestLog.origin
   ) throws -> [UInt8] {
-    Self.header(start: UInt64(start), end: UInt64(end), ticket: ticket)
+    Self.header(origin: origin, start: UInt64(start), end: UInt64(end), ticket: ticket)
       + (try packages(start, end).prefix(count).flatMap { $0 })
   }
 }

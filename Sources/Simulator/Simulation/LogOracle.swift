@@ -95,11 +95,11 @@ struct LogOracle {
   }
 
   /// What stands whole on a medium, whatever came to harm around it: readings and events by their index, from
-  /// the frames whose two checksums are right. One that was carried over has the leaf that it had first.
+  /// the frames whose two checksums are right.
   static func readable(
-    _ segments: [(sequence: UInt64, bytes: [UInt8])]
-  ) -> [(index: Int, leaf: Digest)] {
-    var found: [(index: Int, leaf: Digest)] = []
+    _ segments: [(sequence: UInt64, bytes: [UInt8])], epoch: UInt32
+  ) -> [(index: Int, leaf: Digest, place: FirstPlace)] {
+    var found: [(index: Int, leaf: Digest, place: FirstPlace)] = []
     let oracle = LogOracle()
     for (sequence, bytes) in segments {
       bytes.withUnsafeBytes { all in
@@ -117,7 +117,9 @@ struct LogOracle {
           for _ in 0..<oracle.number(frame, 24, 4) {
             let count = Int(frame[at]) << 8 | Int(frame[at + 1])
             let entry = Array(frame[at + 2..<at + 2 + count])
-            if entry[1] == 1 || entry[1] == 5 { found.append((index, firstLeaf(entry))) }
+            if let place = firstPlace(entry, epoch, index) {
+              found.append((index, Tree.leaf(entry.span), place))
+            }
             index += 1
             at += 2 + count
           }
@@ -127,14 +129,16 @@ struct LogOracle {
     return found
   }
 
-  private static func firstLeaf(_ entry: [UInt8]) -> Digest {
-    let origin: CarriedFrom? =
-      switch try? Entry.decode(entry.span) {
-      case .reading(let reading)?: CarriedFrom(reading.ext, in: entry.span)
-      case .event(let event)?: CarriedFrom(event.ext, in: entry.span)
-      default: nil
-      }
-    return origin?.leaf ?? Tree.leaf(entry.span)
+  /// Where a reading or an event stood first.
+  private static func firstPlace(_ entry: [UInt8], _ epoch: UInt32, _ index: Int) -> FirstPlace? {
+    let here = CarriedFrom(epoch: UInt64(epoch), index: UInt64(index))
+    switch try? Entry.decode(entry.span) {
+    case .reading(let reading)?:
+      return FirstPlace(reading.ext.carriedFrom(in: entry.span) ?? here, reading.head)
+    case .event(let event)?:
+      return FirstPlace(event.ext.carriedFrom(in: entry.span) ?? here, event.head)
+    default: return nil
+    }
   }
 
   /// CRC-32C, a bit at a time.

@@ -12,7 +12,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   private var acknowledgements = AcknowledgementChecker()
   var visibility = VisibilityChecker()
   /// What could still be read of it when it ended, and the mirror had not acknowledged.
-  private var leftBehind: [(index: Int, leaf: Digest)] = []
+  private var leftBehind: [(index: Int, leaf: Digest, place: FirstPlace)] = []
 
   init(_ number: UInt32, gateway: SimulatedGateway<Key, Verifier>) {
     self.number = number
@@ -42,14 +42,14 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   }
 
   /// The epoch ended with these entries on its medium.
-  func end(readable: [(index: Int, leaf: Digest)], acknowledged: UInt64) {
+  func end(readable: [(index: Int, leaf: Digest, place: FirstPlace)], acknowledged: UInt64) {
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
   /// How many of those left behind are neither in the mirror nor in any other epoch.
   func lost(from epochs: [SimulatedEpoch]) -> Int {
-    leftBehind.count { index, leaf in
-      !epochs.contains { $0.ledger.carried.contains(leaf) }
+    leftBehind.count { index, leaf, place in
+      !epochs.contains { $0.ledger.carried.contains(place) }
         && !(index < mirror.leaves.count && mirror.leaves[index] == leaf)
     }
   }

@@ -1,6 +1,21 @@
 import HAL
 import TransparencyLog
 
+/// Where an entry stood first, with its time: a medium that was set back has two entries at one place.
+struct FirstPlace: Hashable {
+  private let epoch: UInt64
+  private let index: UInt64
+  private let boot: UInt64
+  private let mono: UInt64
+
+  init(_ origin: CarriedFrom, _ head: EntryHead) {
+    epoch = origin.epoch
+    index = origin.index
+    boot = head.boot
+    mono = head.time.mono
+  }
+}
+
 /// Slots as ranges that do not touch, in ascending order. They come nearly in order, so there are few.
 private struct Slots {
   private(set) var ranges: [ClosedRange<UInt64>] = []
@@ -61,9 +76,10 @@ struct SlotLedger {
     var index: UInt64
     var period: UInt64
     var offset: UInt64
-    /// Of each request, in all ages and in the present one.
+    /// Of each request, in all ages, in the present one and in the one before.
     var answered: [Slots]
     var recent: [Slots]
+    var earlier: [Slots]
     var shed = Slots()
     /// From the first to the last slot of each age; the last is the present one's.
     var ages: [ClosedRange<UInt64>] = []
@@ -96,8 +112,8 @@ struct SlotLedger {
   /// Where boots and events stand, with the code of the event; a boot has code 0.
   private(set) var notable: [(index: UInt64, code: UInt64)] = []
   private(set) var readingCount: UInt64 = 0
-  /// Leaf hashes that entries had in the epoch from which they were carried over.
-  private(set) var carried: Set<Digest> = []
+  /// Where entries stood first that were carried over.
+  private(set) var carried: Set<FirstPlace> = []
   /// What was found wrong.
   private(set) var problems: [String] = []
 
@@ -136,12 +152,12 @@ struct SlotLedger {
     channels.append(
       Channel(
         index: size, period: period, offset: channel.offsetMilliseconds, answered: none,
-        recent: none))
+        recent: none, earlier: none))
   }
 
   private mutating func take(_ reading: ReadingEntry, _ bytes: [UInt8]) {
     readingCount += 1
-    note(CarriedFrom(reading.ext, in: bytes.span))
+    note(reading.ext.carriedFrom(in: bytes.span), reading.head)
     guard let at = position(of: reading.channel) else {
       return note("reading \(size) of a channel that is not in the log")
     }
@@ -150,9 +166,11 @@ struct SlotLedger {
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes.span) == nil
     else { return }
     let request = Int(reading.request)
-    let isNew = channels[at].answered[request].insert(slot...slot)
-    var isFirst = isNew
-    if !channels[at].isFromBefore(slot, at: reading.head.time.utc) {
+    channels[at].answered[request].insert(slot...slot)
+    let isFirst: Bool
+    if channels[at].isFromBefore(slot, at: reading.head.time.utc) {
+      isFirst = channels[at].earlier[request].insert(slot...slot)
+    } else {
       channels[at].widen(slot...slot)
       isFirst = channels[at].recent[request].insert(slot...slot)
     }
@@ -161,7 +179,7 @@ struct SlotLedger {
 
   private mutating func take(_ event: EventEntry, _ bytes: [UInt8]) {
     notable.append((size, event.eventCode))
-    note(CarriedFrom(event.ext, in: bytes.span))
+    note(event.ext.carriedFrom(in: bytes.span), event.head)
     if event.code == .clockStepped {
       let old = event.argument(0, in: bytes.span) ?? 0
       let new = event.argument(1, in: bytes.span) ?? 0
@@ -182,6 +200,7 @@ struct SlotLedger {
     for at in channels.indices {
       channels[at].hasAge = false
       channels[at].wasSetBack = true
+      channels[at].earlier = channels[at].recent
       channels[at].recent = channels[at].recent.map { _ in Slots() }
     }
   }
@@ -202,8 +221,8 @@ struct SlotLedger {
   }
 
   /// Where a channel stands in `channels`, which are in the order of the log.
-  private mutating func note(_ origin: CarriedFrom?) {
-    if let origin { carried.insert(origin.leaf) }
+  private mutating func note(_ origin: CarriedFrom?, _ head: EntryHead) {
+    if let origin { carried.insert(FirstPlace(origin, head)) }
   }
 
   private func position(of index: UInt64) -> Int? {
