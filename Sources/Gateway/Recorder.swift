@@ -152,7 +152,7 @@ public struct Recorder<
     report.note(.entries, failed: false)
     for i in 0..<count {
       evidence.tiles.append(leaves[i])
-      keepFilledTiles()
+      if evidence.tiles.filledLevelCount > 1 { keepFilledTiles() }
     }
     if evidence.journal.abandonedSegmentCount != abandoned {
       abandoned = evidence.journal.abandonedSegmentCount

@@ -128,10 +128,12 @@ extension MirrorClient {
     // has already are read too, hashed, and taken out again.
     let packageStart = body.count
     var leaves = BlockHash()
-    if base < first {
-      try source.appendEntries(base..<first, to: &body)
-      guard leaves.append(body.span.extracting(packageStart..<body.count)) else { throw .damaged }
-      body.removeLast(body.count - packageStart)
+    var known = base
+    while known < first {
+      // Complete subtrees side by side, the largest first.
+      let height = 63 - (first - known).leadingZeroBitCount
+      leaves.push(try source.subtreeHash(height: height, index: known >> UInt64(height)), height: height)
+      known += 1 << UInt64(height)
     }
     try source.appendEntries(first..<end, to: &body)
     guard leaves.append(body.span.extracting(packageStart..<body.count)),
@@ -153,6 +155,12 @@ extension MirrorClient {
 private struct BlockHash {
   private var stack: [Digest] = []
   private(set) var count = 0
+
+  /// Adds a complete subtree that is narrower than those before it.
+  mutating func push(_ hash: Digest, height: Int) {
+    stack.append(hash)
+    count += 1 << height
+  }
 
   /// Adds the entries of a bundle; `false` if it ends inside one.
   mutating func append(_ bundle: Span<UInt8>) -> Bool {

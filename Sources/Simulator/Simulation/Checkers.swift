@@ -44,11 +44,7 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
 
   /// Looks at a request that leaves the gateway, whether it arrives or not. Returns what is wrong.
   func look(at request: UplinkRequest, _ oracle: inout LogOracle) -> String? {
-    guard "\(request.path.text)" == "/add-checkpoint" else { return nil }
-    guard let blank = request.body.firstRange(of: [0x0A, 0x0A])?.upperBound else {
-      return "a checkpoint request without a note"
-    }
-    let note = Array(request.body[blank...])
+    guard let note = note(in: request) else { return nil }
     guard let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier) else {
       return "a checkpoint was released that its key did not sign"
     }
@@ -63,10 +59,8 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
 
   /// A request has arrived. Returns what is wrong.
   mutating func arrived(_ request: UplinkRequest) -> String? {
-    guard "\(request.path.text)" == "/add-checkpoint",
-      let blank = request.body.firstRange(of: [0x0A, 0x0A])?.upperBound,
-      let checkpoint = try? Checkpoint.open(
-        Array(request.body[blank...]).span, key: key, with: verifier)
+    guard let note = note(in: request),
+      let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier)
     else { return nil }
     if let last = released.last(where: { $0.size == checkpoint.size }) {
       return last.root == checkpoint.root
@@ -74,6 +68,14 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
     }
     released.append((checkpoint.size, checkpoint.root))
     return nil
+  }
+
+  /// The note behind the blank line of an add-checkpoint request; `nil` for other requests.
+  private func note(in request: UplinkRequest) -> [UInt8]? {
+    guard request.path == .addCheckpoint else { return nil }
+    let body = request.body
+    let blank = body.indices.dropLast().first { body[$0] == 0x0A && body[$0 + 1] == 0x0A }
+    return Array(body[((blank ?? -2) + 2)...])
   }
 
   /// Every checkpoint released so far is still one of the log: an entry under it that changed since would

@@ -147,6 +147,20 @@ final class SimulatedDisk {
     happened(.fault(.bitRot))
   }
 
+  /// The last frame of the newest log is gone, and nothing says so: for the canary.
+  func dropLastFrame() {
+    let newest = volumes.count - 1
+    for at in volumes[newest].segments.indices.reversed() {
+      let bytes = volumes[newest].segments[at].bytes
+      let frames = stride(from: 4_096, to: bytes.count, by: 4_096).filter {
+        bytes[$0..<$0 + 4].elementsEqual("TSJF".utf8)
+      }
+      guard let last = frames.last else { continue }
+      for offset in last..<bytes.count { volumes[newest].segments[at].bytes[offset] = 0 }
+      return
+    }
+  }
+
   // MARK: what is there
 
   /// Bytes of all objects.

@@ -38,7 +38,7 @@ struct SimulatedNetwork {
 
   /// When something arrives next.
   var nextArrival: UInt64? {
-    let copy = copies.map(\.at).min()
+    let copy = copies.isEmpty ? nil : copies.map(\.at).min()
     guard let pending else { return copy }
     return min(pending.at, copy ?? .max)
   }
@@ -94,7 +94,7 @@ struct SimulatedNetwork {
   mutating func receive(
     at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
   ) -> UplinkResponse? {
-    while let due = copies.indices.filter({ copies[$0].at <= now }).min(by: {
+    while !copies.isEmpty, let due = copies.indices.filter({ copies[$0].at <= now }).min(by: {
       copies[$0].at < copies[$1].at
     }) {
       _ = deliver(copies.remove(at: due).request)

@@ -39,6 +39,15 @@ extension Simulation where Key: ~Copyable {
     }
   }
 
+  /// The agent dies, and what it was told to be durable is not there when it starts again.
+  func plantDefect() {
+    machine.kill()
+    network.disconnect()
+    disk.dropLastFrame()
+    trace.note(.ended("canary"), at: time.now)
+    startsAt = time.now + 1_000_000
+  }
+
   func strikeTimed() {
     for (kind, at) in timed where at <= time.now {
       schedule(kind)

@@ -16,8 +16,8 @@ public struct SimulationPlan: Sendable {
   public var faults: FaultModel
   /// The trace is kept as text.
   public var keepsLines = false
-  /// A defect is planted: half of the acknowledgements that the gateway makes durable are forgotten, and
-  /// one entry of a released checkpoint is changed. A run that passes all the same proves nothing.
+  /// A defect is planted: halfway, the agent dies and its last commit is gone, as if it had been said to be
+  /// durable and was not. A run that passes all the same proves nothing.
   public var hasCanary = false
 
   /// A plan of two hours, an hour of rest, and no faults.
@@ -136,6 +136,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// Runs both phases.
   public func run() -> SimulationResult {
     trace.note(.phase("safety"), at: 0)
+    if plan.hasCanary {
+      advance(to: plan.safety / 2) { false }
+      plantDefect()
+    }
     advance(to: plan.safety) { false }
     calm()
     trace.note(.phase("liveness"), at: time.now)

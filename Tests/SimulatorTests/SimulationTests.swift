@@ -1,0 +1,126 @@
+import Gateway
+import HAL
+import HostCrypto
+import MeterProtocols
+import Metering
+import Sampling
+import Simulator
+import Testing
+import TransparencyLog
+
+/// Whole gateways in virtual time: small ones, for `scripts/simulate` has the many.
+@Suite struct SimulationTests {
+  private static func key(_ role: String) -> FileKeySigner {
+    let seed = SHA256.hash(Array(role.utf8).span).bytes
+    do { return try FileKeySigner(seed: seed) } catch { preconditionFailure("any seed will do") }
+  }
+
+  private static func origin(_ epoch: UInt32) -> KeyName {
+    guard let name = KeyName("mrv.example/gw/test/\(epoch)") else {
+      preconditionFailure("it is a name")
+    }
+    return name
+  }
+
+  /// One meter with one register, asked every second.
+  private func site(_ request: [UInt8], rule: ValueRule) -> PollSite {
+    PollSite(
+      document: Document(kind: .site, name: Array("site.yaml".utf8), body: [1]),
+      profiles: [Document(kind: .profile, name: Array("meter".utf8), body: [2])],
+      lines: [LinePlan(configuration: UARTConfiguration(baudRate: 9_600))],
+      devices: [DevicePlan(line: 0, meterProtocol: .modbusRTU, timeout: 200_000, attempts: 2)],
+      channels: [
+        ChannelDocument(
+          device: 1, label: Array("meter".utf8), serial: nil, port: Array("a".utf8), address: [1],
+          profile: 0, requests: [request], periodMilliseconds: 1_000, offsetMilliseconds: 0,
+          ratios: [])
+      ], deviceOfChannel: [0],
+      livePoints: [[LivePoint(device: 0, quantity: .voltageL1, unit: .volt, rule: rule)]],
+      names: SiteNames(
+        devices: [
+          SiteNames.Device(
+            number: 1, label: Array("meter".utf8), labelChinese: [], address: Array("1".utf8))
+        ], lines: [SiteNames.Line(name: Array("a".utf8), device: Array("a".utf8))],
+        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1, sitePath: [], fingerprint: .zero))
+  }
+
+  private func run(
+    seed: UInt64, canary: Bool = false, _ rates: [FaultKind: UInt32] = [:]
+  ) throws -> SimulationResult {
+    let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
+    let request = try #require(
+      ModbusRequest(unit: 1, function: .readHoldingRegisters, address: 0, count: 1))
+    let bytes = ByteWriter.bytes { request.write(into: &$0) }
+    let mirrorName = try #require(KeyName("collector.example/m1"))
+    let gateway = SimulatedGateway(
+      site: site(bytes, rule: rule), origin: Self.origin,
+      mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
+      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+      segmentByteCount: 64 << 10, makeKey: { Self.key("gateway") },
+      makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
+    let meter = MeterModel(
+      meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
+      blocks: [
+        MeterBlock(
+          place: .modbus(function: 3, address: 0, count: 1),
+          points: [
+            MeterPoint(
+              rule: rule, signal: Signal(source: .constant(230), noise: Noise(seed: 1, channel: 1)))
+          ])
+      ])
+    var faults = FaultModel()
+    for (kind, rate) in rates { faults[kind] = rate }
+    var plan = SimulationPlan(
+      seed: seed, safety: 600_000_000, liveness: 3_600_000_000, faults: faults)
+    plan.hasCanary = canary
+    let simulation = Simulation(
+      plan, gateway: gateway,
+      lines: [
+        SimulatedLine(
+          configuration: UARTConfiguration(baudRate: 9_600), meters: [EmulatedMeter(model: meter)])
+      ], plant: plant)
+    return simulation.run()
+  }
+
+  @Test func `without faults everything is polled, recorded and acknowledged`() throws {
+    let result = try run(seed: 1)
+    #expect(result.violations == [])
+    // One poll a second for ten minutes and the minute that comes to rest.
+    #expect((660...680).contains(result.pollCount))
+    #expect(result.size >= result.pollCount && result.acknowledged == result.size)
+    #expect(result.startCount == 1 && result.epochs == 1)
+  }
+
+  @Test func `the same seed gives the same trace, another one another`() throws {
+    let rates: [FaultKind: UInt32] = [.powerCut: 500, .noise: 50_000, .answerLost: 200_000]
+    let first = try run(seed: 7, rates)
+    #expect(first.traceHash == (try run(seed: 7, rates)).traceHash)
+    #expect(first.traceHash != (try run(seed: 8, rates)).traceHash)
+    #expect(first.violations == [] && first.startCount > 1)
+  }
+
+  @Test func `a planted defect is found`() throws {
+    let result = try run(seed: 1, canary: true)
+    #expect(result.violations.contains { $0.checker == .durability })
+  }
+
+  /// Each kind by itself, and often: a kind that does nothing would prove nothing.
+  @Test(arguments: FaultKind.allCases.filter { $0 != .duplicateAddress })
+  func `each fault happens, and does no harm`(kind: FaultKind) throws {
+    var rates: [FaultKind: UInt32] = [kind: kind.isTimed ? 600 : 100_000]
+    if kind == .lyingFlush { rates[kind] = 1_000_000 }
+    if kind == .bitRot { rates[.agentKilled] = 200 }
+    // These come with a power cut or a boot.
+    if [.lyingFlush, .rollback, .powerCutAgain, .clockLost].contains(kind) {
+      rates[.powerCut] = 600
+      if kind != .lyingFlush { rates[kind] = 500_000 }
+    }
+    var happened: UInt64 = 0
+    for seed in 1...3 as ClosedRange<UInt64> {
+      let result = try run(seed: seed, rates)
+      #expect(result.violations == [], "seed \(seed)")
+      happened += result.faultCounts[Int(kind.rawValue)]
+    }
+    #expect(happened > 0)
+  }
+}
