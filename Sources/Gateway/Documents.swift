@@ -155,7 +155,8 @@ public struct OpeningEntries: ~Copyable {
     append(drain) { head, writer in
       BootEntry.write(
         head: head, bootID: bootID, previousSize: previousSize, previousRoot: previousRoot,
-        reason: beginsEpoch ? .newEpoch : isSameBoot ? .agentStart : .machineStart, softwareHash: softwareHash,
+        reason: beginsEpoch ? .newEpoch : isSameBoot ? .agentStart : .machineStart,
+        softwareHash: softwareHash,
         origin: origin.span, to: &writer)
     }
   }

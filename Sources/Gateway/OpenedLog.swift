@@ -74,7 +74,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   ///   - signedEpoch: the newest epoch that the key is known to have signed, 0 if none.
   /// - Throws: what another start may mend (the medium refuses to be written, the data are of another log).
   public init(
-    on shelf: LogShelf<Storage>, ended: (epoch: UInt32, why: EpochEndKind)? = nil, signedEpoch: UInt32 = 0,
+    on shelf: LogShelf<Storage>, ended: (epoch: UInt32, why: EpochEndKind)? = nil,
+    signedEpoch: UInt32 = 0,
     history: inout LogHistory
   ) throws(RecorderError) {
     let newest = shelf.newestEpoch

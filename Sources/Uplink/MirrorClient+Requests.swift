@@ -132,7 +132,8 @@ extension MirrorClient {
     while known < first {
       // Complete subtrees side by side, the largest first.
       let height = 63 - (first - known).leadingZeroBitCount
-      leaves.push(try source.subtreeHash(height: height, index: known >> UInt64(height)), height: height)
+      leaves.push(
+        try source.subtreeHash(height: height, index: known >> UInt64(height)), height: height)
       known += 1 << UInt64(height)
     }
     try source.appendEntries(first..<end, to: &body)

@@ -170,7 +170,9 @@ struct Start {
       newestEpoch: newest, segmentByteCount: site.log.segmentByteCount,
       origin: { KeyName(site.origin.origin(epoch: Int($0))) ?? first },
       storage: { epoch throws(StorageError) in
-        do throws(FileError) { return try FileBlockStorage(directory: "\(directory)/\(epoch)") } catch {
+        do throws(FileError) {
+          return try FileBlockStorage(directory: "\(directory)/\(epoch)")
+        } catch {
           throw error.storageError
         }
       })

@@ -36,7 +36,8 @@ do {
 do {
   switch try Start(arguments: arguments, language: language).run() {
   case .told: break
-  case .epochOver: end(Text.noRestart(errno: ProcessEnvironment.startAnew()).text(language), code: 2)
+  case .epochOver:
+    end(Text.noRestart(errno: ProcessEnvironment.startAnew()).text(language), code: 2)
   }
 } catch {
   end(error.message, code: error.code)

@@ -254,7 +254,8 @@ import TransparencyLog
     }
   }
 
-  @Test func `after a start the last note goes first, so a medium that was set back shows`() throws {
+  @Test func `after a start the last note goes first, so a medium that was set back shows`() throws
+  {
     var scene = try Scene(entries: 300)
     scene.sign()
     try scene.drain()

@@ -1,4 +1,4 @@
-"""A key and its log belong together: tallyd refuses to begin a second history under the same name.
+"""A key and its log belong together: tallyd never begins a second history under the same name.
 
     key_and_log.py BIN_DIRECTORY WORK_DIRECTORY
 
@@ -66,10 +66,16 @@ os.replace(key + ".away", key)
 
 os.rename(os.path.join(data, "log"), os.path.join(data, "log.away"))
 said, code = run()
-check("a lost log is refused", code == 2 and "holds none" in said, said)
-shutil.rmtree(os.path.join(data, "log"), ignore_errors=True)
-os.rename(os.path.join(data, "log.away"), os.path.join(data, "log"))
+check("where the log is gone the next epoch begins, and says so",
+      code == 0 and "a new log begins, sim.tallystick.invalid/gw/sim-0001/2" in said, said)
+with open(os.path.join(data, "keys", "log.signed")) as file:
+    check("the mark beside the key names it", file.read() == "sim.tallystick.invalid/gw/sim-0001/2\n")
+os.rename(os.path.join(data, "log.away", "1"), os.path.join(data, "log", "1"))
 said, code = run()
-check("with both back it goes on", code == 0, said)
+check("with the old log back the new one goes on", code == 0 and "a new log begins" not in said, said)
+shutil.rmtree(os.path.join(data, "log", "2"))
+said, code = run()
+check("an epoch that was signed is never begun again",
+      code == 0 and "a new log begins, sim.tallystick.invalid/gw/sim-0001/3" in said, said)
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

@@ -107,7 +107,8 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
       true
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError, .slowMedium,
       .lyingFlush, .rollback, .powerCutAgain, .clockLost, .noise, .truncated, .late, .foreign,
-      .echo, .duplicateAddress, .requestLost, .answerLost, .duplicated, .delayed, .captivePortal, .oddStatus:
+      .echo, .duplicateAddress, .requestLost, .answerLost, .duplicated, .delayed, .captivePortal,
+      .oddStatus:
       false
     }
   }

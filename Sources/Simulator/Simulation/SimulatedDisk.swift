@@ -288,7 +288,8 @@ final class SimulatedDisk {
   }
 
   fileprivate func read(
-    _ epoch: UInt32, _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+    _ epoch: UInt32, _ object: StorageObject, at offset: Int,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws(StorageError) {
     try begin()
     if isDead || strikes(.readError, object) { throw .io }
@@ -314,7 +315,9 @@ final class SimulatedDisk {
     }
     if isFull, !isCalm { throw .full }
     if strikes(.writeError, object) {
-      if entropy.chance(500_000) { land(buffer[0..<buffer.count / 1_024 * 512], epoch, object, at: offset) }
+      if entropy.chance(500_000) {
+        land(buffer[0..<buffer.count / 1_024 * 512], epoch, object, at: offset)
+      }
       throw .io
     }
     if strikes(.writeMisdirected, object) {
@@ -337,7 +340,8 @@ final class SimulatedDisk {
       cache.removeAll { $0.at + 5_000_000 <= now }
       cache.append(
         Cached(
-          epoch: epoch, object: object, offset: offset, before: Array(all[offset..<offset + bytes.count]), at: now
+          epoch: epoch, object: object, offset: offset,
+          before: Array(all[offset..<offset + bytes.count]), at: now
         ))
     }
     change(epoch, object) { all in

@@ -27,7 +27,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
 
   /// Takes the parts.
   public init(
-    site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey, timing: RecorderTiming,
+    site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey,
+    timing: RecorderTiming,
     segmentByteCount: Int, makeKey: @escaping () -> Key,
     makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
@@ -136,7 +137,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   func sample(at now: Instant, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void) {
     process?.gateway.acquisition.step(at: now)
     for line in gateway.site.lines.indices {
-      guard let output = process?.gateway.acquisition.sampler.output(line: line), !output.isEmpty else {
+      guard let output = process?.gateway.acquisition.sampler.output(line: line), !output.isEmpty
+      else {
         continue
       }
       send(line, output)
@@ -162,7 +164,9 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     samplingDue = now.mono
   }
 
-  func isOpen(line: Int) -> Bool { process?.gateway.acquisition.sampler.isOpen(line: line) ?? false }
+  func isOpen(line: Int) -> Bool {
+    process?.gateway.acquisition.sampler.isOpen(line: line) ?? false
+  }
 
   /// A turn of the recorder. Its operations take time, in which it has no other.
   func record<Entropy: EntropySource & ~Copyable>(

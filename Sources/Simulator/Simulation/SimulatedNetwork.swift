@@ -94,9 +94,11 @@ struct SimulatedNetwork {
   mutating func receive(
     at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
   ) -> UplinkResponse? {
-    while !copies.isEmpty, let due = copies.indices.filter({ copies[$0].at <= now }).min(by: {
-      copies[$0].at < copies[$1].at
-    }) {
+    while !copies.isEmpty,
+      let due = copies.indices.filter({ copies[$0].at <= now }).min(by: {
+        copies[$0].at < copies[$1].at
+      })
+    {
       _ = deliver(copies.remove(at: due).request)
     }
     guard let pending, pending.at <= now else { return nil }
