@@ -41,7 +41,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   mutating func run(_ opening: inout OpeningEntries, drain: () -> Void) throws(JournalError) {
     let progress = opening.history.carried(from: epoch)
     guard !progress.isDone else { return }
-    var documents: [OldDocument] = []
+    var documents = knownDocuments()
     var channels: [(old: UInt64, new: UInt64?)] = []
     var parts: [UInt8] = []
     var end = acknowledged
@@ -69,6 +69,21 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       }
     }
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
+  }
+
+  /// Those of the copy beside the log; the log's own come behind them, and count first.
+  private mutating func knownDocuments() -> [OldDocument] {
+    guard case .some(.some(let count)) = try? journal.storage.size(of: .documents) else {
+      return []
+    }
+    var bytes = [UInt8](repeating: 0, count: count)
+    let isRead = bytes.withUnsafeMutableBytes {
+      (try? journal.storage.read(.documents, at: 0, into: $0)) != nil
+    }
+    guard isRead else { return [] }
+    return KnownDocuments.decode(bytes).map {
+      OldDocument(index: $0.index, document: $0.document)
+    }
   }
 
   /// The document in an entry, once it is whole.

@@ -121,6 +121,8 @@ public struct ChannelDocument: Sendable {
 public struct OpeningEntries: ~Copyable {
   /// What the log says, with what was added here.
   public private(set) var history: LogHistory
+  /// The documents of the site, with the indices of their entries.
+  private(set) var known: [(index: UInt64, document: Document)] = []
   private let queue: EntryQueue
   private let boot: UInt64
   private let instant: Instant
@@ -164,8 +166,9 @@ public struct OpeningEntries: ~Copyable {
   /// Index of the entry that holds `document`: the one in the log, or a new one.
   public mutating func index(of document: Document, drain: () -> Void) -> UInt64 {
     let sha256 = SHA256.hash(document.body.span)
-    if let known = history.index(kind: document.kind, name: document.name, sha256: sha256) {
-      return known
+    if let found = history.index(kind: document.kind, name: document.name, sha256: sha256) {
+      known.append((found, document))
+      return found
     }
     for number in 0..<document.entryCount() {
       append(drain) { head, writer in
@@ -175,6 +178,7 @@ public struct OpeningEntries: ~Copyable {
     let index = nextIndex &- 1
     history.note(kind: document.kind, name: document.name, sha256: sha256, index: index)
     if document.kind == .channel { history.begin(channel: index, body: document.body.span) }
+    known.append((index, document))
     return index
   }
 

@@ -119,3 +119,17 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
     swap(&added, &body)
   }
 }
+
+extension Journal where Storage: ~Copyable {
+  /// The note that the mirror has acknowledged, with the log's own signature alone; `nil` if there is none.
+  var acknowledgedLogNote: [UInt8]? {
+    let note = Array(cosignedNote)
+    guard superblock.acknowledgedSize > 0, let parsed = try? Note.parse(note.span) else {
+      return nil
+    }
+    // Ours is the first line: the mirror's came behind it.
+    var lines = NoteLines(note.span, at: parsed.firstLine)
+    guard let own = try? lines.next() else { return nil }
+    return Array(note[..<own.line.upperBound])
+  }
+}

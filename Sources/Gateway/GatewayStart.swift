@@ -79,7 +79,8 @@ public struct GatewayStart<
     let mirror = MirrorClient(
       origin: identity.origin, mirrorKey: identity.mirrorKey,
       acknowledgedSize: superblock.acknowledgedSize,
-      recovered: superblock.signedSize > 0 ? Array(evidence.journal.signedNote) : nil)
+      acknowledged: evidence.journal.acknowledgedLogNote, releasedSize: superblock.releasedSize,
+      signedSize: superblock.signedSize)
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
       timing: timing, queue: queue, report: report)
@@ -121,6 +122,15 @@ public struct GatewayStart<
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem { throw problem }
+    // A copy that cannot be written is one that is not there when it is needed.
+    let copy = KnownDocuments.encode(opening.known)
+    copy.withUnsafeBytes { bytes in
+      do throws(StorageError) {
+        try recorder.evidence.journal.storage.publish(.documents, from: bytes)
+      } catch {
+        report.post(.storageDegraded)
+      }
+    }
     return (opening.nextIndex, starts, opening.history)
   }
 }

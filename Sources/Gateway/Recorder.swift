@@ -208,7 +208,10 @@ public struct Recorder<
   public mutating func nextRequest(at now: Instant) -> UplinkRequest? {
     do throws(HashSourceError) {
       let request = try mirror.nextRequest(now: now.mono, source: &evidence)
-      if request != nil { unreadable = 0 }
+      if let request {
+        unreadable = 0
+        if request.path == .addCheckpoint { evidence.journal.noteReleased() }
+      }
       return request
     } catch {
       report.post(.storageDegraded)

@@ -6,6 +6,8 @@ public enum StorageObject: Equatable, Sendable {
   case segment(sequence: UInt64)
   /// A full hash tile of 256 hashes (C2SP tlog-tiles), level 1 or above.
   case tile(level: UInt8, index: UInt64)
+  /// The documents that the channels of this log rest on, beside the log itself.
+  case documents
 }
 
 /// What can go wrong with storage.

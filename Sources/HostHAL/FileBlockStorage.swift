@@ -248,8 +248,11 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
       return file.descriptor
     }
     var flags = CLINUX_OPEN_READ | CLINUX_OPEN_WRITE | CLINUX_OPEN_DSYNC
-    // Tiles are read and written in buffers of any alignment.
-    if case .tile = object {} else if isDirect { flags |= CLINUX_OPEN_DIRECT }
+    // Superblocks and segments alone are read and written in aligned blocks.
+    switch object {
+    case .superblock, .segment: if isDirect { flags |= CLINUX_OPEN_DIRECT }
+    case .tile, .documents: break
+    }
     let descriptor = clinux_open(path(of: object), flags, 0)
     guard descriptor >= 0 else { throw FileBlockStorage.error(Int(descriptor)) }
     // What a killed agent wrote may still be on its way: it is read only once the medium has it.
@@ -308,6 +311,7 @@ extension FileBlockStorage {
     case .superblock(let slot): slot == 0 ? "super.a" : "super.b"
     case .segment(let sequence): "seg/\(padded(String(sequence, radix: 16), to: 16)).seg"
     case .tile(let level, let index): "tile/\(level)/\(grouped(index))"
+    case .documents: "documents"
     }
   }
 

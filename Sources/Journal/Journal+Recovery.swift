@@ -30,6 +30,7 @@ extension Journal where Storage: ~Copyable {
     case .superblocksMissing: throw .superblocksMissing
     }
     committedSize = scan.index
+    releasedSize = superblock.releasedSize
     lastChecksum = scan.previousChecksum
     tail = scan.tail
     if scan.finding == .torn { zeroTail() }

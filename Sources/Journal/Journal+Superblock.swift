@@ -47,9 +47,13 @@ extension Journal where Storage: ~Copyable {
     var next = superblock
     next.signedSize = size
     next.signedRoot = root
+    next.releasedSize = releasedSize
     next.signedNoteByteCount = note.count
     try writeSuperblock(next, note, at: Superblock.signedNoteOffset)
   }
+
+  /// The checkpoint that was signed last leaves the gateway; the next superblock says so.
+  public mutating func noteReleased() { releasedSize = superblock.signedSize }
 
   /// Makes the mirror's acknowledgement durable.
   ///

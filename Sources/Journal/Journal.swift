@@ -27,6 +27,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// The newest superblock that is durable.
   public internal(set) var superblock: Superblock
+  /// The largest tree that may have left the gateway, for the next superblock.
+  var releasedSize: UInt64 = 0
   /// Slot of `superblock`; the other one is written next.
   var superblockSlot: UInt8 = 0
   /// `recover` has succeeded.

@@ -18,14 +18,16 @@ import TransparencyLog
 /// | 104–111 | minimum index: entries below it may be gone (retention) |
 /// | 112–113 | length of the signed note |
 /// | 114–115 | length of the cosigned note |
-/// | 116–127 | zeros |
+/// | 116–123 | released size: the largest tree that may have left the gateway when this was written |
+/// | 124–127 | zeros |
 /// | 128–2107 | the signed note (C2SP tlog-checkpoint) of the signed size, then zeros |
 /// | 2108–4087 | the note of the acknowledged size with the mirror's cosignature, then zeros |
 /// | 4088–4091 | zeros |
 /// | 4092–4095 | CRC-32C of bytes 0–4091 |
 ///
 /// Valid if and only if magic, version and CRC are right, both lengths are at most 1,980, the signed
-/// size is at least the acknowledged size, and that at least the minimum index. Every byte counts: the
+/// size is at least the acknowledged size, and that at least the minimum index, and the signed size is at
+/// least the released one. Every byte counts: the
 /// CRC covers the zeros too.
 public struct Superblock: Equatable, Sendable, BitwiseCopyable {
   /// The longest note, bytes: an origin of 255 bytes and five signatures fit.
@@ -52,6 +54,9 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
   public var acknowledgedSize: UInt64 = 0
   /// Entries below it may be gone.
   public var minimumIndex: UInt64 = 0
+  /// The largest tree whose checkpoint may have left the gateway when this was written. What is signed now may
+  /// leave afterwards.
+  public var releasedSize: UInt64 = 0
   /// Length of the signed note, bytes.
   public var signedNoteByteCount: Int = 0
   /// Length of the cosigned note, bytes.
@@ -85,11 +90,13 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
     self.signedRoot = signedRoot
     acknowledgedSize = page.load64(96)
     minimumIndex = page.load64(104)
+    releasedSize = page.load64(116)
     signedNoteByteCount = Int(page[112]) | (Int(page[113]) &<< 8)
     cosignedNoteByteCount = Int(page[114]) | (Int(page[115]) &<< 8)
     guard signedNoteByteCount <= Superblock.noteByteCountMax,
       cosignedNoteByteCount <= Superblock.noteByteCountMax,
-      signedSize >= acknowledgedSize, acknowledgedSize >= minimumIndex
+      signedSize >= acknowledgedSize, acknowledgedSize >= minimumIndex,
+      signedSize >= releasedSize
     else { return nil }
   }
 
@@ -118,7 +125,8 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
     page.store(
       UInt32(truncatingIfNeeded: signedNoteByteCount)
         | (UInt32(truncatingIfNeeded: cosignedNoteByteCount) &<< (16 as UInt32)), at: 112)
-    page.clear(116..<128)
+    page.store(releasedSize, at: 116)
+    page.clear(124..<128)
     page.clear(signedNoteRange.upperBound..<Superblock.cosignedNoteOffset)
     page.clear(cosignedNoteRange.upperBound..<Superblock.checksumOffset)
     page.store(

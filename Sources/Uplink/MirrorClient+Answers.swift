@@ -31,6 +31,9 @@ extension MirrorClient {
       pendingSize = place?.pending ?? 0
       staleAnswers += 1
       if staleAnswers > 3 { pause(now, &randomness) }
+    case .takeNewest:
+      begin()
+      pendingSize = place?.pending ?? 0
     case .continueFromThere: continueEntries(place, target, now, &randomness, &events)
     case .changeEnd: changeEnd(place, target, now, &randomness, &events)
     case .verify:
@@ -81,13 +84,14 @@ extension MirrorClient {
       guard response.hasType(UplinkResponse.placeType),
         let place = MirrorPlace.parse(response.body)
       else { return (.unreadable, nil) }
-      if place.pending > releasedSize { return (.sizeBeyond, nil) }
+      if !mayKnow(place.pending) { return (.sizeBeyond, nil) }
       return (place.pending == target.size ? .progress : .otherEnd, place)
     case 409:
       guard response.hasType(UplinkResponse.sizeType) else { return (.refused, nil) }
       guard let size = MirrorPlace.size(response.body) else { return (.unreadable, nil) }
-      if size > releasedSize { return (.sizeBeyond, nil) }
-      return (.sizeBehind, MirrorPlace(pending: size, next: 0, ticket: []))
+      if !mayKnow(size) { return (.sizeBeyond, nil) }
+      let place = MirrorPlace(pending: size, next: 0, ticket: [])
+      return (size <= target.size ? .sizeBehind : .sizeAhead, place)
     case 400: return (.badRequest, nil)
     case 403: return (.forbidden, nil)
     case 404: return (.notFound, nil)

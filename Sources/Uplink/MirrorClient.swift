@@ -64,9 +64,11 @@ public struct MirrorClient: Sendable {
   /// Monotonic time in µs before which nothing is asked; 0 for at once.
   public internal(set) var notBefore: UInt64 = 0
 
-  /// The largest tree that the mirror can know of: what was signed before this start, or sent since. A
-  /// mirror that knows of more has seen a checkpoint that is not in this log.
+  /// The largest tree that was released. A mirror that knows of more has seen a checkpoint that is not of this
+  /// log.
   var releasedSize: UInt64
+  /// What was signed last before this start; whether it was released nobody remembers.
+  let recoveredSize: UInt64
   /// Where the mirror stands was asked since the start, before anything new was sent.
   var isPlaced: Bool
 
@@ -97,12 +99,16 @@ public struct MirrorClient: Sendable {
 
   /// A client that knows what a gateway knows when it starts.
   ///
-  /// The first thing that it sends is nothing new: the last note of before, or without one a question. If
-  /// the medium was set back, the mirror's answer shows it before a second history has left the gateway.
+  /// The first thing that it sends is nothing new: the note that the mirror has acknowledged, or without one a
+  /// question. If the medium was set back, the answer shows it before a second history leaves.
   ///
-  /// - Parameter recovered: the note that was signed last, and is durable; `nil` if none was.
+  /// - Parameters:
+  ///   - acknowledged: the note of `acknowledgedSize` with the log's signature; `nil` if that is 0.
+  ///   - releasedSize: the largest tree that had left the gateway when the last one was signed.
+  ///   - signedSize: the size of that last one, which may have left too.
   public init(
-    origin: KeyName, mirrorKey: VerifierKey, acknowledgedSize: UInt64, recovered: [UInt8]?,
+    origin: KeyName, mirrorKey: VerifierKey, acknowledgedSize: UInt64, acknowledged: [UInt8]?,
+    releasedSize: UInt64, signedSize: UInt64,
     configuration: MirrorConfiguration = MirrorConfiguration()
   ) {
     precondition(mirrorKey.type == .cosigner, "a mirror's key has type 4")
@@ -114,13 +120,16 @@ public struct MirrorClient: Sendable {
     pendingSize = acknowledgedSize
     start = acknowledgedSize
     packageLimit = configuration.packageLimit
-    releasedSize = acknowledgedSize
-    isPlaced = recovered != nil
-    guard let recovered else { return }
-    noteSigned(note: recovered)
-    releasedSize = newestSignedSize
+    self.releasedSize = releasedSize > acknowledgedSize ? releasedSize : acknowledgedSize
+    recoveredSize = signedSize
+    isPlaced = acknowledged != nil
+    guard let acknowledged else { return }
+    noteSigned(note: acknowledged)
     begin()
   }
+
+  /// The mirror can know of this size without a second history: it was released, or may have been.
+  func mayKnow(_ size: UInt64) -> Bool { size <= releasedSize || size == recoveredSize }
 
   /// The newest size that was signed here.
   public var newestSignedSize: UInt64 { newest?.size ?? acknowledgedSize }
@@ -154,7 +163,8 @@ public struct MirrorClient: Sendable {
       let checkpoint = try? Checkpoint.parse(text: note.span.extracting(parsed.text)),
       checkpoint.origin == origin
     else { preconditionFailure("not a checkpoint of this log") }
-    precondition(checkpoint.size >= newestSignedSize, "a log never signs a smaller tree")
+    precondition(
+      checkpoint.size >= newestSignedSize, "a log never signs a smaller tree")
     newest = SignedNote(
       size: checkpoint.size, bytes: note, text: parsed.text, root: checkpoint.root,
       signedAt: signedAt)

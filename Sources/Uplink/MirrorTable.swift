@@ -12,13 +12,15 @@ enum Stage: UInt8, Sendable, CaseIterable {
 enum Answer: UInt8, Sendable, CaseIterable {
   /// 200.
   case accepted
-  /// 409 `text/x.tlog.size`, its size is at most the largest that was released.
+  /// 409 `text/x.tlog.size`, its size is at most that of the checkpoint sent.
   case sizeBehind
+  /// … above that, and one that may have been released.
+  case sizeAhead
   /// … or 202, 409 `text/x.tlog.mirror-info`: above anything that was released.
   case sizeBeyond
   /// 202, 409 `text/x.tlog.mirror-info`: the mirror's pending size is the end that was asked for.
   case progress
-  /// … another one, at most the largest that was released.
+  /// … another one that may have been released.
   case otherEnd
   /// 400.
   case badRequest
@@ -49,6 +51,8 @@ enum Decision: Equatable, Sendable {
   case sendEntries
   /// The mirror stands at its size: ask again from there, at most three times in a row.
   case askFromSize
+  /// The mirror stands past this checkpoint: take the newest one.
+  case takeNewest
   /// Send entries from where the mirror says.
   case continueFromThere
   /// The mirror works towards another end of ours: go along, or raise it to the newest.
@@ -86,6 +90,7 @@ extension Decision {
 
     case (.checkpoint, .accepted): .sendEntries
     case (.checkpoint, .sizeBehind): .askFromSize
+    case (.checkpoint, .sizeAhead): .takeNewest
     case (.checkpoint, .refused): .hold(.historyConflict)
     case (.checkpoint, .serverError), (.checkpoint, .busy), (.checkpoint, .network): .wait
     case (.checkpoint, .progress), (.checkpoint, .otherEnd), (.checkpoint, .badRequest),
@@ -101,7 +106,7 @@ extension Decision {
     // How much it kept is unknown; the entries themselves were checked before they were sent.
     case (.entries, .badRequest), (.entries, .serverError), (.entries, .network): .waitThenProbe
     case (.entries, .busy): .wait
-    case (.entries, .sizeBehind), (.entries, .unreadable):
+    case (.entries, .sizeBehind), (.entries, .sizeAhead), (.entries, .unreadable):
       .alarmAndWait(.unintelligible)
 
     // The probe asks for a size that was acknowledged: 200 is a fresh signature, 409 the place.
@@ -109,7 +114,7 @@ extension Decision {
     case (.probe, .progress), (.probe, .otherEnd): .changeEnd
     case (.probe, .refused): .startOver
     case (.probe, .badRequest), (.probe, .serverError), (.probe, .busy), (.probe, .network): .wait
-    case (.probe, .tooLarge), (.probe, .sizeBehind), (.probe, .unreadable):
+    case (.probe, .tooLarge), (.probe, .sizeBehind), (.probe, .sizeAhead), (.probe, .unreadable):
       .alarmAndWait(.unintelligible)
     }
   }

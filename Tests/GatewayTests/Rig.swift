@@ -1,4 +1,4 @@
-import Gateway
+@testable import Gateway
 import HAL
 import HostCrypto
 import Journal
@@ -58,12 +58,13 @@ enum Rig {
   ) throws -> MemoryRecorder {
     let evidence = log.takeEvidence()
     let superblock = evidence.journal.superblock
-    let note = superblock.signedSize > 0 ? Array(evidence.journal.signedNote) : nil
+    let note = evidence.journal.acknowledgedLogNote
     return MemoryRecorder(
       evidence: evidence, origin: try origin, key: try key(), verifier: SodiumVerifier(),
       mirror: MirrorClient(
         origin: try origin, mirrorKey: try mirrorKey(),
-        acknowledgedSize: superblock.acknowledgedSize, recovered: note),
+        acknowledgedSize: superblock.acknowledgedSize, acknowledged: note,
+        releasedSize: superblock.releasedSize, signedSize: superblock.signedSize),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
       queue: queue, report: report)
   }

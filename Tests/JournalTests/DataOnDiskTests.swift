@@ -164,6 +164,7 @@ import TransparencyLog
       .compactMap { Article.code($0[0]) }
     let objects: [StorageObject] = [
       .superblock(slot: 0), .superblock(slot: 1), .segment(sequence: 0), .tile(level: 1, index: 0),
+      .documents,
     ]
     let shown = paths.filter { $0.hasPrefix("log/1/") }
     #expect(shown == objects.map { "log/1/" + FileBlockStorage.name(of: $0) })

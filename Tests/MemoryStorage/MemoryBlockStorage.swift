@@ -67,6 +67,7 @@ package struct MemoryBlockStorage: BlockStorage {
     case .superblock(let slot): "super.\(slot)"
     case .segment(let sequence): "segment.\(sequence)"
     case .tile(let level, let index): "tile.\(level).\(index)"
+    case .documents: "documents"
     }
   }
 

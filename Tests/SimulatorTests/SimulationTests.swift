@@ -112,7 +112,7 @@ import TransparencyLog
     if kind == .bitRot { rates[.agentKilled] = 200 }
     // These come with a power cut or a boot.
     if [.lyingFlush, .rollback, .powerCutAgain, .clockLost].contains(kind) {
-      rates[.powerCut] = 600
+      rates[.powerCut] = 3_000
       if kind != .lyingFlush { rates[kind] = 500_000 }
     }
     var happened: UInt64 = 0

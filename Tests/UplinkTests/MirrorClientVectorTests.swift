@@ -4,7 +4,8 @@ import HostCrypto
 import Metering
 import Testing
 import TransparencyLog
-import Uplink
+
+@testable import Uplink
 
 /// The requests of the mirror vectors, in the order of their steps, to the byte. Answers are the
 /// vectors' own. Steps that only a faulty client sends (1.0 1.2–1.5 3.1–3.3) are the mirror's tests.
@@ -53,9 +54,14 @@ import Uplink
 
   /// A client as it is after a start, when `size` was signed last.
   private func client(_ acknowledged: UInt64, recovered size: Int) -> MirrorClient {
-    MirrorClient(
+    var client = MirrorClient(
       origin: Scene.origin, mirrorKey: VerifierKey(MirrorSteps.shared.keys["mirror"]!.vkey)!,
-      acknowledgedSize: acknowledged, recovered: note(size))
+      acknowledgedSize: acknowledged, acknowledged: nil, releasedSize: UInt64(size),
+      signedSize: UInt64(size))
+    // Where the mirror stands was asked: the vectors begin behind that.
+    client.isPlaced = true
+    client.noteSigned(note: note(size))
+    return client
   }
 
   private func cosigned(_ size: Int, _ step: String) -> MirrorEvent {

@@ -181,7 +181,7 @@ struct Scene {
       keepsEntries: true)
     client = MirrorClient(
       origin: Scene.origin, mirrorKey: VerifierKey(keys["mirror"]!.vkey)!, acknowledgedSize: 0,
-      recovered: nil, configuration: configuration)
+      acknowledged: nil, releasedSize: 0, signedSize: 0, configuration: configuration)
     grow(entries)
   }
 
@@ -206,11 +206,12 @@ struct Scene {
 
   /// A client that knows what a restarted gateway knows.
   mutating func restart() {
-    let note = log.note(Scene.origin, client.newestSignedSize, signer)
+    let (acknowledged, signed) = (client.acknowledgedSize, client.newestSignedSize)
     client = MirrorClient(
-      origin: Scene.origin, mirrorKey: client.mirrorKey,
-      acknowledgedSize: client.acknowledgedSize, recovered: note,
-      configuration: client.configuration)
+      origin: Scene.origin, mirrorKey: client.mirrorKey, acknowledgedSize: acknowledged,
+      acknowledged: acknowledged > 0 ? log.note(Scene.origin, acknowledged, signer) : nil,
+      releasedSize: client.releasedSize, signedSize: signed, configuration: client.configuration)
+    client.noteSigned(note: log.note(Scene.origin, signed, signer))
   }
 
   mutating func take(_ response: UplinkResponse) -> [MirrorEvent] {

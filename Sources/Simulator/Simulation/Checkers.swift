@@ -134,7 +134,8 @@ struct VisibilityChecker {
   init() {}
 
   /// A fault was done while the log had `committed` entries: one of the entries from there on is an event
-  /// `code`, or a boot. A power cut may take what was not committed, and then the boot is what tells.
+  /// `code`, or a boot, or the word that events were lost. A power cut may take what was not committed, and
+  /// then the boot is what tells; a full medium may take the event, and then that word.
   mutating func expect(
     _ code: EventEntry.Code, for fault: FaultKind, committed: UInt64, at time: UInt64
   ) {
@@ -149,7 +150,8 @@ struct VisibilityChecker {
     for expected in expectations.sorted(by: { $0.from < $1.from }) {
       while let first = notable.first, first.index < expected.from { notable.removeFirst() }
       let code = UInt64(expected.code.rawValue)
-      guard !notable.contains(where: { $0.code == code || $0.code == 0 }) else { continue }
+      let lost = UInt64(EventEntry.Code.backlogOverflow.rawValue)
+      guard !notable.contains(where: { [code, 0, lost].contains($0.code) }) else { continue }
       unseen.append(
         "\(expected.fault.key) at \(secondsText(expected.time)): no event \(expected.code)")
     }

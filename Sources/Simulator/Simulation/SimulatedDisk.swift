@@ -38,6 +38,7 @@ final class SimulatedDisk {
     var superblocks: [[UInt8]?] = [nil, nil]
     var segments: [Segment] = []
     var tiles: [TileKey: [UInt8]] = [:]
+    var documents: [UInt8]?
 
     var isEmpty: Bool { segments.isEmpty && superblocks[0] == nil && superblocks[1] == nil }
     var byteCount: Int {
@@ -69,6 +70,8 @@ final class SimulatedDisk {
   /// µs that operations took since `takeDuration`.
   private var duration: UInt64 = 0
   private var cutAt: UInt64?
+  /// When the power went.
+  private var diedAt: UInt64 = 0
   /// Called with what each write brings, whatever becomes of it; for the oracle.
   var attempted: (UInt32, StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _, _ in }
   /// Called with each incident.
@@ -94,7 +97,12 @@ final class SimulatedDisk {
   /// The power goes now, between two operations.
   func cut() {
     guard !isDead else { return }
+    die()
+  }
+
+  private func die() {
     isDead = true
+    diedAt = now
     happened(.cut(operation: operationCount))
   }
 
@@ -122,7 +130,7 @@ final class SimulatedDisk {
 
   private func loseCache() {
     var isLost = false
-    for write in cache.reversed() where write.at + 5_000_000 > now {
+    for write in cache.reversed() where write.at + 5_000_000 > diedAt {
       for start in stride(from: 0, to: write.before.count, by: 512) where entropy.chance(500_000) {
         let end = min(start + 512, write.before.count)
         change(write.epoch, write.object) { bytes in
@@ -201,6 +209,7 @@ final class SimulatedDisk {
       for key in keys {
         body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
       }
+      if let bytes = volume.documents { body(epoch, .documents, bytes) }
     }
   }
 
@@ -212,6 +221,7 @@ final class SimulatedDisk {
       return volumes[volume].position(of: sequence).map { volumes[volume].segments[$0].bytes }
     case .tile(let level, let index):
       return volumes[volume].tiles[TileKey(level: level, index: index)]
+    case .documents: return volumes[volume].documents
     }
   }
 
@@ -244,6 +254,10 @@ final class SimulatedDisk {
       guard var bytes = volumes[volume].tiles.removeValue(forKey: key) else { return }
       body(&bytes)
       volumes[volume].tiles[key] = bytes
+    case .documents:
+      guard var bytes = volumes[volume].documents else { return }
+      body(&bytes)
+      volumes[volume].documents = bytes
     }
   }
 
@@ -261,6 +275,7 @@ final class SimulatedDisk {
       volumes[volume].segments.insert(Segment(sequence: sequence, bytes: bytes), at: at)
     case .tile(let level, let index):
       volumes[volume].tiles[TileKey(level: level, index: index)] = bytes
+    case .documents: volumes[volume].documents = bytes
     }
   }
 
@@ -275,10 +290,7 @@ final class SimulatedDisk {
       duration += entropy.within(100_000...20_000_000)
       happened(.fault(.slowMedium))
     }
-    if cutAt == operationCount {
-      isDead = true
-      happened(.cut(operation: operationCount))
-    }
+    if cutAt == operationCount { die() }
   }
 
   private func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
