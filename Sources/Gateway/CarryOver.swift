@@ -47,6 +47,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var end = acknowledged
     var count = progress.count
     var gaps = LostSlots()
+    var lastUTC: UInt64 = 0
     try journal.salvage { (index: UInt64, entry: Span<UInt8>) in
       if index > acknowledged, index > end { gaps.begin() }
       if let document = CarryOver.document(entry, &parts) {
@@ -54,7 +55,15 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       }
       guard index >= acknowledged else { return }
       end = index &+ 1
+      guard let head = (try? Entry.decode(entry))?.head else { return }
+      let before = lastUTC
+      lastUTC = head.time.utc
       guard index >= progress.next else { return }
+      // A clock that was set back while the agent was away shows by the boot behind it, which stays where it
+      // is.
+      if case .boot? = try? Entry.decode(entry), head.time.utc < before {
+        opening.clockStepped(from: before, to: head.time.utc, drain: drain)
+      }
       let origin = CarriedFrom(epoch: UInt64(epoch), index: index)
       let lost = gaps.take(entry)
       let isLogged = opening.carry(entry, from: origin, drain: drain) { opening, old in
@@ -68,6 +77,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
         opening.shed(channel: channel, slots: lost.slots, reason: .epochEnded, drain: drain)
       }
     }
+    opening.clockWasSetBack(from: lastUTC, drain: drain)
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
   }
 

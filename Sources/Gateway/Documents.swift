@@ -255,6 +255,21 @@ public struct OpeningEntries: ~Copyable {
     }
   }
 
+  /// The wall clock was set while nobody could log it.
+  mutating func clockStepped(from old: UInt64, to new: UInt64, drain: () -> Void) {
+    append(drain) { head, writer in
+      EventEntry.begin(head: head, code: .clockStepped, argumentCount: 2, to: &writer)
+      writer.cbor(old)
+      writer.cbor(new)
+    }
+  }
+
+  /// Says that the clock was set back if it stands before `last` now.
+  mutating func clockWasSetBack(from last: UInt64, drain: () -> Void) {
+    guard instant.utc < last else { return }
+    clockStepped(from: last, to: instant.utc, drain: drain)
+  }
+
   /// The event that says that an old epoch was carried over.
   mutating func carriedOver(
     epoch: UInt32, first: UInt64, end: UInt64, count: UInt64, drain: () -> Void

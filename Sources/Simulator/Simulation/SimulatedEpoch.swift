@@ -11,7 +11,9 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   private var checkpoints: CheckpointChecker<Verifier>
   private var acknowledgements = AcknowledgementChecker()
   var visibility = VisibilityChecker()
-  /// What could still be read of it when it ended, and the mirror had not acknowledged.
+  /// The most that the gateway ever knew to be acknowledged; a mirror that loses it is another's loss.
+  private var acknowledged: UInt64 = 0
+  /// What could still be read of it when it ended, and was not acknowledged.
   private var leftBehind: [(index: Int, leaf: Digest, place: FirstPlace)] = []
 
   init(_ number: UInt32, gateway: SimulatedGateway<Key, Verifier>) {
@@ -38,11 +40,12 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
 
   /// Looks when the gateway has taken an acknowledgement.
   func look(acknowledged: UInt64) -> String? {
-    acknowledgements.look(acknowledged: acknowledged, mirror, oracle)
+    self.acknowledged = max(self.acknowledged, acknowledged)
+    return acknowledgements.look(acknowledged: acknowledged, mirror, oracle)
   }
 
   /// The epoch ended with these entries on its medium.
-  func end(readable: [(index: Int, leaf: Digest, place: FirstPlace)], acknowledged: UInt64) {
+  func end(readable: [(index: Int, leaf: Digest, place: FirstPlace)]) {
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 

@@ -159,8 +159,7 @@ extension Simulation where Key: ~Copyable {
         if newest > 0 {
           goOn(in: newest)
           epochs[Int(newest) - 1].end(
-            readable: LogOracle.readable(disk.segments(newest), epoch: newest),
-            acknowledged: epochs[Int(newest) - 1].mirror.mirrored)
+            readable: LogOracle.readable(disk.segments(newest), epoch: newest))
         }
         if !mediumFailed { violate(.durability, "a new epoch begins: \(end)") }
       }
