@@ -43,7 +43,9 @@ public struct GatewayStart<
   private let report: RecorderReport
   private let previous: (size: UInt64, root: Digest)
   private let beginsEpoch: Bool
-  private var carryOver: CarryOver<Storage>?
+  // Spelt out, so that it has no value of its own before `init` gives one: Swift 6.2.3 takes that for set when
+  // something throws.
+  private var carryOver: Optional<CarryOver<Storage>>
   private let history: LogHistory
   private var recorder: Recorder<Storage, Key, Verifier>
 
@@ -59,19 +61,18 @@ public struct GatewayStart<
     report: RecorderReport
   ) throws(RecorderError) {
     let before = opened.before
-    beginsEpoch = opened.isNew && before != nil
-    carryOver = opened.carryOver.take()
+    let isNew = opened.isNew && before != nil
+    var carryOver = opened.carryOver.take()
     var evidence = opened.log.takeEvidence()
     let superblock = evidence.journal.superblock
+    let boot = try GatewayStart.count(boot: before?.bootCounter ?? 0, in: &evidence)
+    self.boot = boot
+    beginsEpoch = isNew
+    self.carryOver = carryOver.take()
     previous =
-      beginsEpoch
+      isNew
       ? (before?.signedSize ?? 0, before?.signedRoot ?? .zero)
       : (superblock.signedSize, superblock.signedRoot)
-    do throws(JournalError) {
-      boot = try evidence.journal.recordBoot(after: before?.bootCounter ?? 0)
-    } catch {
-      throw .journal(error)
-    }
     self.identity = identity
     self.history = history
     self.queue = queue
@@ -84,6 +85,14 @@ public struct GatewayStart<
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
       timing: timing, queue: queue, report: report)
+  }
+
+  private static func count(
+    boot earlier: UInt32, in evidence: inout Evidence<Storage>
+  ) throws(RecorderError) -> UInt32 {
+    do throws(JournalError) { return try evidence.journal.recordBoot(after: earlier) } catch {
+      throw .journal(error)
+    }
   }
 
   /// Writes the first entries of this boot, makes them durable, signs them, and gives both halves of the
@@ -157,6 +166,9 @@ public struct StartedGateway<
     _ body: (consuming Acquisition, consuming Recorder<Storage, Key, Verifier>) throws(Failure) ->
       Result
   ) throws(Failure) -> Result {
-    try body(acquisition, recorder)
+    // One after the other: Swift 6.2.3 takes both at once for an overlap.
+    let acquisition = self.acquisition
+    let recorder = self.recorder
+    return try body(acquisition, recorder)
   }
 }

@@ -65,7 +65,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// This one holds no entry yet.
   public let isNew: Bool
   /// What the epoch before holds and this one lacks; `nil` if its medium cannot be opened, or there is none.
-  var carryOver: CarryOver<Storage>?
+  // Spelt out: see `GatewayStart.carryOver`.
+  var carryOver: Optional<CarryOver<Storage>>
 
   /// Opens the newest epoch, or begins the next one.
   ///
