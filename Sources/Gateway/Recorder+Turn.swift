@@ -21,8 +21,10 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// wait in the queue, and writing is tried again after `Limits.storageRetryPeriod`, each time in a fresh
   /// segment.
   /// - Parameters:
+  ///   - now: both clocks.
   ///   - response: the answer to the last request, once.
   ///   - canSubmit: no request is under way.
+  ///   - entropy: for the jitter of waits.
   public mutating func turn<Entropy: EntropySource & ~Copyable>(
     at now: Instant, response: UplinkResponse?, canSubmit: Bool, entropy: inout Entropy
   ) -> RecorderTurn {

@@ -285,6 +285,9 @@ class Lane:
             if not substation.is_running(role):
                 substation.start(role)
         self.await_recovery()
+        if is_first:
+            # While nothing is acknowledged, a gateway asks where the mirror stands before it offers anything.
+            self.first_questions = substation.relay.answers["/add-entries", 422]
         self.audit(was_full)
 
     def do(self, what, *how):
@@ -409,6 +412,8 @@ class Lane:
         if forks:
             raise Wrong(f"the collector has kept {forks} forks")
         for (path, status), count in substation.relay.answers.items():
+            if (path, status) == ("/add-entries", 422) and count <= self.first_questions:
+                continue
             if status in (400, 403, 404, 413, 422) or status >= 500:
                 raise Wrong(f"{count} answers {status} to {path}")
 

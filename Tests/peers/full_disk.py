@@ -99,7 +99,7 @@ class Run:
                     flags = next(line.split()[1] for line in file if line.startswith("flags:"))
             except OSError:
                 continue
-            if path.startswith(self.substation.log + "/") and "/tile/" not in path:
+            if path.startswith(self.substation.log + "/") and "/tile/" not in path and not path.endswith(".tmp"):
                 found.append(bool(int(flags, 8) & os.O_DIRECT))
         return found
 
