@@ -51,9 +51,7 @@ public struct GatewayStart<
 
   /// Counts this start in the superblock and makes the recorder.
   ///
-  /// - Parameters:
-  ///   - opened: the log, recovered.
-  ///   - history: what recovery learnt from its entries.
+  /// `opened` is the log, recovered, and `history` what recovery learnt from its entries.
   /// - Throws: `journal` when the superblock cannot be written.
   public init(
     opened: consuming OpenedLog<Storage>, history: LogHistory, identity: GatewayIdentity,

@@ -70,9 +70,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Opens the newest epoch, or begins the next one.
   ///
-  /// - Parameters:
-  ///   - ended: an epoch that must not go on although it can be recovered.
-  ///   - signedEpoch: the newest epoch that the key is known to have signed, 0 if none.
+  /// `ended` is an epoch that must not go on although it can be recovered, `signedEpoch` the newest one that the
+  /// key is known to have signed, 0 if none.
   /// - Throws: what another start may mend (the medium refuses to be written, the data are of another log).
   public init(
     on shelf: LogShelf<Storage>, ended: (epoch: UInt32, why: EpochEndKind)? = nil,
