@@ -27,18 +27,20 @@ public struct EmulatedMeter: Sendable {
 
   /// A query of its protocol is meant for it.
   func isAsked(by query: MeterQuery) -> Bool {
-    switch query {
+    switch model.meterProtocol {
     // Unit 0 speaks to all, and nobody answers.
-    case .modbusRTU(let query): query.unit == model.address[0]
-    case .dlt645(let query): query.address.matches(dlt645Address)
+    case .modbusRTU: query.modbusRTU?.unit == model.address[0]
+    case .dlt645: query.dlt645?.address.matches(dlt645Address) ?? false
     }
   }
 
   /// The reply to a query that is meant for it.
   mutating func reply(to query: MeterQuery, values: PlantMoment) -> [UInt8]? {
-    switch query {
-    case .modbusRTU(let query): modbusReply(to: query, values: values)
-    case .dlt645(let query): dlt645Reply(to: query, values: values)
+    switch model.meterProtocol {
+    case .modbusRTU: return query.modbusRTU.map { modbusReply(to: $0, values: values) }
+    case .dlt645:
+      guard let query = query.dlt645 else { return nil }
+      return dlt645Reply(to: query, values: values)
     }
   }
 
@@ -72,10 +74,10 @@ public struct EmulatedMeter: Sendable {
   }
 }
 
-/// What a frame asks, of whichever meter: found once for all that hear it.
-enum MeterQuery {
-  case modbusRTU(ModbusQuery)
-  case dlt645(DLT645Query)
+/// What a frame asks, of whichever meter: found once for all that hear it. One of these is there.
+struct MeterQuery {
+  private(set) var modbusRTU: ModbusQuery?
+  private(set) var dlt645: DLT645Query?
 
   /// Reads a whole frame; `nil` for what is damaged.
   init?(_ frame: [UInt8], of meterProtocol: MeterProtocol) {
@@ -85,10 +87,10 @@ enum MeterQuery {
       guard case .query(let range, let query) = ModbusServer.scan(frame.span),
         range == frame.indices
       else { return nil }
-      self = .modbusRTU(query)
+      modbusRTU = query
     case .dlt645:
       guard case .query(_, let query) = DLT645Server.scan(frame.span) else { return nil }
-      self = .dlt645(query)
+      dlt645 = query
     }
   }
 }
