@@ -60,11 +60,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public let epoch: UInt32
   /// Why this epoch begins now; `nil` when it goes on.
   public let end: EpochEnd?
-  /// The epoch before, unless this one is the first.
+  /// The epoch before; `nil` if this one is the first, or goes on and needs nothing of it any more.
   public let before: EpochBefore?
   /// This one holds no entry yet.
   public let isNew: Bool
-  /// What the epoch before holds and this one lacks; `nil` if its medium cannot be opened, or there is none.
+  /// What the epoch before holds and this one lacks; `nil` if its medium cannot be opened, there is none, or
+  /// nothing is left to carry over.
   // Spelt out: see `GatewayStart.carryOver`.
   var carryOver: Optional<CarryOver<Storage>>
 
@@ -91,8 +92,14 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         self.log = log
         epoch = newest
         self.end = nil
-        before = newest > 1 ? shelf.before(newest) : nil
-        carryOver = before.flatMap { shelf.carryOver(into: newest, $0) }
+        // What was signed and carried over here says all that the epoch before could.
+        let isSettled =
+          log.evidence.journal.superblock.signedSize > 0 && history.carried(from: newest - 1).isDone
+        if newest > 1, !isSettled {
+          (before, carryOver) = shelf.before(newest)
+        } else {
+          (before, carryOver) = (nil, nil)
+        }
         return
       } catch {
         guard error.endsEpoch else { throw error }
@@ -106,8 +113,11 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     isNew = true
     // Of an epoch that is gone nothing is known, and nothing can be carried over.
     let isThere = newest > 0 && newest == next - 1
-    before = isThere ? shelf.before(next) : next > 1 ? EpochBefore() : nil
-    carryOver = isThere ? before.flatMap { shelf.carryOver(into: next, $0) } : nil
+    if isThere {
+      (before, carryOver) = shelf.before(next)
+    } else {
+      (before, carryOver) = (next > 1 ? EpochBefore() : nil, nil)
+    }
   }
 
   /// What was signed last, of the epoch before if this one holds nothing yet.
@@ -139,15 +149,32 @@ extension LogShelf where Storage: ~Copyable {
     }
   }
 
-  /// What is known of the epoch before `epoch`.
-  fileprivate func before(_ epoch: UInt32) -> EpochBefore {
+  /// What is known of the epoch before `epoch`, and what it holds beyond what the mirror has.
+  fileprivate func before(_ epoch: UInt32) -> (EpochBefore, CarryOver<Storage>?) {
+    do throws(StorageError) {
+      var storage = try self.storage(epoch - 1)
+      let before = read(epoch - 1, &storage)
+      return (
+        before,
+        CarryOver(
+          storage: storage, configuration: configuration(epoch - 1),
+          acknowledged: before.acknowledgedSize)
+      )
+    } catch {
+      return (EpochBefore(), nil)
+    }
+  }
+
+  /// What the newest superblock of an epoch says.
+  private func read(_ epoch: UInt32, _ storage: inout Storage) -> EpochBefore {
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 4_096)
     defer { page.deallocate() }
+    let bytes = UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self))
     var newest: Superblock?
     for slot in 0..<2 {
-      guard readSuperblock(epoch - 1, slot: UInt8(slot), into: page),
-        let block = Superblock(UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self)).span),
-        block.epoch == epoch - 1, block.originHash == origin(epoch - 1).hash
+      guard (try? storage.read(.superblock(slot: UInt8(slot)), at: 0, into: page)) != nil,
+        let block = Superblock(bytes.span),
+        block.epoch == epoch, block.originHash == origin(epoch).hash
       else { continue }
       if newest.map({ block.isNewer(than: $0) }) ?? true { newest = block }
     }
@@ -157,33 +184,10 @@ extension LogShelf where Storage: ~Copyable {
       bootCounter: newest.bootCounter, acknowledgedSize: newest.acknowledgedSize)
   }
 
-  /// What the epoch before `epoch` holds beyond what the mirror has.
-  fileprivate func carryOver(into epoch: UInt32, _ before: EpochBefore) -> CarryOver<Storage>? {
-    do throws(StorageError) {
-      return CarryOver(
-        storage: try storage(epoch - 1), configuration: configuration(epoch - 1),
-        acknowledged: before.acknowledgedSize)
-    } catch {
-      return nil
-    }
-  }
-
   private func configuration(_ epoch: UInt32) -> JournalConfiguration {
     JournalConfiguration(
       epoch: epoch, originHash: origin(epoch).hash, segmentByteCount: segmentByteCount,
       frameByteCountMax: Limits.commitByteCount)
-  }
-
-  private func readSuperblock(
-    _ epoch: UInt32, slot: UInt8, into page: UnsafeMutableRawBufferPointer
-  ) -> Bool {
-    do throws(StorageError) {
-      var storage = try self.storage(epoch)
-      try storage.read(.superblock(slot: slot), at: 0, into: page)
-      return true
-    } catch {
-      return false
-    }
   }
 }
 
