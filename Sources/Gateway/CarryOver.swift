@@ -48,25 +48,26 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var count = progress.count
     var gaps = LostSlots()
     var lastUTC: UInt64 = 0
-    try journal.salvage { (index: UInt64, entry: Span<UInt8>) in
+    try journal.salvage { (index: UInt64, bytes: Span<UInt8>) in
       if index > acknowledged, index > end { gaps.begin() }
-      if let document = CarryOver.document(entry, &parts) {
+      let entry = try? Entry.decode(bytes)
+      if let document = entry.flatMap({ CarryOver.document($0, bytes, &parts) }) {
         documents.append(OldDocument(index: index, document: document))
       }
       guard index >= acknowledged else { return }
       end = index &+ 1
-      guard let head = (try? Entry.decode(entry))?.head else { return }
+      guard let entry else { return }
       let before = lastUTC
-      lastUTC = head.time.utc
+      lastUTC = entry.head.time.utc
       guard index >= progress.next else { return }
       // A clock that was set back while the agent was away shows by the boot behind it, which stays where it
       // is.
-      if case .boot? = try? Entry.decode(entry), head.time.utc < before {
-        opening.clockStepped(from: before, to: head.time.utc, drain: drain)
+      if case .boot = entry, lastUTC < before {
+        opening.clockStepped(from: before, to: lastUTC, drain: drain)
       }
       let origin = CarriedFrom(epoch: UInt64(epoch), index: index)
-      let lost = gaps.take(entry)
-      let isLogged = opening.carry(entry, from: origin, drain: drain) { opening, old in
+      let lost = gaps.take(entry, bytes)
+      let isLogged = opening.carry(entry, in: bytes, from: origin, drain: drain) { opening, old in
         if let known = channels.last(where: { $0.old == old }) { return known.new }
         let new = CarryOver.channel(old, documents, &opening, drain)
         channels.append((old, new))
@@ -97,21 +98,21 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// The document in an entry, once it is whole.
-  private static func document(_ entry: Span<UInt8>, _ parts: inout [UInt8]) -> Document? {
-    guard case .config(let config)? = try? Entry.decode(entry), let kind = config.kind else {
-      return nil
-    }
-    func bytes(_ range: Range<Int>) -> [UInt8] {
-      entry.extracting(range).withUnsafeBufferPointer { Array($0) }
+  private static func document(
+    _ entry: Entry, _ bytes: Span<UInt8>, _ parts: inout [UInt8]
+  ) -> Document? {
+    guard case .config(let config) = entry, let kind = config.kind else { return nil }
+    func copy(_ range: Range<Int>) -> [UInt8] {
+      bytes.extracting(range).withUnsafeBufferPointer { Array($0) }
     }
     if kind == .part {
-      if config.part(in: entry) == 0 { parts = [] }
-      if let body = config.body { parts += bytes(body) }
+      if config.part(in: bytes) == 0 { parts = [] }
+      if let body = config.body { parts += copy(body) }
       return nil
     }
-    let body = config.body.map { bytes($0) } ?? parts
+    let body = config.body.map { copy($0) } ?? parts
     guard SHA256.hash(body.span) == config.sha256 else { return nil }
-    return Document(kind: kind, name: bytes(config.name), body: body)
+    return Document(kind: kind, name: copy(config.name), body: body)
   }
 
   /// The channel's index in the new epoch: its documents are logged there if they are not yet; `nil` if the
@@ -182,16 +183,16 @@ private struct LostSlots {
 
   /// Takes an entry; gives the slots that are not explained by then.
   mutating func take(
-    _ entry: Span<UInt8>
+    _ entry: Entry, _ bytes: Span<UInt8>
   ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
-    switch try? Entry.decode(entry) {
-    case .reading(let reading)?:
+    switch entry {
+    case .reading(let reading):
       guard let slot = reading.slot else { return nil }
       return take(reading.channel, slot...slot)
-    case .event(let event)?:
-      guard let shed = event.shed(in: entry), shed.firstSlot <= shed.lastSlot else { return nil }
+    case .event(let event):
+      guard let shed = event.shed(in: bytes), shed.firstSlot <= shed.lastSlot else { return nil }
       return take(shed.channel, shed.firstSlot...shed.lastSlot)
-    default: return nil
+    case .boot, .config, .other: return nil
     }
   }
 

@@ -211,29 +211,23 @@ public struct OpeningEntries: ~Copyable {
     return starts
   }
 
-  /// A reading or an event of an old epoch, logged anew; `false` for what is not carried over. `channel` gives
-  /// the index that a channel has here, and may log it first.
+  /// A reading or an event of an old epoch, logged anew; `false` for what is not carried over. `bytes` are those
+  /// that `entry` was decoded from; `channel` gives the index that a channel has here, and may log it first.
   mutating func carry(
-    _ entry: Span<UInt8>, from origin: CarriedFrom, drain: () -> Void,
+    _ entry: Entry, in bytes: Span<UInt8>, from origin: CarriedFrom, drain: () -> Void,
     channel: (inout OpeningEntries, UInt64) -> UInt64?
   ) -> Bool {
-    // First the channels, whose entries come before it: how it is written tells which those are.
-    var writer = ByteWriter(buffer)
+    // First the channels, whose entries come before it.
+    var named: [UInt64] = []
+    CarriedEntry.forEachChannel(of: entry, in: bytes) { named.append($0) }
     var known: [(old: UInt64, new: UInt64)] = []
-    var missing: [UInt64] = []
-    _ = CarriedEntry.write(
-      entry, index: 0, from: origin,
-      channel: {
-        missing.append($0)
-        return 0
-      }, to: &writer)
-    for old in missing {
+    for old in named {
       guard let new = channel(&self, old) else { return false }
       known.append((old, new))
     }
-    writer.reset()
+    var writer = ByteWriter(buffer)
     let isWritten = CarriedEntry.write(
-      entry, index: nextIndex, from: origin,
+      entry, in: bytes, index: nextIndex, from: origin,
       channel: { old in known.first { $0.old == old }?.new }, to: &writer)
     guard isWritten, !writer.overflowed else { return false }
     let index = nextIndex

@@ -80,6 +80,7 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     history: inout LogHistory
   ) throws(RecorderError) {
     let newest = shelf.newestEpoch
+    var left = Optional<CarryOver<Storage>>.none
     var end: EpochEnd?
     if newest < signedEpoch {
       end = .missing
@@ -88,18 +89,15 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     } else if newest > 0 {
       do throws(RecorderError) {
         let log = try shelf.recover(newest, &history)
+        // What was signed and carried over here says all that the epoch before could.
+        let isSettled =
+          log.evidence.journal.superblock.signedSize > 0 && history.carried(from: newest - 1).isDone
         isNew = log.evidence.journal.committedSize == 0
         self.log = log
         epoch = newest
         self.end = nil
-        // What was signed and carried over here says all that the epoch before could.
-        let isSettled =
-          log.evidence.journal.superblock.signedSize > 0 && history.carried(from: newest - 1).isDone
-        if newest > 1, !isSettled {
-          (before, carryOver) = shelf.before(newest)
-        } else {
-          (before, carryOver) = (nil, nil)
-        }
+        before = newest > 1 && !isSettled ? shelf.before(newest, &left) : nil
+        carryOver = left.take()
         return
       } catch {
         guard error.endsEpoch else { throw error }
@@ -113,11 +111,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     isNew = true
     // Of an epoch that is gone nothing is known, and nothing can be carried over.
     let isThere = newest > 0 && newest == next - 1
-    if isThere {
-      (before, carryOver) = shelf.before(next)
-    } else {
-      (before, carryOver) = (next > 1 ? EpochBefore() : nil, nil)
-    }
+    before = isThere ? shelf.before(next, &left) : next > 1 ? EpochBefore() : nil
+    carryOver = left.take()
   }
 
   /// What was signed last, of the epoch before if this one holds nothing yet.
@@ -149,19 +144,19 @@ extension LogShelf where Storage: ~Copyable {
     }
   }
 
-  /// What is known of the epoch before `epoch`, and what it holds beyond what the mirror has.
-  fileprivate func before(_ epoch: UInt32) -> (EpochBefore, CarryOver<Storage>?) {
+  /// What is known of the epoch before `epoch`; `carryOver` becomes what it holds beyond what the mirror has.
+  fileprivate func before(
+    _ epoch: UInt32, _ carryOver: inout CarryOver<Storage>?
+  ) -> EpochBefore {
     do throws(StorageError) {
       var storage = try self.storage(epoch - 1)
       let before = read(epoch - 1, &storage)
-      return (
-        before,
-        CarryOver(
-          storage: storage, configuration: configuration(epoch - 1),
-          acknowledged: before.acknowledgedSize)
-      )
+      carryOver = CarryOver(
+        storage: storage, configuration: configuration(epoch - 1),
+        acknowledged: before.acknowledgedSize)
+      return before
     } catch {
-      return (EpochBefore(), nil)
+      return EpochBefore()
     }
   }
 

@@ -4,23 +4,42 @@ import Metering
 /// An entry of an old epoch as it is logged anew: the same but for its index, the channels that it names, and
 /// the extension that says where it stood.
 public enum CarriedEntry {
-  /// Writes a reading or an event anew. `false`, with nothing written, for entries of other types, for those
-  /// that cannot be read, and for those that name a channel for which `channel` has none.
+  /// Calls `body` with each channel that an entry names: those for which `write` needs an index. Nothing for
+  /// entries that are not carried over.
+  public static func forEachChannel(
+    of entry: Entry, in bytes: Span<UInt8>, _ body: (UInt64) -> Void
+  ) {
+    switch entry {
+    case .reading(let reading): body(reading.channel)
+    case .event(let event):
+      let count = channelCount(of: event, argumentCount: event.argumentCount(in: bytes))
+      var number = 0
+      while number < count {
+        guard let channel = event.argument(number, in: bytes) else { return }
+        body(channel)
+        number &+= 1
+      }
+    case .boot, .config, .other: break
+    }
+  }
+
+  /// Writes a reading or an event anew; `bytes` are those that `entry` was decoded from. `false`, with nothing
+  /// written, for entries of other types, for events whose channels cannot be read, and for those that name a
+  /// channel for which `channel` has none.
   public static func write(
-    _ entry: Span<UInt8>, index: UInt64, from origin: CarriedFrom,
+    _ entry: Entry, in bytes: Span<UInt8>, index: UInt64, from origin: CarriedFrom,
     channel: (UInt64) -> UInt64?, to writer: inout ByteWriter
   ) -> Bool {
     let start = writer.count
-    if (try? copy(entry, index, origin, channel, &writer)) == true { return true }
+    if (try? copy(entry, bytes, index, origin, channel, &writer)) == true { return true }
     writer.truncate(to: start)
     return false
   }
 
   private static func copy(
-    _ entry: Span<UInt8>, _ index: UInt64, _ origin: CarriedFrom,
+    _ decoded: Entry, _ entry: Span<UInt8>, _ index: UInt64, _ origin: CarriedFrom,
     _ channel: (UInt64) -> UInt64?, _ writer: inout ByteWriter
   ) throws(CBORError) -> Bool {
-    let decoded = try Entry.decode(entry)
     let ext: EntryExtension
     let itemCount: Int
     switch decoded {
@@ -56,12 +75,7 @@ public enum CarriedEntry {
   ) throws(CBORError) -> Bool {
     var reader = CBORReader(entry, at: event.arguments.lowerBound)
     let count = try reader.array()
-    let channelCount =
-      switch event.code {
-      case .shed: 1
-      case .deviceSilent, .deviceAnswers: count
-      default: 0
-      }
+    let channelCount = channelCount(of: event, argumentCount: count)
     writer.cbor(arrayOf: count)
     var number = 0
     while number < count {
@@ -76,6 +90,15 @@ public enum CarriedEntry {
       number &+= 1
     }
     return true
+  }
+
+  /// How many of the arguments, from the first, are channels.
+  private static func channelCount(of event: EventEntry, argumentCount: Int) -> Int {
+    switch event.code {
+    case .shed: argumentCount > 0 ? 1 : 0
+    case .deviceSilent, .deviceAnswers: argumentCount
+    default: 0
+    }
   }
 
   /// The extension with the origin among its keys, which ascend. One that was carried before keeps where it
