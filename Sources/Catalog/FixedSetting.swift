@@ -11,6 +11,8 @@ public enum SiteKey: String, CaseIterable, Sendable {
   case mirrorAuthority = "mirror.ca"
   /// The mirror's key, here or in a file.
   case mirrorVerifierKey = "mirror.vkey"
+  /// What the record may send.
+  case mirrorCatchUp = "mirror.catch_up"
   /// Milliseconds between group commits.
   case logCommit = "log.commit_ms"
   /// Milliseconds after which a checkpoint is signed.
@@ -74,6 +76,7 @@ extension Site {
         .mirrorAuthority, mirror.certificateAuthority ?? "-",
         next.mirror.certificateAuthority ?? "-"
       ),
+      (.mirrorCatchUp, mirror.catchUp?.text ?? "-", next.mirror.catchUp?.text ?? "-"),
       (.logCommit, "\(log.commitMilliseconds)", "\(next.log.commitMilliseconds)"),
       (.logCheckpoint, "\(log.checkpointMilliseconds)", "\(next.log.checkpointMilliseconds)"),
       (

@@ -66,6 +66,16 @@ public struct Site: Sendable {
     return commits * ((frame + block - 1) / block * block)
   }
 
+  /// Bytes that the record sends to the mirror in a day when it is not behind, roughly, and at least.
+  public var uploadBytesPerDay: Int { planPerDay.bytes }
+
+  /// Hours that a day without a link takes to drain, within the budget; `nil` without one.
+  public var drainHours: Int? {
+    guard let rate = mirror.catchUp, rate.bytesPerDay > uploadBytesPerDay else { return nil }
+    let spare = rate.bytesPerDay - uploadBytesPerDay
+    return (24 * uploadBytesPerDay + spare - 1) / spare
+  }
+
   /// Entries of a day and their bytes, each 48 more than the answer: its length, the head and the
   /// elements of a reading (*Data on disk*).
   private var planPerDay: (entries: Int, bytes: Int) {
@@ -114,6 +124,8 @@ public struct MirrorSettings: Sendable, Equatable {
   public var verifierKey: VerifierKey
   /// A PEM file with the certificate authorities to trust; the site gives it relative to its own file.
   public var certificateAuthority: String?
+  /// What the record may send; `nil` for as much as the link takes.
+  public var catchUp: DataRate?
 }
 
 /// How the log is kept.

@@ -21,6 +21,7 @@ public struct SiteSummary: Sendable {
     for line in site.lines {
       for device in line.devices { lines.append("  " + text(of: device, on: line, language)) }
     }
+    lines.append(catchUpText(language))
     let unverified = site.profiles.reduce(0) { sum, profile in
       sum + profile.requests.reduce(0) { $0 + $1.points.count { !$0.verified } }
     }
@@ -40,6 +41,20 @@ public struct SiteSummary: Sendable {
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func catchUpText(_ language: Language) -> String {
+    let kilobytes = (site.uploadBytesPerDay + 999) / 1_000
+    return switch (language, site.mirror.catchUp, site.drainHours) {
+    case (.english, let rate?, let hours?):
+      "about \(kilobytes) kB a day to the collector, at most \(rate.text): a day without a link drains in \(hours) h"
+    case (.chinese, let rate?, let hours?):
+      "每天约向汇集端发送 \(kilobytes) kB，上限 \(rate.text)：断网一天的积压约 \(hours) 小时清空"
+    case (.english, _, _):
+      "about \(kilobytes) kB a day to the collector; history drains as fast as the link takes it (mirror: catch_up limits it)"
+    case (.chinese, _, _):
+      "每天约向汇集端发送 \(kilobytes) kB；积压按链路能力发送（可用 mirror: catch_up 限速）"
+    }
   }
 
   private var mebibytesPerDay: Int { max(1, (site.bytesPerDay + (1 << 19)) >> 20) }

@@ -55,8 +55,8 @@ public struct GatewayStart<
   /// - Throws: `journal` when the superblock cannot be written.
   public init(
     opened: consuming OpenedLog<Storage>, history: LogHistory, identity: GatewayIdentity,
-    key: consuming Key, verifier: Verifier, timing: RecorderTiming, queue: EntryQueue,
-    report: RecorderReport
+    key: consuming Key, verifier: Verifier, timing: RecorderTiming,
+    uplink: MirrorConfiguration = MirrorConfiguration(), queue: EntryQueue, report: RecorderReport
   ) throws(RecorderError) {
     let before = opened.before
     let isNew = opened.isNew && before != nil
@@ -79,7 +79,7 @@ public struct GatewayStart<
       origin: identity.origin, mirrorKey: identity.mirrorKey,
       acknowledgedSize: superblock.acknowledgedSize,
       acknowledged: evidence.journal.acknowledgedLogNote, releasedSize: superblock.releasedSize,
-      signedSize: superblock.signedSize)
+      signedSize: superblock.signedSize, configuration: uplink)
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
       timing: timing, queue: queue, report: report)

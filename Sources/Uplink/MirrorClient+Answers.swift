@@ -12,8 +12,7 @@ extension MirrorClient {
     verifier: Verifier, randomness: inout Random
   ) -> [MirrorEvent] {
     precondition(awaiting, "no request is under way")
-    awaiting = false
-    notBefore = 0
+    endExchange(now)
     var events: [MirrorEvent] = []
     noteLink(response.status != 0, &events)
     guard let target else { return events }
@@ -71,6 +70,12 @@ extension MirrorClient {
       pause(now, &randomness)
     }
     return events
+  }
+
+  private mutating func endExchange(_ now: UInt64) {
+    awaiting = false
+    notBefore = 0
+    if stage == .entries { batchSize.took(now &- sentAt) }
   }
 
   /// Puts an answer into the one class that it belongs to.

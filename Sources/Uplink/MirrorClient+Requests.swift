@@ -11,7 +11,7 @@ extension MirrorClient {
   public mutating func nextRequest<Source: EvidenceSource & ~Copyable>(
     now: UInt64, source: inout Source
   ) throws(HashSourceError) -> UplinkRequest? {
-    guard !awaiting, now >= notBefore else { return nil }
+    guard !awaiting, now >= notBefore, now >= paidAt else { return nil }
     if target == nil, hasNewer { begin() }
     guard let target else { return nil }
     do throws(HashSourceError) {
@@ -32,6 +32,8 @@ extension MirrorClient {
       }
       if alarm == .ownDataDamaged { alarm = nil }
       awaiting = true
+      sentAt = now
+      budget?.spend(byteCount: request.body.count, at: now)
       return request
     } catch {
       if error == .damaged { alarm = .ownDataDamaged }
@@ -92,13 +94,22 @@ extension MirrorClient {
     body.append(contentsOf: ticket)
   }
 
+  /// Bytes of a body after which no further package is begun.
+  private var batchByteLimit: Int {
+    let least =
+      batchSize.byteLimit < configuration.bodyByteLimit
+      ? batchSize.byteLimit : configuration.bodyByteLimit
+    guard let budgeted = budget?.batchByteLimit, budgeted < least else { return least }
+    return budgeted
+  }
+
   /// The header and as many packages as the limits allow: entries, u8 number of hashes, the hashes.
   private mutating func entriesBody<Source: EvidenceSource & ~Copyable>(
     _ target: SignedNote, _ source: inout Source
   ) throws(HashSourceError) -> [UInt8] {
     // A mirror that answers 500 to every prefix gets all that is left, if that is not too much.
     let whole = prefixRefusals >= 2
-    let byteLimit = whole ? configuration.wholeBodyByteLimit : configuration.bodyByteLimit
+    let byteLimit = whole ? configuration.wholeBodyByteLimit : batchByteLimit
     let limit = whole ? Int.max : packageLimit
     var body: [UInt8] = []
     appendHeader(start: start, end: target.size, to: &body)

@@ -10,12 +10,16 @@ public struct MirrorConfiguration: Equatable, Sendable {
   public var bodyByteLimit: Int
   /// Bytes that a body may have when a mirror accepts no prefix (it answered 500 twice).
   public var wholeBodyByteLimit: Int
+  /// What the record may send in a time; `nil` for as much as the link takes.
+  public var catchUp: CatchUpBudget?
 
-  /// 32 packages, 1.2 MB, 4 MB.
+  /// 32 packages, 1.2 MB, 4 MB, no budget.
   public init(
-    packageLimit: Int = 32, bodyByteLimit: Int = 1_200_000, wholeBodyByteLimit: Int = 4_000_000
+    packageLimit: Int = 32, bodyByteLimit: Int = 1_200_000, wholeBodyByteLimit: Int = 4_000_000,
+    catchUp: CatchUpBudget? = nil
   ) {
     precondition(packageLimit > 0 && bodyByteLimit > 0, "a limit of nothing sends nothing")
+    self.catchUp = catchUp
     self.packageLimit = packageLimit
     self.bodyByteLimit = bodyByteLimit
     self.wholeBodyByteLimit = wholeBodyByteLimit
@@ -25,7 +29,8 @@ public struct MirrorConfiguration: Equatable, Sendable {
 /// The client of one mirror (C2SP tlog-mirror), as a state machine without input or output of its own.
 ///
 /// Its owner calls `noteSigned` when a checkpoint is durable, `nextRequest` until it gives one, performs
-/// it, and hands what came back to `receive`. At most one request is under way.
+/// it, and hands what came back to `receive`. At most one request is under way. A request that the budget does not
+/// allow yet waits (`CatchUpBudget`), and with it the whole record, in order; live values are not of it.
 ///
 ///     A  add-checkpoint (old → end)   the mirror now expects entries up to `end`
 ///     B  add-entries from `start`     until the mirror signed for `end`
@@ -84,6 +89,11 @@ public struct MirrorClient: Sendable {
   var ticket: [UInt8] = []
   var backOff = BackOff()
   var packageLimit: Int
+  var batchSize = BatchSize()
+  /// What is left of the budget; `nil` without one.
+  var budget: CatchUpBudget?
+  /// When the request that is under way left, monotonic µs.
+  var sentAt: UInt64 = 0
   var packagesSent = 0
   var sentWasWhole = false
   var staleAnswers = 0
@@ -120,6 +130,7 @@ public struct MirrorClient: Sendable {
     pendingSize = acknowledgedSize
     start = acknowledgedSize
     packageLimit = configuration.packageLimit
+    budget = configuration.catchUp
     self.releasedSize = releasedSize > acknowledgedSize ? releasedSize : acknowledgedSize
     recoveredSize = signedSize
     isPlaced = acknowledged != nil
@@ -141,8 +152,11 @@ public struct MirrorClient: Sendable {
   public var wakeAt: UInt64? {
     if awaiting { return nil }
     guard target != nil || hasNewer else { return nil }
-    return notBefore
+    return notBefore > paidAt ? notBefore : paidAt
   }
+
+  /// When the budget lets the next request leave, monotonic µs; 0 for at once.
+  var paidAt: UInt64 { budget?.freeAt ?? 0 }
 
   var hasNewer: Bool {
     guard let newest else { return false }

@@ -202,6 +202,7 @@ struct Start {
           commit: UInt64(site.log.commitMilliseconds) * 1_000,
           checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
           checkpointEntries: UInt64(site.log.checkpointEntryCount)),
+        uplink: MirrorConfiguration(catchUp: site.mirror.catchUp.map(CatchUpBudget.init)),
         queue: queue, report: report)
     } catch {
       throw failure(.storage(path: arguments.data, error))
@@ -325,5 +326,12 @@ struct Start {
       say(error == .notFound(path: path) ? .noLiveToken(path: path) : .unreadableLiveToken(error))
     }
     return nil
+  }
+}
+
+extension CatchUpBudget {
+  /// The budget that a site gives.
+  init(_ rate: DataRate) {
+    self.init(byteCount: UInt64(rate.byteCount), seconds: UInt64(rate.period.seconds))
   }
 }

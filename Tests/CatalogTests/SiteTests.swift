@@ -76,6 +76,7 @@ import TransparencyLog
       .mirrorURL: try place("url:", "http"), .mirrorVerifierKey: try place("vkey_file:", "keys/"),
       // Not there: the section's place.
       .mirrorAuthority: try place("mirror:", "mirror"),
+      .mirrorCatchUp: try place("mirror:", "mirror"),
       .logCommit: try place("commit_ms", "1000"),
       .logCheckpoint: try place("checkpoint_ms", "5000"),
       .logCheckpointEntries: try place("log:", "log"), .logSegment: try place("log:", "log"),
@@ -197,5 +198,37 @@ import TransparencyLog
     #expect(Share.locate(option: "/nonexistent", tried: &tried) == nil)
     #expect(tried == ["/nonexistent"])
     #expect(share.share.boardNames.contains("native/sim"))
+  }
+
+  @Test func `a rate is bytes in a time`() {
+    let good = [
+      ("64 kB/s", 64_000 * 86_400), ("64kB/s", 64_000 * 86_400), ("20 MB/day", 20_000_000),
+      ("500 MB/month", 500_000_000 / 30), ("1 GB/s", 1_000_000_000 * 86_400), ("1 kB/day", 1_000),
+      ("10 B/min", 14_400), ("100 B/h", 2_400),
+    ]
+    for (text, perDay) in good {
+      #expect(DataRate(text: text)?.bytesPerDay == perDay, "\(text)")
+      #expect(DataRate(text: text)?.text.filter { $0 != " " } == text.filter { $0 != " " })
+    }
+    for text in [
+      "", "64", "kB/s", "64 kB", "64 kbit/s", "64 KB/s", "-1 kB/s", "010 kB/s", "1.5 MB/day",
+      "0 B/s",
+      "999 B/day", "2 GB/s", "9999999999 B/s", "1 kB/s/s", "1 kB /s", "1 kB/ s", "1 MB/year",
+    ] { #expect(DataRate(text: text) == nil, "\(text)") }
+  }
+
+  @Test func `what a day without a link costs is told`() throws {
+    var site = try simulatedSite()
+    // Some 600,000 entries of about a hundred bytes.
+    let day = site.uploadBytesPerDay
+    #expect((80...140).contains(day / site.entriesPerDay))
+    #expect(site.drainHours == nil)
+    #expect(SiteSummary(site).text(.english).contains("drains as fast as the link takes it"))
+    site.mirror.catchUp = DataRate(byteCount: 3 * day, period: .day)
+    #expect(site.drainHours == 12)
+    #expect(SiteSummary(site).text(.english).contains("drains in 12 h"))
+    #expect(SiteSummary(site).text(.chinese).contains("约 12 小时清空"))
+    site.mirror.catchUp = DataRate(byteCount: day, period: .day)
+    #expect(site.drainHours == nil)
   }
 }

@@ -90,10 +90,16 @@ struct SiteLoading {
     let log = decoding.log(fields, segment: board?.storage.segmentByteCount ?? 4 << 20)
     let lines = self.lines(fields, board: board)
     guard let origin, let timezone, let mirror, let board, let log else { return nil }
-    return Site(
+    let site = Site(
       origin: origin, timezone: timezone, mirror: mirror, board: board, lines: lines, log: log,
       yaml: yaml, path: path, warnings: [],
       places: Dictionary(uniqueKeysWithValues: SiteKey.allCases.map { ($0, $0.place(in: root)) }))
+    if let rate = mirror.catchUp, rate.bytesPerDay <= site.uploadBytesPerDay {
+      decoding.note(
+        .neverDrains(rate, bytesPerDay: site.uploadBytesPerDay),
+        at: site.place(of: .mirrorCatchUp))
+    }
+    return site
   }
 
   private mutating func board(_ fields: Fields) -> Board? {
@@ -238,15 +244,28 @@ extension Decoding {
   }
 
   fileprivate mutating func mirror(_ site: Fields) -> MirrorSettings? {
-    let keys = ["url", "vkey", "vkey_file", "ca"]
+    let keys = ["url", "vkey", "vkey_file", "ca", "catch_up"]
     guard let node = required("mirror", site),
       let fields = fields(node, key: "mirror", section: .mirror, known: keys)
     else { return nil }
     let url = url(fields)
     let ca = authorityPath(fields)
+    let catchUp = catchUp(fields)
     let key = verifierKey(fields)
     guard let url, let key else { return nil }
-    return MirrorSettings(url: url, verifierKey: key, certificateAuthority: ca)
+    return MirrorSettings(
+      url: url, verifierKey: key, certificateAuthority: ca, catchUp: catchUp)
+  }
+
+  private mutating func catchUp(_ fields: Fields) -> DataRate? {
+    guard let node = fields.node["catch_up"], !node.isEmpty,
+      let text = scalar(node, key: "catch_up")
+    else { return nil }
+    guard let rate = DataRate(text: text) else {
+      note(.dataRate(excerpt(text)), at: node.place)
+      return nil
+    }
+    return rate
   }
 
   /// The file of certificate authorities, found from the site file's directory; it must be there.

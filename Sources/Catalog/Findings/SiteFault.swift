@@ -22,6 +22,10 @@ public enum SiteFault: Worded, Sendable, Equatable {
   case tooManyLines(Int)
   /// More devices than this version takes.
   case tooManyDevices(Int)
+  /// Not bytes in a time.
+  case dataRate(String)
+  /// The poll plan makes as much as the record may send, or more.
+  case neverDrains(DataRate, bytesPerDay: Int)
 
   var english: Wording {
     switch self {
@@ -70,6 +74,18 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording(
         "\(count) devices in one site", "at most \(Site.devicesMax) in this version",
         "give some to a second gateway")
+    case .dataRate(let found):
+      Wording(
+        "'catch_up' is '\(found)'",
+        "bytes in a time, as 64 kB/s or 500 MB/month: B, kB, MB or GB in s, min, h, day or month, from 1 kB/day "
+          + "to 1 GB/s",
+        "write it so; bits are an eighth of a byte. Leave it out to send as fast as the link takes it"
+      )
+    case .neverDrains(let rate, let bytes):
+      Wording(
+        "'catch_up' is \(rate.text), and the poll plan makes \((bytes + 999) / 1_000) kB a day",
+        "more than the plan makes, so that a backlog ever ends",
+        "allow more, or poll less often")
     }
   }
 
@@ -110,6 +126,16 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording("站点有 \(count) 条线路", "本版本最多 \(Site.linesMax) 条", "将一部分交给另一台网关")
     case .tooManyDevices(let count):
       Wording("站点有 \(count) 台设备", "本版本最多 \(Site.devicesMax) 台", "将一部分交给另一台网关")
+    case .dataRate(let found):
+      Wording(
+        "“catch_up”为“\(found)”",
+        "每段时间的字节数，如 64 kB/s 或 500 MB/month：单位 B、kB、MB、GB，时间 s、min、h、day、month，"
+          + "1 kB/day 至 1 GB/s",
+        "按此书写；8 比特为 1 字节。省略则按链路能力发送")
+    case .neverDrains(let rate, let bytes):
+      Wording(
+        "“catch_up”为 \(rate.text)，而采集计划每天产生 \((bytes + 999) / 1_000) kB",
+        "大于计划产生的数据量，积压才能清空", "提高限额，或降低采集频率")
     }
   }
 }
