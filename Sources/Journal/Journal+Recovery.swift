@@ -17,7 +17,7 @@ extension Journal where Storage: ~Copyable {
     let superblocks = try readSuperblocks()
     let scan = try scanSegments(visitor)
     let inputs = RecoveryInputs(
-      superblocks: superblocks.finding, segments: scan.finding,
+      superblocks: superblocks, segments: scan.finding,
       size: scan.index >= superblock.signedSize ? .coversSigned : .lessThanSigned)
     let decision = RecoveryTable.decide(inputs)
     switch decision {
@@ -26,7 +26,7 @@ extension Journal where Storage: ~Copyable {
     case .damagedMiddle: throw scan.damage ?? .damagedSegment(0, index: 0)
     case .signedEntriesMissing:
       throw .signedEntriesMissing(signed: superblock.signedSize, recovered: scan.index)
-    case .superblocksDamaged: throw superblocks.error ?? .superblocksDamaged
+    case .superblocksDamaged: throw .superblocksDamaged
     case .superblocksMissing: throw .superblocksMissing
     }
     committedSize = scan.index
@@ -38,21 +38,18 @@ extension Journal where Storage: ~Copyable {
       // The superblocks come first: a log without any is then always one that has lost them.
       try writeSuperblock(superblock)
     }
-    if superblocks.finding == .one {
+    if superblocks == .one {
       // The lost one may have counted one boot more; none may be counted twice.
       superblock.bootCounter &+= 1
     }
-    if superblocks.finding != .both { try writeSuperblock(superblock) }
+    if superblocks != .both { try writeSuperblock(superblock) }
     isRecovered = true
     return decision
   }
 
-  /// Reads both superblocks and takes the newer valid one. One that the medium refuses to show is as
-  /// good as damaged, for the other one decides; the error matters if neither is valid.
-  private mutating func readSuperblocks() throws(JournalError) -> (
-    finding: SuperblockFinding, error: JournalError?
-  ) {
-    var error: JournalError?
+  /// Reads both superblocks and takes the newer valid one. One that the medium refuses to show may be the newer
+  /// one, whole: it would be overwritten with what the older one says, and the log forget what it signed.
+  private mutating func readSuperblocks() throws(JournalError) -> SuperblockFinding {
     var validCount = 0
     var existingCount = 0
     var slot: UInt8 = 0
@@ -61,9 +58,7 @@ extension Journal where Storage: ~Copyable {
       switch readSuperblock(object) {
       case .absent: break
       case .damaged: existingCount &+= 1
-      case .unreadable(let reason):
-        existingCount &+= 1
-        error = .unreadable(object, offset: 0, reason)
+      case .unreadable(let reason): throw .unreadable(object, offset: 0, reason)
       case .valid(let found):
         guard found.epoch == configuration.epoch, found.originHash == configuration.originHash
         else { throw .foreignLog(object) }
@@ -77,9 +72,9 @@ extension Journal where Storage: ~Copyable {
       }
       slot &+= 1
     }
-    if validCount == 2 { return (.both, nil) }
-    if validCount == 1 { return (.one, nil) }
-    return (existingCount > 0 ? .noneValid : .missing, error)
+    if validCount == 2 { return .both }
+    if validCount == 1 { return .one }
+    return existingCount > 0 ? .noneValid : .missing
   }
 
   private enum SuperblockReading {

@@ -1,0 +1,195 @@
+import HAL
+import MemoryStorage
+
+/// What is known to be durable when an operation begins, and what may be there besides.
+struct Promise: Equatable {
+  /// Entries that were handed to the journal, in order; those after the last commit may or may not be there.
+  var offered: [[UInt8]] = []
+  /// How many of them `commit` has returned for.
+  var committedCount = 0
+  var signedSize: UInt64 = 0
+  var acknowledgedSize: UInt64 = 0
+  var bootCounter: UInt32 = 0
+  /// Objects beside the log that `publish` has returned for.
+  var published: [String: [UInt8]] = [:]
+}
+
+/// The objects of a medium by their names.
+typealias Image = [String: [UInt8]]
+
+/// A medium that keeps each operation with the state that it found, so that every state in which a loss of
+/// power may leave it can be made afterwards.
+final class CrashMedium {
+  /// What an operation changes.
+  enum Change {
+    case nothing
+    /// In place: any of its 512-byte sectors may be there after a cut.
+    case write(String, offset: Int, [UInt8])
+    /// Whole or not at all; `nil` removes.
+    case whole(String, [UInt8]?)
+
+    /// With another byte in the middle.
+    fileprivate var damaged: Change {
+      func damaged(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        bytes[bytes.count / 3] ^= 0x20
+        return bytes
+      }
+      switch self {
+      case .write(let name, let offset, let bytes):
+        return .write(name, offset: offset, damaged(bytes))
+      case .whole(let name, let bytes?): return .whole(name, damaged(bytes))
+      case .nothing, .whole: return self
+      }
+    }
+  }
+  /// Which operation of `BlockStorage` it is.
+  enum Kind {
+    case size, segmentRange, create, read, write, publish, remove
+  }
+  struct Operation {
+    var kind: Kind
+    var change: Change
+    var before: Image
+    var promise: Promise
+  }
+  /// How one operation fails: before or after it is done; without an error it changes a byte on its way.
+  struct Failure {
+    var operation: Int
+    var error: StorageError?
+    var isDone: Bool
+  }
+
+  private(set) var image: Image
+  private(set) var operations: [Operation] = []
+  /// For the operations that follow.
+  var promise: Promise
+  var failure: Failure?
+  /// Between the beginning of a start and the end of its recovery.
+  var isStarting = false
+
+  init(_ image: Image = [:], promise: Promise = Promise()) {
+    self.image = image
+    self.promise = promise
+  }
+
+  /// Counts an operation and does it, unless it is to fail.
+  func perform(_ kind: Kind, _ change: Change = .nothing) throws(StorageError) {
+    operations.append(Operation(kind: kind, change: change, before: image, promise: promise))
+    let failure = failure.flatMap { $0.operation == operations.count ? $0 : nil }
+    if let error = failure?.error, failure?.isDone == false { throw error }
+    image.apply(failure?.error == nil && failure != nil ? change.damaged : change)
+    if let error = failure?.error { throw error }
+  }
+}
+
+extension Image {
+  /// Does all of a change.
+  mutating func apply(_ change: CrashMedium.Change) {
+    switch change {
+    case .nothing: break
+    case .whole(let name, let bytes): self[name] = bytes
+    case .write(let name, let offset, let bytes):
+      self[name]?.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+    }
+  }
+
+  /// With all of a change.
+  func applying(_ change: CrashMedium.Change) -> Image {
+    var image = self
+    image.apply(change)
+    return image
+  }
+
+  /// The sectors of a write that differ from what stands there: no others can be told from it.
+  func changedSectors(_ change: CrashMedium.Change) -> [Int] {
+    guard case .write(let name, let offset, let bytes) = change, let all = self[name] else {
+      return []
+    }
+    return stride(from: 0, to: bytes.count, by: 512).filter {
+      all[offset + $0..<offset + $0 + 512] != bytes[$0..<$0 + 512]
+    }
+  }
+
+  /// Calls `body` with every state that a loss of power in the middle of `change` may leave: none of it
+  /// first, all of it last, and in between every subset of the sectors that it changes.
+  func forEachCut(_ change: CrashMedium.Change, _ body: (Image) -> Void) {
+    body(self)
+    switch change {
+    case .nothing: return
+    case .whole: break
+    case .write(let name, let offset, let bytes):
+      let sectors = changedSectors(change)
+      precondition(sectors.count <= 12, "a workload whose states can be counted")
+      let all = 1 << sectors.count
+      for subset in 1..<Swift.max(all - 1, 1) {
+        var image = self
+        for (bit, sector) in sectors.enumerated() where subset >> bit & 1 == 1 {
+          image.apply(
+            .write(name, offset: offset + sector, Array(bytes[sector..<sector + 512])))
+        }
+        body(image)
+      }
+      if sectors.isEmpty { return }
+    }
+    body(applying(change))
+  }
+}
+
+/// The medium as a journal sees it.
+struct CrashStorage: BlockStorage {
+  let medium: CrashMedium
+
+  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
+    try medium.perform(.size)
+    return medium.image[MemoryBlockStorage.name(object)]?.count
+  }
+
+  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
+    try medium.perform(.segmentRange)
+    let sequences = medium.image.keys.compactMap { $0.segmentSequence }
+    guard let low = sequences.min(), let high = sequences.max() else { return nil }
+    return low...high
+  }
+
+  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
+    let zeros = [UInt8](repeating: 0, count: byteCount)
+    try medium.perform(.create, .whole(MemoryBlockStorage.name(object), zeros))
+  }
+
+  mutating func read(
+    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(StorageError) {
+    try medium.perform(.read)
+    guard let bytes = medium.image[MemoryBlockStorage.name(object)] else { throw .notFound }
+    guard offset + buffer.count <= bytes.count else { throw .short }
+    bytes.withUnsafeBytes {
+      buffer.copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
+    }
+  }
+
+  mutating func write(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    let name = MemoryBlockStorage.name(object)
+    guard let count = medium.image[name]?.count else { throw .notFound }
+    guard offset + buffer.count <= count else { throw .short }
+    try medium.perform(.write, .write(name, offset: offset, [UInt8](buffer)))
+  }
+
+  mutating func publish(
+    _ object: StorageObject, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    try medium.perform(.publish, .whole(MemoryBlockStorage.name(object), [UInt8](buffer)))
+  }
+
+  mutating func remove(_ object: StorageObject) throws(StorageError) {
+    try medium.perform(.remove, .whole(MemoryBlockStorage.name(object), nil))
+  }
+}
+
+extension String {
+  /// The number of the segment that has this name.
+  var segmentSequence: UInt64? { hasPrefix("segment.") ? UInt64(dropFirst(8)) : nil }
+}
