@@ -135,9 +135,9 @@ let package = Package(
     .executableTarget(
       name: "tally-sim",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Gateway", "Simulator", "Catalog",
-        "SiteComposition", "HostHAL", "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame",
-        argumentParser,
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "Simulator",
+        "Catalog", "SiteComposition", "HostHAL", "HostCrypto", "AgentClient", "CLinux",
+        "CommandLineFrame", argumentParser,
       ], exclude: ["PlantData"], swiftSettings: ring2),
 
     // MARK: tests

@@ -35,6 +35,10 @@ public struct LiveValue: Codable, Equatable, Sendable {
 public struct LivePost: Codable, Equatable, Sendable {
   /// Origin of the gateway's log, of whichever epoch.
   public var origin: String
+  /// Drawn at each start of the gateway's agent; `nil` of a board, which has many posts.
+  public var session: UInt64?
+  /// How often values had changed in that session when the post was made.
+  public var change: UInt64?
   /// The values.
   public var values: [LiveValue]
 
@@ -58,6 +62,8 @@ public final class LiveBoard: Sendable {
   private struct Board {
     /// Of the post that came last.
     var origin: String
+    var session: UInt64?
+    var change: UInt64?
     var values: [Key: LiveValue] = [:]
   }
   /// By gateway: a new epoch goes on with the streams of the old one.
@@ -73,12 +79,20 @@ public final class LiveBoard: Sendable {
   ///
   /// Not in the order of their times: a gateway has one post under way at a time, so what arrives later
   /// was read later, also after its clock was set back. By time, a screen would then show the old value
-  /// until the clock is where it was. A post that a network held up costs two seconds, until the next.
+  /// until the clock is where it was. A post that a network held up, or sends twice, is passed over: the later one
+  /// of the same session has more changes, and all that the earlier one brought.
   public func post(_ post: LivePost) {
     let gateway = EpochName(post.origin)?.identity ?? post.origin
     boards.withLock { boards in
       var board = boards[gateway] ?? Board(origin: post.origin)
+      if board.origin == post.origin, let session = post.session, session == board.session,
+        let change = post.change, let last = board.change, change < last
+      {
+        return
+      }
       board.origin = post.origin
+      board.session = post.session
+      board.change = post.change
       for value in post.values {
         let key = Key(device: value.device, quantity: value.quantity)
         if board.values[key] == nil, board.values.count >= Self.maximumStreamCount { continue }

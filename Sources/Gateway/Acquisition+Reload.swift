@@ -257,6 +257,7 @@ extension Acquisition {
     let memory = PlanMemory()
     let plan = site.plan(in: memory, starts: starts)
     var live = LiveTable(pointsOfRequests: site.livePoints)
+    live.follow(writer.live)
     for (number, old) in before.enumerated() where old >= 0 {
       let first = plan.channels[number].firstRequest
       let source = sampler.plan.channels[old].firstRequest

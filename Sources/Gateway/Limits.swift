@@ -29,6 +29,4 @@ public enum Limits {
   public static var recoveryAttemptsMax: Int { 3 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
-  /// µs between two posts of live values.
-  public static var livePeriod: UInt64 { 2_000_000 }
 }

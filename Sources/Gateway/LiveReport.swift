@@ -2,26 +2,40 @@ import HAL
 import Metering
 import Sampling
 
-// The body of POST /api/live: the newest value of every point. Preliminary and unsigned: a screen may
-// show it, a report may not use it.
+// The body of POST /api/live: the newest value of each point that has changed since the last post that was taken.
+// Preliminary and unsigned: a screen may show it, a report may not use it.
 //
-//     {"origin":"…","values":[{"device":3,"label":"…","quantity":"…","value":"230.6","unit":"V",
+//     {"origin":"…","session":7,"change":4711,"values":[{"device":3,"label":"…","quantity":"…","value":"230.6","unit":"V",
 //      "utc":1785000000000000,"status":0}, …]}
 //
-// "value" is a decimal as a string, or null with the poll's status.
+// "value" is a decimal as a string, or null with the poll's status. "session" is a number that each start of the agent
+// draws, and "change" counts the changes of values since then: of two posts of one session the one with fewer was
+// made earlier, whenever it comes.
 
 extension Acquisition {
-  /// The body of the next post of live values; points that were never polled are left out.
-  public borrowing func liveReport() -> [UInt8] {
+  /// How often values have changed.
+  public var liveChanges: UInt64 { writer.live.changeCount }
+
+  /// The body of the next post of live values: those that changed after change number `last`, 0 for all that
+  /// were ever polled. `session` tells this run of the agent from others.
+  public borrowing func liveReport(after last: UInt64 = 0, session: UInt64) -> [UInt8] {
     var body: [UInt8] = []
-    body.reserveCapacity(256 + 160 * writer.live.points.count)
+    var count = 0
+    for index in 0..<writer.live.points.count where writer.live.values[index].change > last {
+      count += 1
+    }
+    body.reserveCapacity(256 + 160 * count)
     body.append("{\"origin\":")
     body.append(quoted: names.origin)
+    body.append(",\"session\":")
+    body.append(decimal: session)
+    body.append(",\"change\":")
+    body.append(decimal: writer.live.changeCount)
     body.append(",\"values\":[")
     var isFirst = true
     for index in 0..<writer.live.points.count {
       let value = writer.live.values[index]
-      guard value.instant.mono != 0 else { continue }
+      guard value.change > last else { continue }
       if !isFirst { body.append(",") }
       isFirst = false
       append(index, value, to: &body)
@@ -64,13 +78,18 @@ extension [UInt8] {
   }
 
   mutating func append(decimal value: UInt64) {
-    var digits: [UInt8] = []
+    var low = count
     var left = value
     repeat {
-      digits.append(48 + UInt8(truncatingIfNeeded: left % 10))
+      append(48 &+ UInt8(truncatingIfNeeded: left % 10))
       left /= 10
     } while left > 0
-    self += digits.reversed()
+    var high = count - 1
+    while low < high {
+      swapAt(low, high)
+      low += 1
+      high -= 1
+    }
   }
 
   /// A JSON string (RFC 8259 §7) of UTF-8 bytes.

@@ -35,6 +35,8 @@ public struct LiveValue: Sendable, BitwiseCopyable {
   public var instant = Instant(mono: 0, utc: 0, quality: .unknown)
   /// µs from the last byte sent to the last received.
   public var roundTrip: UInt64?
+  /// Number of the change that it came with, from 1 on; 0 before the first poll.
+  public var change: UInt64 = 0
 }
 
 /// An answer in several frames that is still coming, of one device.
@@ -55,6 +57,10 @@ public struct LiveTable: ~Copyable {
   public let points: UnsafeMutableBufferPointer<LivePoint>
   /// Their newest values.
   public let values: UnsafeMutableBufferPointer<LiveValue>
+  /// How often values have changed; goes on when a site takes over from another.
+  public private(set) var changeCount: UInt64 = 0
+  /// The points that changed last.
+  public private(set) var changed = 0..<0
   /// For each request of the plan, where its points begin; one more element than requests.
   private let starts: UnsafeMutableBufferPointer<Int>
   /// One for each device: it answers one request after another.
@@ -98,6 +104,9 @@ public struct LiveTable: ~Copyable {
     openAnswers.deallocate()
     answerBytes.deallocate()
   }
+
+  /// Counts on from another table.
+  mutating func follow(_ old: borrowing LiveTable) { changeCount = old.changeCount }
 
   /// Takes over the newest values of a request that the table before had as well.
   mutating func adopt(_ old: borrowing LiveTable, request: Int, from before: Int) {
@@ -145,8 +154,11 @@ public struct LiveTable: ~Copyable {
     _ range: Range<Int>, meterProtocol: MeterProtocol, outcome: PollOutcome,
     frame: UnsafeBufferPointer<UInt8>
   ) {
+    changeCount &+= 1
+    changed = range
     var at = range.lowerBound
     while at < range.upperBound {
+      values[at].change = changeCount
       values[at].status = outcome.status
       values[at].instant = outcome.instant
       values[at].roundTrip = outcome.roundTrip
@@ -161,8 +173,11 @@ public struct LiveTable: ~Copyable {
 
   /// Takes the answer in several frames that ended with `status`.
   private mutating func end(_ range: Range<Int>, device: Int, status: ReadingStatus) {
+    changeCount &+= 1
+    changed = range
     var at = range.lowerBound
     while at < range.upperBound {
+      values[at].change = changeCount
       values[at].status = .good
       values[at].instant = openAnswers[device].instant
       values[at].roundTrip = openAnswers[device].roundTrip

@@ -6,6 +6,7 @@ import HostHAL
 import Simulator
 import SiteComposition
 import TransparencyLog
+import Uplink
 
 /// A site that a seed determines: its file as a technician would write it, and the meters on its lines.
 struct DrawnSite {
@@ -85,7 +86,8 @@ struct DrawnSite {
   /// The gateway as the simulation takes it.
   func gateway<Verifier: SignatureVerifier>(
     origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey, verifier: Verifier,
-    makeMirrorKey: @escaping () -> FileKeySigner, makeKey: @escaping () -> FileKeySigner
+    makeMirrorKey: @escaping () -> FileKeySigner, makeKey: @escaping () -> FileKeySigner,
+    catchUp: CatchUpBudget?
   ) -> SimulatedGateway<FileKeySigner, Verifier> {
     SimulatedGateway(
       site: Composition(site: site).pollSite(origin: origin(1), epoch: 1), origin: origin,
@@ -94,7 +96,7 @@ struct DrawnSite {
         commit: UInt64(site.log.commitMilliseconds) * 1_000,
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
-      segmentByteCount: site.log.segmentByteCount, makeKey: makeKey,
+      catchUp: catchUp, segmentByteCount: site.log.segmentByteCount, makeKey: makeKey,
       makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 

@@ -6,6 +6,7 @@ import HostCrypto
 import HostHAL
 import Simulator
 import TransparencyLog
+import Uplink
 
 /// `tally-sim run`: the deterministic simulation of the whole gateway.
 struct RunCommand: ParsableCommand {
@@ -127,7 +128,8 @@ struct SimulationWorld {
     let gateway = drawn.gateway(
       origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: SodiumVerifier(),
       makeMirrorKey: { SimulationWorld.key("mirror", seed) },
-      makeKey: { SimulationWorld.key("gateway", seed) })
+      makeKey: { SimulationWorld.key("gateway", seed) },
+      catchUp: budget(of: drawn.site, seed: seed))
     let simulation = Simulation(
       plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),
       plant: plant)
@@ -138,6 +140,17 @@ struct SimulationWorld {
         name: SimulationWorld.origin(UInt32(result.epochs)), type: .log
       ).description,
       mirrorKey: "\(mirrorKey)", objects: simulation.objects)
+  }
+
+  /// What the record may send: nothing is limited, or all that the run can leave behind drains in a fourth of the hour of
+  /// rest at most. Drawn from the seed by itself, so that site and faults do not depend on it.
+  private func budget(of site: Site, seed: UInt64) -> CatchUpBudget? {
+    var entropy = SeededEntropy(seed: seed ^ 0xB0D9_E700)
+    let factor: UInt64 = [0, 4, 16, 64][Int(entropy.next() % 4)]
+    let perHour = UInt64(site.uploadBytesPerDay) / 24
+    guard factor > 0 else { return nil }
+    return CatchUpBudget(
+      byteCount: max(4_000, perHour * (hours + 1) * factor / 3_600), seconds: 1)
   }
 
   private static func origin(_ epoch: UInt32) -> KeyName {

@@ -20,6 +20,7 @@ enum RunText {
       return "seed \(outcome.seed): \(outcome.deviceCount) devices, \(outcome.hours) h, "
         + "\(result.pollCount) polls, \(result.faultCounts.reduce(0, +)) faults, "
         + "\(result.startCount) starts, \(result.epochs) epochs, \(result.size) entries, "
+        + "live values within \((result.liveDelayMax + 99_999) / 100_000 * 100) ms, "
         + "trace \(result.traceHash.hex.prefix(16)): "
         + RunText.verdict(result, good: "good")
     }
@@ -32,6 +33,7 @@ enum RunText {
       return "种子 \(outcome.seed)：设备 \(outcome.deviceCount) 台，\(outcome.hours) 小时，"
         + "轮询 \(result.pollCount) 次，故障 \(result.faultCounts.reduce(0, +)) 次，"
         + "启动 \(result.startCount) 次，纪元 \(result.epochs) 个，条目 \(result.size) 条，"
+        + "实时值延迟不超过 \((result.liveDelayMax + 99_999) / 100_000 * 100) 毫秒，"
         + "轨迹 \(result.traceHash.hex.prefix(16))：" + RunText.verdict(result, good: "通过")
     }
   }

@@ -74,7 +74,7 @@ struct Agent: ~Copyable {
     acquisition.step(at: now)
     advanceReload(at: now)
     sendOutput()
-    live?.postIfDue(at: now) { acquisition.liveReport() }
+    live?.turn(at: now, acquisition)
     sayLink()
 
     loop.begin()
@@ -83,6 +83,7 @@ struct Agent: ~Copyable {
     ports.watch(in: &loop) { !acquisition.sampler.output(line: $0).isEmpty }
     var deadline = acquisition.nextStep(after: now)
     if let retry = ports.nextRetry, retry < deadline { deadline = retry }
+    if let post = live?.nextPost(acquisition), post < deadline { deadline = post }
     _ = loop.wait(until: deadline)
 
     if loop.readiness(wakePlace).isReadable { wake.clear() }
@@ -185,34 +186,41 @@ struct RecorderWake {
 /// Posts the newest values beside the record, so that a screen is current while history drains.
 final class LiveUplink {
   private let transport: Transport
-  private let token: [UInt8]
+  private var client: LiveClient
+  private var entropy: SecureRandom
   private let say: (Int) -> Void
-  private var dueAt: UInt64 = 0
-  /// What the collector answered last; nothing of that is in the log, so it is said once.
-  private var status = 200
 
-  /// The HTTP status with which the collector refuses live values; `nil` when it takes them, or has not
-  /// answered yet.
-  var refusal: UInt64? { status == 200 ? nil : UInt64(exactly: status) }
+  /// The HTTP status with which the collector refuses live values.
+  var refusal: UInt64? { client.refusal }
 
   /// An uplink with the token that `tally-collector enroll` gave. `say` is told each HTTP status that
   /// differs from the one before; 200 at the beginning.
   init(transport: Transport, token: [UInt8], say: @escaping (Int) -> Void) {
     self.transport = transport
-    self.token = token
+    var entropy = SecureRandom()
+    client = LiveClient(token: token, session: entropy.next())
+    self.entropy = entropy
     self.say = say
   }
 
-  /// Posts what `report` gives, if it is time and the last post has ended. A post that fails is not
-  /// repeated: the next one carries newer values.
-  func postIfDue(at now: Instant, _ report: () -> [UInt8]) {
-    // Without an answer (0) the way to the mirror is down too, and that is said already.
-    if let answer = transport.takeResponse()?.status, answer != 0, answer != status {
-      status = answer
-      say(answer)
+  /// When it may have something to do, µs since boot; an answer wakes the loop by itself.
+  func nextPost(_ acquisition: borrowing Acquisition) -> UInt64? {
+    client.wakeAt(changes: acquisition.liveChanges)
+  }
+
+  /// Takes an answer, and posts what is due.
+  func turn(at now: Instant, _ acquisition: borrowing Acquisition) {
+    if let response = transport.takeResponse(),
+      let status = client.receive(response, now: now.mono, randomness: &entropy)
+    {
+      say(status)
     }
-    guard now.mono >= dueAt, transport.isFree else { return }
-    dueAt = now.mono + Limits.livePeriod
-    transport.submit(.live(json: report(), token: token))
+    let session = client.session
+    guard transport.isFree,
+      let request = client.nextRequest(
+        now: now.mono, changes: acquisition.liveChanges,
+        { acquisition.liveReport(after: $0, session: session) })
+    else { return }
+    transport.submit(request)
   }
 }

@@ -271,7 +271,7 @@ struct Start {
     ) { error in
       say(error.map(Text.recordingStopped) ?? .recordingAgain)
     }
-    let live = try liveUplink(http)
+    let live = try liveUplink(http, answered: wake)
     let ports = Ports(lines: site.lines, deviceDirectory: Share.deviceDirectory, say: say)
     say(
       .started(
@@ -305,10 +305,12 @@ struct Start {
     } catch { throw failure(.noThread(errno: error.errno)) }
   }
 
-  private func liveUplink(_ http: HTTPTransportConfiguration) throws(StartError) -> LiveUplink? {
+  /// `answered` wakes the sampling thread: an answer may have the next post due at once.
+  private func liveUplink(
+    _ http: HTTPTransportConfiguration, answered: WakeHandle
+  ) throws(StartError) -> LiveUplink? {
     let path = arguments.data + "/keys/live.token"
     guard let token = liveToken(path) else { return nil }
-    let answered = try attempt { () throws(FileError) in try WakeHandle() }
     let say = say
     return LiveUplink(transport: try transport("live", http, answered: answered), token: token) {
       say(.liveAnswered(status: $0, path: path))

@@ -165,10 +165,22 @@ struct Meter: ~Copyable {
     var meter = try Meter()
     meter.open()
     for _ in 0..<4 { meter.turn() }
-    let text = String(decoding: meter.acquisition.liveReport(), as: UTF8.self)
-    #expect(text.hasPrefix(#"{"origin":"mrv.example/gw/test/1","values":[{"device":201,"#))
+    let text = String(decoding: meter.acquisition.liveReport(session: 1), as: UTF8.self)
+    let changes = meter.acquisition.liveChanges
+    #expect(changes > 0)
+    #expect(
+      text.hasPrefix(
+        #"{"origin":"mrv.example/gw/test/1","session":1,"change":\#(changes),"values":[{"device":201,"#
+      ))
     #expect(text.contains(#""label":"Pump \"A\"","quantity":"\#(Quantity.voltageL1.key)""#))
     #expect(text.contains(#""value":"14.1","unit":"V""#))
+    // Only what has changed since.
+    let rest = String(
+      decoding: meter.acquisition.liveReport(after: changes, session: 1), as: UTF8.self)
+    #expect(rest.hasSuffix(#""values":[]}"#))
+    for _ in 0..<4 { meter.turn() }
+    let more = meter.acquisition.liveReport(after: changes, session: 1)
+    #expect(meter.acquisition.liveChanges > changes && more.count > rest.utf8.count)
   }
 
   @Test(arguments: [

@@ -7,6 +7,7 @@ import Sampling
 import Simulator
 import Testing
 import TransparencyLog
+import Uplink
 
 /// Whole gateways in virtual time: small ones, for `scripts/simulate` has the many.
 @Suite struct SimulationTests {
@@ -45,7 +46,8 @@ import TransparencyLog
   }
 
   private func run(
-    seed: UInt64, canary: Bool = false, _ rates: [FaultKind: UInt32] = [:]
+    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil,
+    _ rates: [FaultKind: UInt32] = [:]
   ) throws -> SimulationResult {
     let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
     let request = try #require(
@@ -56,7 +58,7 @@ import TransparencyLog
       site: site(bytes, rule: rule), origin: Self.origin,
       mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-      segmentByteCount: 64 << 10, makeKey: { Self.key("gateway") },
+      catchUp: catchUp, segmentByteCount: 64 << 10, makeKey: { Self.key("gateway") },
       makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
     let meter = MeterModel(
       meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
@@ -89,6 +91,22 @@ import TransparencyLog
     #expect((660...680).contains(result.pollCount))
     #expect(result.size >= result.pollCount && result.acknowledged == result.size)
     #expect(result.startCount == 1 && result.epochs == 1)
+  }
+
+  @Test func `live values come in time while history drains in its budget`() throws {
+    // Some twenty times what the meter makes, half of it for a checkpoint each 5 s.
+    let budget = CatchUpBudget(byteCount: 1_200, seconds: 1)
+    for seed in 1...4 as ClosedRange<UInt64> {
+      let result = try run(seed: seed, catchUp: budget, [.linkDown: 600, .requestLost: 100_000])
+      #expect(result.violations == [])
+      #expect(result.faultCounts[Int(FaultKind.linkDown.rawValue)] > 0)
+      #expect(result.acknowledged == result.size)
+      #expect(result.livePostCount > 20 && result.liveDelayMax < 5_000_000)
+    }
+    let free = try run(seed: 1)
+    // One value a second, a post each two.
+    #expect((320...345).contains(free.livePostCount))
+    #expect((1_000_000..<2_500_000).contains(free.liveDelayMax))
   }
 
   @Test func `the same seed gives the same trace, another one another`() throws {

@@ -87,8 +87,8 @@ private let layers: [Layer] = [
   Layer(
     name: "tally-sim", ring: 2,
     inner: core.union([
-      "MeterProtocols", "TransparencyLog", "Gateway", "Simulator", "Catalog", "SiteComposition",
-      "HostHAL", "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame",
+      "MeterProtocols", "TransparencyLog", "Uplink", "Gateway", "Simulator", "Catalog",
+      "SiteComposition", "HostHAL", "HostCrypto", "AgentClient", "CLinux", "CommandLineFrame",
     ]), outer: libc.union(["ArgumentParser", "FoundationEssentials"])),
 
   Layer(name: "CZlib", ring: 3, inner: []),

@@ -20,6 +20,10 @@ public struct Violation: Error, Equatable, Sendable {
     case quota
     /// Every root is that of a naive tree over the same entries.
     case roots
+    /// The newest value of each stream is at the collector in time.
+    case live
+    /// The record sends no more than its budget.
+    case budget
     /// When faults have ended, everything comes to rest.
     case liveness
   }

@@ -25,6 +25,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
       origin: origin, logKey: logKey, name: gateway.mirrorKey.name, key: gateway.makeMirrorKey(),
       verifier: gateway.verifier, keepsEntries: false)
     mirror.isUnknown = number > 1
+    mirror.liveToken = SimulatedMachine<Key, Verifier>.liveToken
     checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
     mirror.stored = { [unowned self] index, entry in
       // After a loss the mirror gets again what the ledger has read already.

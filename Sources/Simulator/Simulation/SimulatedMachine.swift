@@ -18,6 +18,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public var timing: RecorderTiming
   /// Bytes of a journal segment.
   public var segmentByteCount: Int
+  /// What its record may send; `nil` for as much as the link takes.
+  public var catchUp: CatchUpBudget?
   /// Makes its key, which lies in a file.
   public var makeKey: () -> Key
   /// Makes the mirror's key, whose public half is `mirrorKey`.
@@ -28,7 +30,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   /// Takes the parts.
   public init(
     site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey,
-    timing: RecorderTiming,
+    timing: RecorderTiming, catchUp: CatchUpBudget? = nil,
     segmentByteCount: Int, makeKey: @escaping () -> Key,
     makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
@@ -36,6 +38,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
     self.origin = origin
     self.mirrorKey = mirrorKey
     self.timing = timing
+    self.catchUp = catchUp
     self.segmentByteCount = segmentByteCount
     self.makeKey = makeKey
     self.makeMirrorKey = makeMirrorKey
@@ -46,9 +49,11 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
 /// The process of an agent; gone with all its memory when nobody holds it.
 private final class SimulatedProcess<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
   var gateway: StartedGateway<SimulatedStorage, Key, Verifier>
+  var live: LiveClient
 
-  init(_ gateway: consuming StartedGateway<SimulatedStorage, Key, Verifier>) {
+  init(_ gateway: consuming StartedGateway<SimulatedStorage, Key, Verifier>, session: UInt64) {
     self.gateway = gateway
+    live = LiveClient(token: SimulatedMachine<Key, Verifier>.liveToken, session: session)
   }
 }
 
@@ -66,6 +71,11 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   private(set) var recorderDue: UInt64 = 0
   /// When the sampling half has its next one.
   private(set) var samplingDue: UInt64 = 0
+
+  /// Changes of values up to this one were told.
+  private var toldChanges: UInt64 = 0
+  /// The token that the collector gave; it protects nothing.
+  static var liveToken: [UInt8] { Array("live".utf8) }
 
   /// The epoch of the log that it goes on with; 0 before the first start.
   private(set) var epoch: UInt32 = 0
@@ -85,7 +95,9 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   }
 
   /// Starts the agent; throws what keeps it from starting. Returns why a new epoch begins, if it does.
-  func start(at now: Instant) throws(RecorderError) -> EpochEnd? {
+  ///
+  /// `session` is drawn for each start.
+  func start(at now: Instant, session: UInt64) throws(RecorderError) -> EpochEnd? {
     precondition(process == nil, "it runs already")
     queue = EntryQueue()
     report = RecorderReport()
@@ -106,8 +118,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       identity: GatewayIdentity(
         origin: gateway.origin(epoch), mirrorKey: gateway.mirrorKey, bootID: bootID,
         softwareHash: SHA256.hash([1].span)), key: gateway.makeKey(), verifier: gateway.verifier,
-      timing: gateway.timing, queue: queue, report: report)
-    process = SimulatedProcess(try start.begin(gateway.site, at: now))
+      timing: gateway.timing, uplink: MirrorConfiguration(catchUp: gateway.catchUp), queue: queue,
+      report: report)
+    toldChanges = 0
+    process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
     recorderDue = now.mono
     samplingDue = now.mono
     return end
@@ -166,6 +180,43 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
 
   func isOpen(line: Int) -> Bool {
     process?.gateway.acquisition.sampler.isOpen(line: line) ?? false
+  }
+
+  // MARK: live values
+
+  /// When the live uplink may have something to send, µs since boot; `nil` if nothing has changed.
+  var liveDue: UInt64? {
+    guard let process else { return nil }
+    return process.live.wakeAt(changes: process.gateway.acquisition.liveChanges)
+  }
+
+  /// The post of live values that is due.
+  func livePost(at now: Instant) -> UplinkRequest? {
+    guard let process else { return nil }
+    let session = process.live.session
+    return process.live.nextRequest(
+      now: now.mono, changes: process.gateway.acquisition.liveChanges
+    ) { process.gateway.acquisition.liveReport(after: $0, session: session) }
+  }
+
+  func receiveLive<Entropy: EntropySource & ~Copyable>(
+    _ response: UplinkResponse, at now: Instant, entropy: inout Entropy
+  ) { _ = process?.live.receive(response, now: now.mono, randomness: &entropy) }
+
+  /// Tells the points, by their place in the plan, whose values have changed since the last call, with their time.
+  func tellChanges(_ tell: (Int, UInt64) -> Void) {
+    guard let process, process.gateway.acquisition.liveChanges != toldChanges else { return }
+    // Mostly one answer; several timeouts may end in one step.
+    let isOne = process.gateway.acquisition.liveChanges == toldChanges + 1
+    let points =
+      isOne
+      ? process.gateway.acquisition.writer.live.changed
+      : 0..<process.gateway.acquisition.writer.live.points.count
+    for point in points {
+      let value = process.gateway.acquisition.writer.live.values[point]
+      if value.change > toldChanges { tell(point, value.instant.utc) }
+    }
+    toldChanges = process.gateway.acquisition.liveChanges
   }
 
   /// A turn of the recorder. Its operations take time, in which it has no other.

@@ -31,6 +31,12 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   package var isUnknown = false
   /// Entries are kept, and not their hashes alone.
   private let keepsEntries: Bool
+  /// Token for live values.
+  var liveToken: [UInt8] = []
+  /// Session and change of the newest post of live values.
+  private var newestPost: (session: UInt64, change: UInt64)?
+  /// Called with each post of live values that is taken: the newest values are then those.
+  var posted: (LivePostReader) -> Void = { _ in }
   /// Called with the index and the bytes of each entry that is new.
   var stored: (UInt64, [UInt8]) -> Void = { _, _ in }
   /// How often all was lost.
@@ -90,6 +96,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
 
   /// Answers a request of the uplink.
   package func answer(_ request: UplinkRequest) -> UplinkResponse {
+    if request.path == .live { return UplinkResponse(status: takeLive(request)) }
     let answer = self.answer(
       "\(request.path.text)", "\(request.path.contentType)", request.body)
     guard answer.status != 0 else { return .networkFailure }
@@ -109,6 +116,19 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     }
     if keepsEntries { statuses.append(result.0) }
     return result
+  }
+
+  /// The status of `POST /api/live`. A post that was made before another one of the same session changes nothing.
+  private func takeLive(_ request: UplinkRequest) -> Int {
+    guard let post = LivePostReader(request.body) else { return 400 }
+    guard origin.matches(request.body.span.extracting(post.origin)) else { return 404 }
+    guard request.bearerToken == liveToken else { return 401 }
+    if let newest = newestPost, newest.session == post.session, post.change < newest.change {
+      return 200
+    }
+    newestPost = (post.session, post.change)
+    posted(post)
+    return 200
   }
 
   // MARK: add-checkpoint

@@ -1,8 +1,11 @@
 import HAL
 import Uplink
 
-/// What lies between a gateway and its mirror: one exchange at a time, as the transport of the agent has it,
-/// and copies of requests that arrive late.
+/// What lies between a gateway and its mirror: one exchange at a time on each of two connections, as the transports
+/// of the agent have it, and copies of requests that arrive late.
+///
+/// Both connections share the link, and what is in it goes out in order: a request waits behind all bytes that were
+/// sent before it, on either of them. That is worse than what TCP does with a modem's queue.
 struct SimulatedNetwork {
   /// An answer on its way to the gateway.
   private struct Pending {
@@ -17,7 +20,10 @@ struct SimulatedNetwork {
 
   private let faults: FaultModel
   private var entropy: SeededEntropy
-  private var pending: Pending?
+  /// By connection.
+  private var pending: InlineArray<2, Pending?> = [nil, nil]
+  /// When all that was sent has gone out.
+  private var outAt: UInt64 = 0
   private var copies: [Copy] = []
   /// Faults are over.
   var isCalm = false
@@ -33,67 +39,82 @@ struct SimulatedNetwork {
     self.entropy = entropy
   }
 
-  /// An exchange is under way.
-  var isBusy: Bool { pending != nil }
+  /// A connection of the agent.
+  enum Connection: Int {
+    /// Checkpoints and entries.
+    case record
+    /// Live values.
+    case live
+  }
+
+  /// An exchange is under way on a connection.
+  func isBusy(_ connection: Connection) -> Bool { pending[connection.rawValue] != nil }
 
   /// When something arrives next.
   var nextArrival: UInt64? {
-    let copy = copies.isEmpty ? nil : copies.map(\.at).min()
-    guard let pending else { return copy }
-    return min(pending.at, copy ?? .max)
+    var next = copies.isEmpty ? nil : copies.map(\.at).min()
+    for i in 0..<2 {
+      if let pending = pending[i] { next = min(pending.at, next ?? .max) }
+    }
+    return next
   }
 
-  /// The gateway's process died: its connection is gone, copies are still on their way.
-  mutating func disconnect() { pending = nil }
+  /// The gateway's process died: its connections are gone, copies are still on their way.
+  mutating func disconnect() { pending = [nil, nil] }
 
-  /// The gateway sends a request. `deliver` gives the mirror's answer.
+  /// The gateway sends a request. `deliver` gives the mirror's answer. Returns whether something went wrong.
+  @discardableResult
   mutating func submit(
     _ request: UplinkRequest, at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
-  ) {
-    precondition(pending == nil, "one exchange at a time")
+  ) -> Bool {
+    let place = (request.path == .live ? Connection.live : .record).rawValue
+    precondition(pending[place] == nil, "one exchange at a time")
+    let before = incidents.count
+    pending[place] = exchange(request, at: now, deliver)
+    return incidents.count != before || now < downUntil || now < expiredUntil
+  }
+
+  /// When the answer comes, and which.
+  private mutating func exchange(
+    _ request: UplinkRequest, at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
+  ) -> Pending {
     let travel = entropy.within(5_000...80_000)
     if now < downUntil {
-      pending = Pending(at: now + 10_000_000, response: .failed(.noConnection))
-      return
+      return Pending(at: now + 10_000_000, response: .failed(.noConnection))
     }
     if now < expiredUntil {
-      pending = Pending(at: now + travel, response: .failed(.certificateExpired))
-      return
+      return Pending(at: now + travel, response: .failed(.certificateExpired))
     }
     if strikes(.requestLost) {
-      pending = Pending(at: now + 60_000_000, response: .failed(.timeout))
-      return
+      return Pending(at: now + 60_000_000, response: .failed(.timeout))
     }
     if strikes(.captivePortal) {
       let page = Array("<html>Log in</html>".utf8)
       let answer = UplinkResponse(status: 200, contentType: Array("text/html".utf8), body: page)
-      pending = Pending(at: now + travel, response: answer)
-      return
+      return Pending(at: now + travel, response: answer)
     }
     if strikes(.oddStatus) {
       let statuses = [401, 409, 422, 429, 500, 503, 507]
       // 422 stops the uplink for good by the protocol; so it is drawn more rarely than it could be.
       let drawn = statuses[Int(entropy.below(UInt64(statuses.count)))]
-      pending = Pending(at: now + travel, response: UplinkResponse(status: drawn))
-      return
+      return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
     let response = deliver(request)
-    var at = now + travel + UInt64(request.body.count)
+    // 1 MB/s.
+    outAt = max(outAt, now) + UInt64(request.body.count)
+    var at = outAt + travel
     if strikes(.delayed) { at += entropy.within(1_000_000...100_000_000) }
     if strikes(.duplicated) {
       copies.append(Copy(at: at + entropy.within(1_000...600_000_000), request: request))
     }
     if strikes(.answerLost) {
-      pending = Pending(at: now + 60_000_000, response: .failed(.cutOff))
-    } else {
-      pending = Pending(at: at, response: response)
+      return Pending(at: now + 60_000_000, response: .failed(.cutOff))
     }
+    return Pending(at: at, response: response)
   }
 
-  /// The answer that has arrived by `now`; copies of requests arrive at the mirror meanwhile.
-  mutating func receive(
-    at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
-  ) -> UplinkResponse? {
+  /// Copies of requests arrive at the mirror that are due by `now`.
+  mutating func deliverCopies(at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse) {
     while !copies.isEmpty,
       let due = copies.indices.filter({ copies[$0].at <= now }).min(by: {
         copies[$0].at < copies[$1].at
@@ -101,9 +122,13 @@ struct SimulatedNetwork {
     {
       _ = deliver(copies.remove(at: due).request)
     }
-    guard let pending, pending.at <= now else { return nil }
-    self.pending = nil
-    return pending.response
+  }
+
+  /// The answer that has arrived on a connection by `now`.
+  mutating func receive(_ connection: Connection, at now: UInt64) -> UplinkResponse? {
+    guard let answer = pending[connection.rawValue], answer.at <= now else { return nil }
+    pending[connection.rawValue] = nil
+    return answer.response
   }
 
   private mutating func strikes(_ kind: FaultKind) -> Bool {

@@ -154,7 +154,7 @@ extension Simulation where Key: ~Copyable {
     let before = machine.epoch
     let newest = disk.newestEpoch
     do throws(RecorderError) {
-      if let end = try machine.start(at: time.instant) {
+      if let end = try machine.start(at: time.instant, session: jitter.next()) {
         trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
         if newest > 0 {
           goOn(in: newest)
@@ -173,6 +173,8 @@ extension Simulation where Key: ~Copyable {
     }
     if disk.isDead { return powerIsGone() }
     startCount += 1
+    live.restart()
+    budget.restart()
     trace.note(.started(size: machine.report.committedSize), at: time.now)
     goOn(in: machine.epoch)
     if machine.epoch == before, machine.report.committedSize < committed, !mediumFailed {
@@ -192,6 +194,7 @@ extension Simulation where Key: ~Copyable {
     case .leapSecond: time.step(by: -1_000_000)
     case .suspend:
       asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
+      live.excuse(until: asleepUntil + LiveChecker.within)
       return
     default:
       let magnitude = Int64(

@@ -52,6 +52,10 @@ public struct SimulationResult: Sendable {
   public var epochs: Int
   /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
   public var rested: UInt64?
+  /// Posts of live values that the mirror took.
+  public var livePostCount: UInt64
+  /// The longest that a value took to the mirror while nothing was wrong with the link, µs.
+  public var liveDelayMax: UInt64
   /// The trace, if it was kept.
   public var lines: [String]
 }
@@ -92,6 +96,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var committed: UInt64 = 0
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
   var mediumFailed = false
+  var live: LiveChecker
+  var budget: BudgetChecker
   private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
   let plant: Plant
 
@@ -116,11 +122,14 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     cables = lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) }
     machine = SimulatedMachine(gateway, disk: disk)
     self.gateway = gateway
-    epochs = [SimulatedEpoch(1, gateway: gateway)]
+    live = LiveChecker(gateway.site)
+    budget = BudgetChecker(gateway.catchUp)
+    epochs = []
     trace = Trace(keepsLines: plan.keepsLines)
     for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
     disk.attempted = { [unowned self] in wrote($0, $1, $2, $3) }
     disk.happened = { [unowned self] in happened($0) }
+    goOn(in: 1)
   }
 
   /// The epoch that goes on. A medium that was set back far enough goes on in an earlier one for a while.
@@ -129,8 +138,15 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// The log goes on in an epoch; those up to it are made.
   func goOn(in number: UInt32) {
     while epochs.count < Int(number) {
-      epochs.append(SimulatedEpoch(UInt32(epochs.count + 1), gateway: gateway))
+      add(SimulatedEpoch(UInt32(epochs.count + 1), gateway: gateway))
     }
+  }
+
+  private func add(_ epoch: SimulatedEpoch<Key, Verifier>) {
+    epoch.mirror.posted = { [unowned self] post in
+      if let problem = live.posted(post) { violate(.live, problem) }
+    }
+    epochs.append(epoch)
   }
 
   /// Runs both phases.
@@ -155,7 +171,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return SimulationResult(
       traceHash: trace.digest, violations: violations, pollCount: pollCount,
       size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
-      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, rested: rested, lines: trace.lines)
+      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, rested: rested,
+      livePostCount: live.postCount, liveDelayMax: live.longest, lines: trace.lines)
   }
 
   /// What stands on the gateway's medium.
@@ -195,6 +212,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if asleepUntil > time.now { return min(next, asleepUntil) }
     if let arrival = network.nextArrival { next = min(next, arrival) }
     next = min(next, time.time(ofMono: min(machine.samplingDue, machine.recorderDue)))
+    if !network.isBusy(.live), let due = machine.liveDue {
+      next = min(next, time.time(ofMono: due))
+    }
     for cable in cables {
       if let wake = cable.wakeAt { next = min(next, wake) }
       if cable.unpluggedUntil > time.now { next = min(next, cable.unpluggedUntil) }
@@ -218,7 +238,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     }
     if let at = startsAt, at <= time.now { start() }
     guard machine.isRunning, asleepUntil <= time.now else { return false }
-    let response = network.receive(at: time.now) { [self] in deliver($0) }
+    network.deliverCopies(at: time.now) { [self] in deliver($0) }
+    let response = network.receive(.record, at: time.now)
     plugIn()
     let now = time.instant
     for line in cables.indices {
@@ -234,16 +255,32 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
         cables[line].send(bytes, at: time.now)
       }
     }
+    postLive(at: now)
     if response != nil { machine.wakeRecorder(at: now) }
     guard now.mono >= machine.recorderDue else { return false }
     record(at: now, response)
     return true
   }
 
+  /// What the sampling thread does with live values, and the look at it.
+  private func postLive(at now: Instant) {
+    machine.tellChanges { live.read(point: $0, utc: $1, at: time.now) }
+    if let response = network.receive(.live, at: time.now) {
+      live.answered(isTaken: response.status == 200 && response.body.isEmpty, at: time.now)
+      machine.receiveLive(response, at: now, entropy: &jitter)
+    }
+    if let problem = live.look(at: time.now) { violate(.live, problem) }
+    guard !network.isBusy(.live), let request = machine.livePost(at: now) else { return }
+    trace.mix(request.body.withUnsafeBufferPointer { $0 })
+    let isBad = network.submit(request, at: time.now) { [self] in deliver($0) }
+    // An answer that is late comes within 100 s, one that never comes is given up after 60.
+    if isBad { live.excuse(until: time.now + 101_000_000 + LiveChecker.within) }
+  }
+
   private func record(at now: Instant, _ response: UplinkResponse?) {
     if let response { take(response) }
     let turn = machine.record(
-      at: now, response: response, canSubmit: !network.isBusy, entropy: &jitter)
+      at: now, response: response, canSubmit: !network.isBusy(.record), entropy: &jitter)
     if disk.isDead { return powerIsGone() }
     if let why = machine.report.epochEnd { return endEpoch(why) }
     guard let turn else { return }
@@ -253,6 +290,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
     trace.mix(request.body.withUnsafeBufferPointer { $0 })
     if let problem = epoch.look(at: request) { violate(.checkpoints, problem) }
+    if let problem = budget.look(byteCount: request.body.count, at: time.now) {
+      violate(.budget, problem)
+    }
     network.submit(request, at: time.now) { [self] in deliver($0) }
   }
 
