@@ -103,6 +103,9 @@ let package = Package(
       name: "MirrorUplink", dependencies: ["HAL", "Uplink", "CLinux", "CCurl"],
       swiftSettings: ring2),
     .target(
+      name: "DirectoryUplink", dependencies: ["HAL", "TransparencyLog", "Uplink", "HostHAL"],
+      swiftSettings: ring2),
+    .target(
       name: "Verification",
       dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto"],
       swiftSettings: ring2),
@@ -122,7 +125,8 @@ let package = Package(
       name: "tallyd",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
-        "Gateway", "HostHAL", "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "CLinux",
+        "Gateway", "HostHAL", "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink",
+        "DirectoryUplink", "CLinux",
       ], swiftSettings: ring2,
       // The standard library inside: a gateway needs no Swift, and a third less memory is resident.
       linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
@@ -172,7 +176,7 @@ let package = Package(
     .testTarget(
       name: "UplinkTests",
       dependencies: [
-        "Metering", "HAL", "TransparencyLog", "Uplink", "Simulator", "HostCrypto",
+        "Metering", "HAL", "TransparencyLog", "Uplink", "Simulator", "HostCrypto", "Articles",
       ], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "GatewayTests",
@@ -201,6 +205,10 @@ let package = Package(
     .testTarget(
       name: "MirrorUplinkTests",
       dependencies: ["HAL", "Uplink", "MirrorUplink", "CLinux", "HostHAL"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DirectoryUplinkTests",
+      dependencies: ["HAL", "TransparencyLog", "Uplink", "HostHAL", "DirectoryUplink"],
       swiftSettings: strict),
     .testTarget(
       name: "VerificationTests",
@@ -243,8 +251,8 @@ if withHeadEnd {
     .target(
       name: "Collector",
       dependencies: [
-        "Metering", "MeterProtocols", "TransparencyLog", "HAL", "HostHAL", "HostCrypto", "Catalog",
-        "ReadingStore", "CZlib", .product(name: "GRDB", package: "GRDB.swift"),
+        "Metering", "MeterProtocols", "TransparencyLog", "HAL", "Uplink", "HostHAL", "HostCrypto",
+        "Catalog", "ReadingStore", "CZlib", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
       ], swiftSettings: ring3),
     .executableTarget(
@@ -257,8 +265,8 @@ if withHeadEnd {
     .testTarget(
       name: "CollectorTests",
       dependencies: [
-        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "HostCrypto", "Catalog",
-        "ReadingStore", "Collector", "CZlib",
+        "Metering", "HAL", "MeterProtocols", "TransparencyLog", "Uplink", "HostHAL", "HostCrypto",
+        "Catalog", "ReadingStore", "Collector", "CZlib",
         .product(name: "HummingbirdTesting", package: "hummingbird"),
         .product(name: "GRDB", package: "GRDB.swift"),
       ], exclude: ["Vectors"], swiftSettings: strict,

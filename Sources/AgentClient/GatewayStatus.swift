@@ -71,6 +71,8 @@ public struct GatewayStatus: Equatable, Sendable {
     public var signed: Int
     /// Entries that the mirror has cosigned.
     public var acknowledged: Int
+    /// Entries that stand in packages; `nil` where the mirror is called.
+    public var packaged: Int?
     /// µs since 1970 of the newest checkpoint.
     public var signedAt: Int?
     /// Bytes in the journal.
@@ -223,6 +225,7 @@ extension GatewayStatus.Log {
     epoch = item["epoch"]?.number
     size = item["size"]?.number ?? 0
     signed = item["signed"]?.number ?? 0
+    packaged = item["packaged"]?.number
     signedAt = item["signed_at"]?.number
     acknowledged = item["acknowledged"]?.number ?? 0
     byteCount = item["bytes"]?.number

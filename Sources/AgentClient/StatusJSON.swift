@@ -118,6 +118,7 @@ extension GatewayStatus {
         $0.add("epoch", log.epoch)
         $0.add("size", log.size)
         $0.add("signed", log.signed)
+        $0.add("packaged", log.packaged)
         $0.add("signed_at", log.signedAt)
         $0.add("acknowledged", log.acknowledged)
         $0.add("bytes", log.byteCount)

@@ -103,14 +103,19 @@ public struct StatusScreen {
 
   private var logLines: [String] {
     let log = status.log
-    let sizes = [
+    var sizes = [
       "\(word(.log)) \(TextLayout.grouped(log.size)) \(word(.entries))",
       "\(word(.signed)) \(TextLayout.grouped(log.signed))",
+    ]
+    if let packaged = log.packaged {
+      sizes.append("\(word(.packaged)) \(TextLayout.grouped(packaged))")
+    }
+    sizes += [
       "\(word(.acknowledged)) \(TextLayout.grouped(log.acknowledged))",
       "\(word(.backlog)) \(TextLayout.grouped(log.backlog))",
     ]
     var rest: [String] = []
-    if let link = status.link { rest.append("\(word(.mirror)) \(link.text(language))") }
+    if let link = status.link { rest.append("\(word(wayOut)) \(link.text(language))") }
     if let quality = status.clockQuality {
       let wording = ClockWording(quality: ClockQuality(rawValue: quality))
       rest.append("\(word(.clock)) \(wording.text(language))")
@@ -121,6 +126,9 @@ public struct StatusScreen {
     return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
   }
 
+  /// What the log leaves by.
+  private var wayOut: StatusWord { status.log.packaged == nil ? .mirror : .packages }
+
   /// Why the mirror is not reached, or what it finds wrong, and what to do; `nil` when all is well.
   private var linkReason: String? {
     guard let key = status.linkReason else { return nil }
@@ -128,7 +136,7 @@ public struct StatusScreen {
     let failures = LinkFailure.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
     let alarms = MirrorAlarm.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
     guard let known = (failures + alarms).first(where: { "\($0.0)" == key }) else { return key }
-    return "\(word(.mirror)): \(known.1)"
+    return "\(word(wayOut)): \(known.1)"
   }
 
   // MARK: words

@@ -3,8 +3,8 @@ import Metering
 
 /// The words around the numbers of a status.
 enum StatusWord {
-  case line, log, mirror, clock, use
-  case entries, signed, acknowledged, backlog, journal, lost
+  case line, log, mirror, packages, clock, use
+  case entries, signed, packaged, acknowledged, backlog, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
 
@@ -15,10 +15,12 @@ enum StatusWord {
     case .line: "line"
     case .log: "log"
     case .mirror: "mirror"
+    case .packages: "packages"
     case .clock: "clock"
     case .use: "in use"
     case .entries: "entries"
     case .signed: "signed"
+    case .packaged: "in packages"
     case .acknowledged: "acknowledged"
     case .backlog: "backlog"
     case .journal: "on disk"
@@ -46,10 +48,12 @@ enum StatusWord {
     case .line: "线路"
     case .log: "日志"
     case .mirror: "镜像"
+    case .packages: "数据包"
     case .clock: "时钟"
     case .use: "占用"
     case .entries: "条目"
     case .signed: "已签名"
+    case .packaged: "已写入数据包"
     case .acknowledged: "已确认"
     case .backlog: "待上传"
     case .journal: "占用磁盘"

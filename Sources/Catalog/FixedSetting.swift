@@ -13,6 +13,12 @@ public enum SiteKey: String, CaseIterable, Sendable {
   case mirrorVerifierKey = "mirror.vkey"
   /// What the record may send.
   case mirrorCatchUp = "mirror.catch_up"
+  /// The directory for packages.
+  case uplinkDirectory = "uplink.directory"
+  /// Time between two packages.
+  case uplinkEvery = "uplink.every"
+  /// Time for which entries are kept that were not acknowledged.
+  case uplinkRetention = "uplink.retention"
   /// Milliseconds between group commits.
   case logCommit = "log.commit_ms"
   /// Milliseconds after which a checkpoint is signed.
@@ -71,12 +77,18 @@ extension Site {
     let all: [(SiteKey, String, String)] = [
       (.originDomain, origin.domain, next.origin.domain),
       (.originSerial, origin.serial, next.origin.serial),
-      (.mirrorURL, mirror.url, next.mirror.url),
+      (.mirrorURL, mirror.url ?? "-", next.mirror.url ?? "-"),
       (
         .mirrorAuthority, mirror.certificateAuthority ?? "-",
         next.mirror.certificateAuthority ?? "-"
       ),
       (.mirrorCatchUp, mirror.catchUp?.text ?? "-", next.mirror.catchUp?.text ?? "-"),
+      (.uplinkDirectory, packages?.directory ?? "-", next.packages?.directory ?? "-"),
+      (.uplinkEvery, seconds(packages?.everySeconds), seconds(next.packages?.everySeconds)),
+      (
+        .uplinkRetention, seconds(packages?.retentionSeconds),
+        seconds(next.packages?.retentionSeconds)
+      ),
       (.logCommit, "\(log.commitMilliseconds)", "\(next.log.commitMilliseconds)"),
       (.logCheckpoint, "\(log.checkpointMilliseconds)", "\(next.log.checkpointMilliseconds)"),
       (
@@ -87,3 +99,5 @@ extension Site {
     return all.filter { $0.1 != $0.2 }.map { FixedSetting(key: $0.0, running: $0.1, found: $0.2) }
   }
 }
+
+private func seconds(_ count: Int?) -> String { count.map { "\($0) s" } ?? "-" }

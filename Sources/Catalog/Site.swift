@@ -12,8 +12,10 @@ public struct Site: Sendable {
   public var origin: SiteOrigin
   /// Name of the plant's time zone, for example `Asia/Shanghai`.
   public var timezone: String
-  /// Where the log goes.
+  /// Who countersigns the log, and where it goes unless `packages` says otherwise.
   public var mirror: MirrorSettings
+  /// How the log leaves where nothing may call out; `nil` exactly where `mirror.url` is called.
+  public var packages: PackageSettings?
   /// The hardware.
   public var board: Board
   /// The serial lines with their devices.
@@ -118,14 +120,24 @@ public struct MirrorSettings: Sendable, Equatable {
     case file(String)
   }
 
-  /// `http://` or `https://`, without a slash at the end.
-  public var url: String
+  /// `http://` or `https://`, without a slash at the end; `nil` exactly where the log leaves as packages.
+  public var url: String?
   /// Its verifier key.
   public var verifierKey: VerifierKey
   /// A PEM file with the certificate authorities to trust; the site gives it relative to its own file.
   public var certificateAuthority: String?
   /// What the record may send; `nil` for as much as the link takes.
   public var catchUp: DataRate?
+}
+
+/// How the log leaves as packages in a directory (`uplink:`). All of it must be declared.
+public struct PackageSettings: Sendable, Equatable {
+  /// The directory, an absolute path. It is never made here: a stick that is not mounted has none.
+  public var directory: String
+  /// Seconds between two packages.
+  public var everySeconds: Int
+  /// Seconds for which entries are kept that stand in packages and were not acknowledged.
+  public var retentionSeconds: Int
 }
 
 /// How the log is kept.

@@ -21,7 +21,7 @@ public struct SiteSummary: Sendable {
     for line in site.lines {
       for device in line.devices { lines.append("  " + text(of: device, on: line, language)) }
     }
-    lines.append(catchUpText(language))
+    if site.packages == nil { lines.append(catchUpText(language)) }
     let unverified = site.profiles.reduce(0) { sum, profile in
       sum + profile.requests.reduce(0) { $0 + $1.points.count { !$0.verified } }
     }
@@ -40,6 +40,7 @@ public struct SiteSummary: Sendable {
           + "板卡的配额 \(site.board.storage.quotaMebibytes) MiB 暂未执行")
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
+    if let packages = site.packages { lines.append(text(of: packages, language)) }
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -54,6 +55,19 @@ public struct SiteSummary: Sendable {
       "about \(kilobytes) kB a day to the collector; history drains as fast as the link takes it (mirror: catch_up limits it)"
     case (.chinese, _, _):
       "每天约向汇集端发送 \(kilobytes) kB；积压按链路能力发送（可用 mirror: catch_up 限速）"
+    }
+  }
+
+  private func text(of packages: PackageSettings, _ language: Language) -> String {
+    let every = durationText(packages.everySeconds)
+    let retention = durationText(packages.retentionSeconds)
+    return switch language {
+    case .english:
+      "one way: nothing is called; signed packages go to \(packages.directory) every \(every), live values "
+        + "nowhere, and what is in packages is kept \(retention) unless an acknowledgement is carried back"
+    case .chinese:
+      "单向：不向外呼叫；每 \(every) 将签名数据包写入 \(packages.directory)，不上传实时值；"
+        + "已写入数据包的内容保留 \(retention)，除非带回确认文件"
     }
   }
 

@@ -30,6 +30,13 @@ public struct CheckpointRequest: Sendable {
   /// The longest body that is taken: 63 hashes and a checkpoint of a few lines are 4 KiB.
   public static let maximumByteCount = 256 * 1_024
 
+  /// Puts the parts together.
+  init(old: UInt64, proof: Proof, submitted: SubmittedCheckpoint) {
+    self.old = old
+    self.proof = proof
+    self.submitted = submitted
+  }
+
   /// Reads a body.
   public init(_ body: [UInt8]) throws(Malformed) {
     let newline = UInt8(ascii: "\n")

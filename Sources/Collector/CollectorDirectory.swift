@@ -16,6 +16,8 @@ public struct CollectorDirectory: Sendable {
   public var readToken: String { "\(keys)/read.token" }
   /// One directory for each log, in the layout of C2SP tlog-tiles.
   public var logs: String { "\(path)/logs" }
+  /// Packages that wait for entries before them; one directory for each log.
+  public var waiting: String { "\(path)/waiting" }
   /// Who is enrolled, what was shown, what was cosigned.
   public var database: String { "\(path)/collector.sqlite" }
   /// Decoded readings; can be made anew.

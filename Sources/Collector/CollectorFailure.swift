@@ -27,6 +27,8 @@ public enum CollectorFailure: Error, Sendable {
   case cannotListen(address: String, reason: String)
   /// `--listen` is not HOST:PORT.
   case badAddress(String)
+  /// `--ack` names a file, and there is more than one log to acknowledge.
+  case acknowledgementsNeedDirectory(path: String, count: Int)
   /// A file could not be used.
   case file(FileError)
   /// A key file could not be used.
@@ -59,6 +61,8 @@ public enum CollectorFailure: Error, Sendable {
       "\(address) is in use by another program: stop that one, or choose another with --listen"
     case .cannotListen(let address, let reason): "cannot listen on \(address): \(reason)"
     case .badAddress(let text): "--listen \(text): expected HOST:PORT, such as 127.0.0.1:8470"
+    case .acknowledgementsNeedDirectory(let path, let count):
+      "--ack \(path): the packages are of \(count) logs, so give a directory that is there"
     case .file(let error): error.english
     case .key(let error): error.english
     case .database(let reason):
@@ -86,6 +90,8 @@ public enum CollectorFailure: Error, Sendable {
     case .portBusy(let address): "\(address) 已被其他程序占用：请停止该程序，或用 --listen 另选端口"
     case .cannotListen(let address, let reason): "无法监听 \(address)：\(reason)"
     case .badAddress(let text): "--listen \(text)：应为 主机:端口，例如 127.0.0.1:8470"
+    case .acknowledgementsNeedDirectory(let path, let count):
+      "--ack \(path)：数据包属于 \(count) 个日志，请给出已存在的目录"
     case .file(let error): error.chinese
     case .key(let error): error.chinese
     case .database(let reason):

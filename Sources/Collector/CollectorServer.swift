@@ -72,7 +72,10 @@ public struct CollectorServer: Sendable {
       router: collector.router(), server: .http1(configuration: http(limits)),
       configuration: ApplicationConfiguration(
         address: .hostname(address.host, port: address.port), serverName: nil),
-      services: [DecodingService(growth: growth, decoding: Decoding(collector))],
+      services: [
+        DecodingService(growth: growth, decoding: Decoding(collector)),
+        GrowthWatch(database: collector.setting.database, signal: signal),
+      ],
       onServerRunning: { channel in
         var bound = host
         bound.port = channel.localAddress?.port ?? host.port
@@ -109,6 +112,26 @@ private struct DecodingService: Service {
   func run() async throws {
     for await _ in growth.cancelOnGracefulShutdown() {
       await cancelWhenGracefulShutdown { await decoding.catchUp() }
+    }
+  }
+}
+
+/// Sees when another process, such as `import`, gave a log more entries.
+private struct GrowthWatch: Service {
+  let database: MirrorDatabase
+  let signal: AsyncStream<Void>.Continuation
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      var known: Int64?
+      while !Task.isCancelled {
+        // What cannot be read now is looked at again.
+        if let version = try? database.version() {
+          if known.map({ $0 != version }) ?? false { signal.yield() }
+          known = version
+        }
+        try? await Task.sleep(for: .seconds(2))
+      }
     }
   }
 }

@@ -94,6 +94,24 @@ extension CollectorDirectory {
       readToken: String(decoding: token, as: UTF8.self), onGrowth: onGrowth)
   }
 
+  /// Takes packages; works while the collector serves, which decodes then. Else it is done here.
+  public func importPackages(
+    _ paths: [String], clock: CosignatureClock, alarm: @escaping @Sendable (CollectorAlarm) -> Void
+  ) async throws -> ImportReport {
+    let collector = try open(clock: clock, alarm: alarm)
+    let report = try await PackageImport(collector, in: self).take(paths)
+    do throws(FileError) {
+      let lock = try LockFile(locking: lock)
+      await Decoding(collector).catchUp()
+      _ = consume lock
+    } catch .locked {
+      // Whoever holds it sees that the logs grew.
+    }
+    try collector.readings.close()
+    try collector.setting.database.close()
+    return report
+  }
+
   /// What the databases say of each log; reads only, and works while the collector serves.
   public func status(clock: CosignatureClock) throws -> [LogStatus] {
     try requireInitialised()

@@ -40,6 +40,9 @@ struct DurableFiles: Sendable {
     self.probe = probe
   }
 
+  /// Makes the directory.
+  func makeRoot() throws { try Self.makeDirectories(root) }
+
   /// Makes the directory and forgets what an interrupted write left.
   func prepare() throws {
     try Self.makeDirectories(root + "/tmp")

@@ -81,6 +81,11 @@ public final class MirrorDatabase: Sendable {
     try queue.write { database in try Self.createTables(in: database) }
   }
 
+  /// Changes whenever another connection, of this process or another, has written (SQLite's `data_version`).
+  func version() throws -> Int64 {
+    try queue.read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+  }
+
   /// Closes the connection; the database cannot be used afterwards.
   public func close() throws { try queue.close() }
 

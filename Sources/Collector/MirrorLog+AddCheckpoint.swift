@@ -21,13 +21,15 @@ extension MirrorLog {
       return .refused(400, "the old size is larger than the new one")
     }
     do {
+      try enter()
+      defer { leave() }
       var (state, _) = try currentState()
       let pending = state.pending
       guard request.old == pending?.size ?? 0 else {
         return .otherOldSize(pending?.size ?? 0)
       }
       if let contradiction = contradiction(request, pending: pending) {
-        keepRefused(request, reason: contradiction)
+        keepRefused(request.submitted, old: request.old, reason: contradiction)
         return .refused(422, contradiction.english)
       }
       if let needless = needlessProof(request) { return .refused(422, needless) }
@@ -72,11 +74,14 @@ extension MirrorLog {
     return request.old == request.submitted.checkpoint.size ? "a proof between equal sizes" : nil
   }
 
-  private func keepRefused(_ request: CheckpointRequest, reason: CheckpointContradiction) {
+  /// Keeps the note for the auditor and tells the operator.
+  func keepRefused(
+    _ submitted: SubmittedCheckpoint, old: UInt64, reason: CheckpointContradiction
+  ) {
     var isKept = false
     do {
       isKept = try setting.database.keepRefused(
-        note: request.submitted.note, old: request.old, reason: reason,
+        note: submitted.note, old: old, reason: reason,
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
       // The answer is 422 all the same: keeping the note is a courtesy to the auditor.

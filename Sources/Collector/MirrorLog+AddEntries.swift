@@ -44,6 +44,8 @@ extension MirrorLog {
   /// | 7 | min(end, next) − start ≤ 2,048 | 409 |
   public func begin(_ header: UploadHeader) -> UploadStep {
     do {
+      try enter()
+      defer { leave() }
       let (state, next) = try currentState()
       guard let pending = state.pending else {
         return .answer(.noCheckpoint)
@@ -86,6 +88,8 @@ extension MirrorLog {
   /// 202: the body ended, or something else, before all packages were in.
   public func pause(_ upload: Upload) -> MirrorAnswer {
     do {
+      try enter()
+      defer { leave() }
       let (state, _) = try currentState()
       return progress(202, end: upload.target, pending: state.pending ?? upload.target)
     } catch {
@@ -99,6 +103,8 @@ extension MirrorLog {
   public func add(_ package: UploadPackage, to upload: Upload) -> UploadStep {
     var upload = upload
     do {
+      try enter()
+      defer { leave() }
       let (_, next) = try currentState()
       let range = upload.nextRange
       precondition(package.leaves.count == range.count, "the reader took another number of entries")
@@ -138,7 +144,7 @@ extension MirrorLog {
 
   /// The stored entries from the beginning of a block to `end`, checked against their own tile: what
   /// the disk altered is our fault (500), not the client's (422).
-  private func storedLeaves(
+  func storedLeaves(
     from base: UInt64, to end: UInt64
   ) throws -> (bytes: [UInt8], leaves: [Digest]) {
     let count = Int(end - base)

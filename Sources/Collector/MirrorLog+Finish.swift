@@ -9,6 +9,8 @@ extension MirrorLog {
   public func finish(_ upload: Upload) -> MirrorAnswer {
     precondition(upload.authenticated == upload.packageCount, "packages are missing")
     do {
+      try enter()
+      defer { leave() }
       var (state, next) = try currentState()
       let pending = state.pending ?? upload.target
       let mirrored = state.mirror?.size ?? 0

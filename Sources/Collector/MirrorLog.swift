@@ -1,6 +1,8 @@
 import Dispatch
+import Glibc
 import HAL
 import HostCrypto
+import HostHAL
 import TransparencyLog
 
 /// What a log needs from the collector that holds it.
@@ -72,6 +74,11 @@ public actor MirrorLog {
   private var state: MirrorState?
   /// Index of the first entry that is not stored.
   private(set) var next: UInt64 = 0
+  /// What the database called its content when `state` was read: another process moves it.
+  private var stateVersion: Int64 = 0
+  /// Held while a request is worked on; see `enter`.
+  private var lock: LogLock?
+  private var depth = 0
   /// It was said that cosignatures are ahead of the clock.
   private var isAheadKnown = false
 
@@ -93,11 +100,28 @@ public actor MirrorLog {
 
   // MARK: state
 
-  /// What is known, read from disk if need be.
+  /// What is known, read from disk if need be: at first, after a failure, and when another process wrote.
   public func currentState() throws -> (state: MirrorState, next: UInt64) {
-    if let state { return (state, next) }
+    let version = try setting.database.version()
+    if let state, version == stateVersion { return (state, next) }
+    try enter()
+    defer { leave() }
     let recovered = try recover()
+    stateVersion = version
     return (recovered, next)
+  }
+
+  /// Begins a step that writes: no other process works on this log until `leave`. `import` may do so while `serve`
+  /// runs, and both would use the same temporary files.
+  func enter() throws {
+    if depth == 0 { lock = try LogLock(files) }
+    depth += 1
+  }
+
+  /// Ends it.
+  func leave() {
+    depth -= 1
+    if depth == 0 { lock = nil }
   }
 
   /// Forgets what memory says: the next request reads the disk again.
@@ -191,4 +215,26 @@ final class QueueExecutor: SerialExecutor {
     let job = UnownedJob(job)
     queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
   }
+}
+
+/// Keeps other processes from a log while it lives. It waits: a step takes milliseconds, and a process that dies lets
+/// go.
+private final class LogLock {
+  private let descriptor: Int32
+
+  init(_ files: DurableFiles) throws {
+    try files.makeRoot()
+    let path = "\(files.root)/lock"
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError(errno, .open, path) }
+    while flock(descriptor, LOCK_EX) != 0 {
+      guard errno == EINTR else {
+        let error = FileError(errno, .lock, path)
+        close(descriptor)
+        throw error
+      }
+    }
+  }
+
+  deinit { close(descriptor) }
 }

@@ -88,6 +88,12 @@ struct UploadReader: ~Copyable {
     return Int(buffer[offset]) << 8 | Int(buffer[offset + 1])
   }
 
+  /// Everything that was fed was given out.
+  mutating func isAtEnd() throws(DamagedStream) -> Bool {
+    while try fill() {}
+    return buffer.isEmpty
+  }
+
   /// The next package, which has `entryCount` entries, or `nil` if more must be fed first.
   mutating func package(entryCount: Int) throws -> UploadPackage? {
     while true {

@@ -16,11 +16,15 @@ public struct GatewayIdentity: Sendable {
   public var bootID: InlineArray<16, UInt8>
   /// SHA-256 of the agent's program; zeros where it cannot be read.
   public var softwareHash: Digest
+  /// How the log leaves where nothing may call out; `nil` where the mirror is called.
+  public var packages: PackageTerms?
 
   /// Takes the fields.
   public init(
-    origin: KeyName, mirrorKey: VerifierKey, bootID: InlineArray<16, UInt8>, softwareHash: Digest
+    origin: KeyName, mirrorKey: VerifierKey, bootID: InlineArray<16, UInt8>, softwareHash: Digest,
+    packages: PackageTerms? = nil
   ) {
+    self.packages = packages
     self.origin = origin
     self.mirrorKey = mirrorKey
     self.bootID = bootID
@@ -80,9 +84,14 @@ public struct GatewayStart<
       acknowledgedSize: superblock.acknowledgedSize,
       acknowledged: evidence.journal.acknowledgedLogNote, releasedSize: superblock.releasedSize,
       signedSize: superblock.signedSize, configuration: uplink)
+    let packages = identity.packages.map { terms in
+      PackageClient(
+        origin: identity.origin, mirrorKey: identity.mirrorKey,
+        acknowledgedSize: superblock.acknowledgedSize, terms: terms)
+    }
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
-      timing: timing, queue: queue, report: report)
+      packages: packages, timing: timing, queue: queue, report: report)
   }
 
   private static func count(

@@ -47,13 +47,15 @@ public struct Recorder<
   public var evidence: Evidence<Storage>
   /// The way to the mirror.
   public var mirror: MirrorClient
+  /// The way through a directory, where nothing may call out; the mirror is asked nothing then.
+  public var packages: PackageClient?
 
   private let origin: KeyName
-  private var key: Key
-  private let verifier: Verifier
+  var key: Key
+  let verifier: Verifier
   private let timing: RecorderTiming
   private let queue: EntryQueue
-  private let report: RecorderReport
+  let report: RecorderReport
   private let entry: UnsafeMutableBufferPointer<UInt8>
   private let leaves: UnsafeMutableBufferPointer<Digest>
   private let note: UnsafeMutableBufferPointer<UInt8>
@@ -68,14 +70,15 @@ public struct Recorder<
   /// A recorder over a log that `RecoveredLog` has read.
   public init(
     evidence: consuming Evidence<Storage>, origin: KeyName, key: consuming Key,
-    verifier: Verifier, mirror: consuming MirrorClient, timing: RecorderTiming,
-    queue: EntryQueue, report: RecorderReport
+    verifier: Verifier, mirror: consuming MirrorClient, packages: PackageClient? = nil,
+    timing: RecorderTiming, queue: EntryQueue, report: RecorderReport
   ) {
     self.evidence = evidence
     self.origin = origin
     self.key = key
     self.verifier = verifier
     self.mirror = mirror
+    self.packages = packages
     self.timing = timing
     self.queue = queue
     self.report = report
@@ -120,7 +123,7 @@ public struct Recorder<
   /// When `step` must be called next, µs since boot, if nothing else happens.
   public func nextStep(after now: Instant) -> UInt64 {
     var next = committedAt &+ timing.commit
-    if let wake = mirror.wakeAt, wake < next { next = wake }
+    if let wake = packages == nil ? mirror.wakeAt : packages?.wakeAt, wake < next { next = wake }
     return next > now.mono ? next : now.mono
   }
 
@@ -196,7 +199,11 @@ public struct Recorder<
     report.note(.superblock, failed: false)
     checkpointAt = now.mono
     report.signedAt = now.utc
-    mirror.noteSigned(note: Array(writer.written), signedAt: now.utc / 1_000_000)
+    if packages == nil {
+      mirror.noteSigned(note: Array(writer.written), signedAt: now.utc / 1_000_000)
+    } else {
+      packages?.noteSigned(note: Array(writer.written))
+    }
     publish()
   }
 
@@ -206,6 +213,7 @@ public struct Recorder<
   ///
   /// Entries that cannot be read back are not sent; the client asks again later, and says so.
   public mutating func nextRequest(at now: Instant) -> UplinkRequest? {
+    guard packages == nil else { return nil }
     do throws(HashSourceError) {
       let request = try mirror.nextRequest(now: now.mono, source: &evidence)
       if let request {
@@ -235,18 +243,21 @@ public struct Recorder<
     report.alarm = mirror.alarm
     if response.status != 0, mirror.alarm == nil { setLink(.up) }
     if response.status == 0 { report.linkFailure = response.failure }
-    for event in events {
-      switch event {
-      case .acknowledged(let size, let note, let timeChecked):
-        // The signature acknowledges all the same: a gateway whose clock was never set must be able to
-        // hand over its log. That its time is not vouched for here is said.
-        report.isTimeUnchecked = !timeChecked
-        try acknowledge(size, note)
-      case .linkUp, .stored: break
-      case .rolledBack: report.epochEnd = .rolledBack
-      case .linkDown: setLink(.down)
-      case .alarm: setLink(.refused)
-      }
+    for event in events { try act(on: event) }
+  }
+
+  /// Does what the way out says.
+  mutating func act(on event: MirrorEvent) throws(RecorderError) {
+    switch event {
+    case .acknowledged(let size, let note, let timeChecked):
+      // The signature acknowledges all the same: a gateway whose clock was never set must be able to
+      // hand over its log. That its time is not vouched for here is said.
+      report.isTimeUnchecked = !timeChecked
+      try acknowledge(size, note)
+    case .linkUp, .stored: break
+    case .rolledBack: report.epochEnd = .rolledBack
+    case .linkDown: setLink(.down)
+    case .alarm: setLink(.refused)
     }
   }
 
@@ -262,7 +273,7 @@ public struct Recorder<
     publish()
   }
 
-  private func setLink(_ state: LinkState) {
+  func setLink(_ state: LinkState) {
     guard report.linkState != state else { return }
     report.linkState = state
     switch state {
@@ -273,11 +284,12 @@ public struct Recorder<
     }
   }
 
-  private func publish() {
+  func publish() {
     let superblock = evidence.journal.superblock
     report.committedSize = evidence.journal.committedSize
     report.signedSize = superblock.signedSize
     report.acknowledgedSize = superblock.acknowledgedSize
     report.byteCount = evidence.journal.usedByteCount
+    report.packagedSize = packages?.writtenSize
   }
 }

@@ -66,6 +66,7 @@ public final class RecorderReport: Sendable {
   private let raised = Atomic<UInt32>(0)
   private let unjudged = Atomic<UInt32>(0)
   private let ended = Atomic<UInt32>(0)
+  private let packaged = Atomic<UInt64>(.max)
 
   /// Nothing recorded yet.
   public init() {}
@@ -94,6 +95,14 @@ public final class RecorderReport: Sendable {
   public var byteCount: UInt64 {
     get { bytes.load(ordering: .relaxed) }
     set { bytes.store(newValue, ordering: .relaxed) }
+  }
+  /// Entries that stand in packages; `nil` where a mirror is called.
+  public var packagedSize: UInt64? {
+    get {
+      let size = packaged.load(ordering: .relaxed)
+      return size == .max ? nil : size
+    }
+    set { packaged.store(newValue ?? .max, ordering: .relaxed) }
   }
   /// State of the uplink.
   public var linkState: LinkState {

@@ -6,7 +6,9 @@ import Uplink
 
 // The answer to `["status"]` on the control socket: one deterministic CBOR map, keys in CBOR's order.
 //
-//     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed", "signed_at", "acknowledged" }
+//     "log"      { "size", "bytes", "epoch", "failed", "origin", "signed",
+//                  "packaged": entries in packages, null where a mirror is called,
+//                  "signed_at", "acknowledged" }
 //     "now"      utc µs
 //     "link"     { "state": "unknown" / "up" / "down" / "refused",
 //                  "reason": key of an Uplink.LinkFailure while down, of an Uplink.MirrorAlarm while
@@ -79,7 +81,7 @@ extension Acquisition {
 
   private borrowing func writeLog(to writer: inout ByteWriter) {
     writer.cbor(text: "log")
-    writer.cbor(mapOf: 8)
+    writer.cbor(mapOf: 9)
     writer.cbor(text: "size")
     writer.cbor(report.committedSize)
     writer.cbor(text: "bytes")
@@ -92,6 +94,8 @@ extension Acquisition {
     writer.cbor(text: names.origin.span)
     writer.cbor(text: "signed")
     writer.cbor(report.signedSize)
+    writer.cbor(text: "packaged")
+    writer.cbor(orNull: report.packagedSize)
     writer.cbor(text: "signed_at")
     writer.cbor(report.signedAt)
     writer.cbor(text: "acknowledged")

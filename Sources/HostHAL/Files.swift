@@ -197,6 +197,14 @@ public enum Files {
     }
   }
 
+  /// Gives a file another name in the same file system, durably where both are in one directory; what had that name
+  /// is gone.
+  public static func rename(_ path: String, to other: String) throws(FileError) {
+    let renamed = clinux_rename(path, other)
+    guard renamed >= 0 else { throw FileError(-renamed, .rename, path) }
+    try syncDirectory(parent(of: other))
+  }
+
   /// Sets the permission bits.
   public static func setMode(_ mode: UInt32, of path: String) throws(FileError) {
     let result = clinux_chmod(path, mode)

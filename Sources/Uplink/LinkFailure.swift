@@ -1,5 +1,5 @@
-/// Why no answer came from the mirror: what a person who looks at the gateway is told, so each wording says
-/// what was found and what to do.
+/// Why no answer came from the mirror, or why the directory for packages takes none: what a person who looks at the
+/// gateway is told, so each wording says what was found and what to do.
 public enum LinkFailure: UInt8, CaseIterable, Sendable {
   /// The host name has no address.
   case unknownHost = 1
@@ -29,6 +29,16 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
   case badToken = 13
   /// Anything else.
   case other = 14
+  /// The directory for packages is not there: the stick is not plugged in, or not mounted.
+  case directoryMissing = 15
+  /// … has no room.
+  case directoryFull = 16
+  /// … lies on a file system that is mounted read-only.
+  case directoryReadOnly = 17
+  /// … may not be written by this user.
+  case directoryDenied = 18
+  /// … reports an error, as a stick does that was pulled out or is failing.
+  case directoryFails = 19
 
   /// The word of the status answer.
   public var key: StaticString {
@@ -47,6 +57,11 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .badURL: "bad-url"
     case .badToken: "bad-token"
     case .other: "other"
+    case .directoryMissing: "directory-missing"
+    case .directoryFull: "directory-full"
+    case .directoryReadOnly: "directory-read-only"
+    case .directoryDenied: "directory-denied"
+    case .directoryFails: "directory-fails"
     }
   }
 
@@ -82,6 +97,22 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .badURL: "the URL must begin with http:// or https:// and a host"
     case .badToken: "the token holds characters that cannot be sent: enrol the gateway again"
     case .other: "the transfer failed"
+    case .directoryMissing:
+      """
+      the directory for packages is not there: plug the stick in and mount it, or make the directory \
+      (tallyd never does)
+      """
+    case .directoryFull:
+      "the directory for packages is full: take the packages away, or put in another stick"
+    case .directoryReadOnly:
+      """
+      the directory for packages is mounted read-only: slide the stick's lock back, or check its file \
+      system and mount it read-write
+      """
+    case .directoryDenied:
+      "tallyd may not write the directory for packages: look at its owner and mode with ls -ld"
+    case .directoryFails:
+      "the directory for packages reports errors: put the stick in again, or another one"
     }
   }
 
@@ -106,6 +137,11 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .badURL: "URL 须以 http:// 或 https:// 加主机名开头"
     case .badToken: "令牌含有无法发送的字符：请重新登记网关"
     case .other: "传输失败"
+    case .directoryMissing: "数据包目录不存在：请插入并挂载 U 盘，或创建该目录（tallyd 不会创建）"
+    case .directoryFull: "数据包目录已满：请取走数据包，或更换 U 盘"
+    case .directoryReadOnly: "数据包目录以只读方式挂载：请拨开 U 盘写保护，或检查其文件系统后以可写方式挂载"
+    case .directoryDenied: "tallyd 无权写入数据包目录：请用 ls -ld 检查其属主与权限"
+    case .directoryFails: "数据包目录报错：请重新插入 U 盘，或更换"
     }
   }
 }

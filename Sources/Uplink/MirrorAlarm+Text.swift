@@ -12,6 +12,7 @@ extension MirrorAlarm {
     case .implausibleTime: "implausible-time"
     case .ownDataDamaged: "own-data-damaged"
     case .unintelligible: "unintelligible"
+    case .strangeAcknowledgement: "strange-acknowledgement"
     }
   }
 
@@ -64,6 +65,11 @@ extension MirrorAlarm {
       """
     case .unintelligible:
       "what answers under mirror: url is no collector: look at the address, and for a proxy in between"
+    case .strangeAcknowledgement:
+      """
+      what lies in the directory for packages as an acknowledgement is none of this log, it was renamed to \
+      .ack.refused: carry the file in that tally-collector import --ack wrote for this gateway
+      """
     }
   }
 
@@ -93,6 +99,11 @@ extension MirrorAlarm {
     case .ownDataDamaged:
       "本机读回的条目与已签名内容不一致，未予发送：介质正在损坏。请对本目录运行 tally verify 并更换介质"
     case .unintelligible: "mirror: url 处应答的不是汇集端：请检查地址及中间的代理"
+    case .strangeAcknowledgement:
+      """
+      数据包目录中的确认文件不属于本日志，已改名为 .ack.refused：\
+      请带回 tally-collector import --ack 为本网关写出的文件
+      """
     }
   }
 }

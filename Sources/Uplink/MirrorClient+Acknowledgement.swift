@@ -33,7 +33,10 @@ extension MirrorClient {
     _ now: UInt64, _ randomness: inout Random, _ events: inout [MirrorEvent]
   ) {
     ticket = []
-    switch judge(response.body, target, clock, verifier) {
+    let judgement = CosignatureJudgement(
+      of: response.body, over: target.bytes.span.extracting(target.text),
+      signedAt: target.signedAt, key: mirrorKey, clock, verifier)
+    switch judgement {
     case .good(let line, let timeChecked):
       acknowledgedSize = target.size
       keepFrom = target.size
@@ -55,40 +58,6 @@ extension MirrorClient {
     }
   }
 
-  private enum Judgement {
-    case good(line: Range<Int>, timeChecked: Bool)
-    case otherKeys
-    case bad(MirrorAlarm)
-  }
-
-  private func judge<Verifier: SignatureVerifier>(
-    _ body: [UInt8], _ target: SignedNote, _ clock: TrustedClock, _ verifier: Verifier
-  ) -> Judgement {
-    let text = target.bytes.span.extracting(target.text)
-    var lines = NoteLines(body.span)
-    var found: (line: Range<Int>, time: UInt64)? = nil
-    do throws(NoteError) {
-      while let line = try lines.next() {
-        guard line.keyID == mirrorKey.keyID,
-          mirrorKey.name.matches(body.span.extracting(line.name))
-        else { continue }
-        guard let (time, signature) = line.cosignature(in: body.span) else {
-          return .bad(.badCosignature)
-        }
-        try Cosignature.verify(
-          signature, time: time, over: text, key: mirrorKey, with: verifier)
-        if found == nil { found = (line.line, time) }
-      }
-    } catch {
-      return .bad(error == .malformed ? .unintelligible : .badCosignature)
-    }
-    guard let found else { return body.isEmpty ? .bad(.unintelligible) : .otherKeys }
-    if clock.isGood, !clock.accepts(found.time, signedAt: target.signedAt) {
-      return .bad(.implausibleTime)
-    }
-    return .good(line: found.line, timeChecked: clock.isGood)
-  }
-
   /// Done with this checkpoint: the next one is due when there is one.
   private mutating func finish() {
     backOff.reset()
@@ -97,5 +66,50 @@ extension MirrorClient {
     prefixRefusals = 0
     target = nil
     if hasNewer { begin() }
+  }
+}
+
+/// What the signature lines of a mirror are worth, in an answer as in a file.
+enum CosignatureJudgement {
+  /// One of the configured key, over this log's own text.
+  case good(line: Range<Int>, timeChecked: Bool)
+  /// None of the configured key.
+  case otherKeys
+  /// Not to be believed.
+  case bad(MirrorAlarm)
+
+  /// Judges `lines` over `text`. `signedAt` is when the text was signed, in seconds since 1970; 0 if that is not
+  /// known.
+  init<Verifier: SignatureVerifier>(
+    of lines: [UInt8], over text: Span<UInt8>, signedAt: UInt64, key: VerifierKey,
+    _ clock: TrustedClock, _ verifier: Verifier
+  ) {
+    var rest = NoteLines(lines.span)
+    var found: (line: Range<Int>, time: UInt64)? = nil
+    do throws(NoteError) {
+      while let line = try rest.next() {
+        guard line.keyID == key.keyID, key.name.matches(lines.span.extracting(line.name)) else {
+          continue
+        }
+        guard let (time, signature) = line.cosignature(in: lines.span) else {
+          self = .bad(.badCosignature)
+          return
+        }
+        try Cosignature.verify(signature, time: time, over: text, key: key, with: verifier)
+        if found == nil { found = (line.line, time) }
+      }
+    } catch {
+      self = .bad(error == .malformed ? .unintelligible : .badCosignature)
+      return
+    }
+    guard let found else {
+      self = lines.isEmpty ? .bad(.unintelligible) : .otherKeys
+      return
+    }
+    if clock.isGood, !clock.accepts(found.time, signedAt: signedAt) {
+      self = .bad(.implausibleTime)
+    } else {
+      self = .good(line: found.line, timeChecked: clock.isGood)
+    }
   }
 }

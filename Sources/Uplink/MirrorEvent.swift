@@ -23,6 +23,8 @@ public enum MirrorAlarm: UInt8, Error, CaseIterable, Sendable {
   case ownDataDamaged = 9
   /// The mirror's answers make no sense (a status or body that the protocol does not have).
   case unintelligible = 10
+  /// What was carried in as an acknowledgement is none of this log.
+  case strangeAcknowledgement = 11
 }
 
 /// What an answer means for the agent.

@@ -17,7 +17,9 @@ struct CollectorCommand: AsyncParsableCommand {
 
       退出码：0 正常，1 发现问题，2 无法工作（用法、文件或网络错误）。
       """,
-    subcommands: [Init.self, Enroll.self, Serve.self, Status.self, Rebuild.self])
+    subcommands: [
+      Init.self, Enroll.self, Serve.self, Import.self, Status.self, Rebuild.self,
+    ])
 
   static func main() async { await CommandLineFrame.run(CollectorCommand.self) }
 }

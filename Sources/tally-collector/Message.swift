@@ -10,6 +10,11 @@ enum Message {
   case noLogs
   case log(LogStatus)
   case alarm(CollectorAlarm)
+  case noPackages
+  case package(ImportedPackage)
+  case imported(ImportedLog)
+  case acknowledgement(ImportedLog, path: String)
+  case again(ImportedLog, path: String)
 
   var english: String {
     switch self {
@@ -31,6 +36,26 @@ enum Message {
         path \(log.hash)
       """
     case .alarm(let alarm): alarm.english
+    case .noPackages: "there is no package: their names end in .package"
+    case .package(let package):
+      switch package.outcome {
+      case .taken: "\(package.path): taken"
+      case .known: "\(package.path): known already"
+      case .waiting: "\(package.path): good, kept here until the entries before it come"
+      case .refused(let refusal): "\(package.path): refused: it \(refusal.english)"
+      }
+    case .imported(let log):
+      (["\(log.origin): \(log.size) entries are stored and cosigned"]
+        + log.gaps.map { gap in
+          "\(log.origin): entries \(gap.lowerBound) to \(gap.upperBound - 1) are missing: look for their package, "
+            + "or put a file \(log.againName) with the line \(gap.lowerBound) into the gateway's directory, which "
+            + "writes them again (--ack DIR writes that file, too)"
+        }).joined(separator: "\n")
+    case .acknowledgement(let log, let path):
+      "\(path): the acknowledgement of \(log.size) entries, to be put into the gateway's directory as "
+        + log.acknowledgementName
+    case .again(_, let path):
+      "\(path): asks the gateway for what is missing, to be put into its directory"
     }
   }
 
@@ -53,6 +78,24 @@ enum Message {
         路径 \(log.hash)
       """
     case .alarm(let alarm): alarm.chinese
+    case .noPackages: "没有数据包：其文件名以 .package 结尾"
+    case .package(let package):
+      switch package.outcome {
+      case .taken: "\(package.path)：已导入"
+      case .known: "\(package.path)：此前已导入"
+      case .waiting: "\(package.path)：完好，留存等待其前面的条目"
+      case .refused(let refusal): "\(package.path)：拒绝，该文件\(refusal.chinese)"
+      }
+    case .imported(let log):
+      (["\(log.origin)：已存储并会签 \(log.size) 条"]
+        + log.gaps.map { gap in
+          "\(log.origin)：缺少第 \(gap.lowerBound) 至 \(gap.upperBound - 1) 条：请寻找其数据包，"
+            + "或在网关的目录中放入内容为 \(gap.lowerBound) 的文件 \(log.againName)，网关会重新写出"
+            + "（--ack 目录 会同时写出该文件）"
+        }).joined(separator: "\n")
+    case .acknowledgement(let log, let path):
+      "\(path)：\(log.size) 条的确认文件，请放入网关的目录，文件名 \(log.acknowledgementName)"
+    case .again(_, let path): "\(path)：向网关索取缺失内容，请放入其目录"
     }
   }
 }

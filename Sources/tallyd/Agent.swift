@@ -21,6 +21,7 @@ struct Agent: ~Copyable {
   private let wake: WakeHandle
   private let recorder: RecorderWake
   private let live: LiveUplink?
+  private let isOneWay: Bool
   private var said = LinkState.unknown
   private var saidAlarm: MirrorAlarm?
   private var saidUnchecked = false
@@ -31,7 +32,7 @@ struct Agent: ~Copyable {
   init(
     acquisition: consuming Acquisition, ports: Ports, loader: SiteLoader,
     control: consuming ControlServer, clock: HostClock, wake: WakeHandle, recorder: RecorderWake,
-    live: LiveUplink?,
+    live: LiveUplink?, isOneWay: Bool,
     say: @escaping (Text) -> Void
   ) {
     self.acquisition = acquisition
@@ -42,6 +43,7 @@ struct Agent: ~Copyable {
     self.wake = wake
     self.recorder = recorder
     self.live = live
+    self.isOneWay = isOneWay
     self.say = say
     loop = PollLoop(capacity: Limits.linesMax + ControlServer.watchedCount + 1)
   }
@@ -161,8 +163,8 @@ struct Agent: ~Copyable {
       saidAlarm = alarm
       saidFailure = failure
       switch state {
-      case .up: say(.linkUp)
-      case .down: say(.linkDown(failure))
+      case .up: say(isOneWay ? .packagesTaken : .linkUp)
+      case .down: say(isOneWay ? .packagesRefused(failure) : .linkDown(failure))
       case .refused: if let alarm { say(.mirrorAlarm(alarm)) }
       case .unknown: break
       }

@@ -10,27 +10,27 @@ import Uplink
 /// The recorder as this program makes it.
 typealias FileRecorder = Recorder<FileBlockStorage, FileKeySigner, SodiumVerifier>
 
-/// The thread that makes entries durable, signs, and talks to the mirror through its transport.
+/// The thread that makes entries durable, signs, and hands them to the way out.
 final class RecorderThread: @unchecked Sendable {
   // @unchecked: `recorder` is touched by the thread alone once `run` has begun; everything else is
   // immutable or synchronised by itself.
   private var recorder: FileRecorder
   private let clock: HostClock
   private let wake: WakeHandle
-  private let transport: Transport
+  private let way: WayOut
   private let isStopping = Atomic<Bool>(false)
   private let changed: @Sendable (RecorderError?) -> Void
 
   /// A thread over `recorder`; `changed` is called when recording begins to fail, and with `nil` when all that
   /// failed has succeeded.
   init(
-    recorder: consuming FileRecorder, clock: HostClock, wake: WakeHandle, transport: Transport,
+    recorder: consuming FileRecorder, clock: HostClock, wake: WakeHandle, way: WayOut,
     changed: @escaping @Sendable (RecorderError?) -> Void
   ) {
     self.recorder = recorder
     self.clock = clock
     self.wake = wake
-    self.transport = transport
+    self.way = way
     self.changed = changed
   }
 
@@ -39,10 +39,7 @@ final class RecorderThread: @unchecked Sendable {
     var isFailing = false
     var entropy = SecureRandom()
     while !isStopping.load(ordering: .acquiring) {
-      let response = transport.takeResponse()
-      let turn = recorder.turn(
-        at: clock.now(), response: response, canSubmit: transport.isFree, entropy: &entropy)
-      if let request = turn.request { transport.submit(request) }
+      let turn = turn(&entropy)
       if let failure = turn.failure {
         if !isFailing { changed(failure) }
         isFailing = true
@@ -55,6 +52,30 @@ final class RecorderThread: @unchecked Sendable {
     }
     do throws(RecorderError) { try recorder.settle(at: clock.now()) } catch {
       if !isFailing { changed(error) }
+    }
+  }
+
+  /// One turn of the recorder, with what came by the way out and what goes there.
+  private func turn(_ entropy: inout SecureRandom) -> RecorderTurn {
+    let now = clock.now()
+    switch way {
+    case .network(let transport, _):
+      let turn = recorder.turn(
+        at: now, response: transport.takeResponse(), canSubmit: transport.isFree,
+        entropy: &entropy)
+      if let request = turn.request { transport.submit(request) }
+      return turn
+    case .directory(let packages, _):
+      var failure: RecorderError?
+      do throws(RecorderError) {
+        let answer = packages.takeAnswer()
+        let request = try recorder.packageTurn(
+          at: now, answer: answer, canSubmit: packages.isFree, entropy: &entropy)
+        if let request { packages.submit(request) }
+      } catch { failure = error }
+      var turn = recorder.turn(at: now, response: nil, canSubmit: false, entropy: &entropy)
+      turn.failure = failure ?? turn.failure
+      return turn
     }
   }
 

@@ -1,4 +1,5 @@
 import Catalog
+import DirectoryUplink
 import Gateway
 import HAL
 import HostCrypto
@@ -193,7 +194,8 @@ struct Start {
     let isDirect = opened.log.evidence.journal.storage.isDirect
     let epoch = opened.epoch
     let identity = GatewayIdentity(
-      origin: origin, mirrorKey: mirrorKey, bootID: bootID(), softwareHash: executableHash())
+      origin: origin, mirrorKey: mirrorKey, bootID: bootID(), softwareHash: executableHash(),
+      packages: terms(site, origin))
     let start: GatewayStart<FileBlockStorage, FileKeySigner, SodiumVerifier>
     do throws(RecorderError) {
       start = try GatewayStart(
@@ -230,6 +232,16 @@ struct Start {
     return report.epochEnd
   }
 
+  /// What the site declares of packages, and how far this log stands in them.
+  private func terms(_ site: Site, _ origin: KeyName) -> PackageTerms? {
+    site.packages.map { packages in
+      PackageTerms(
+        every: UInt64(packages.everySeconds) * 1_000_000,
+        retention: UInt64(packages.retentionSeconds) * 1_000_000,
+        writtenSize: PackageCursor(data: arguments.data).size(of: origin))
+    }
+  }
+
   private func executableHash() -> Digest {
     var hash = FileHash()
     do throws(FileError) {
@@ -262,26 +274,25 @@ struct Start {
     let control = try attempt { () throws(FileError) in
       try ControlServer(path: arguments.data + "/control")
     }
-    var http = HTTPTransportConfiguration(url: site.mirror.url)
-    http.authorityFile = site.mirror.certificateAuthority
     let recorderWake = try attempt { () throws(FileError) in try WakeHandle() }
+    let way = try wayOut(site, loading.origin, answered: recorderWake)
     let recorderThread = RecorderThread(
-      recorder: recorder, clock: clock, wake: recorderWake,
-      transport: try transport("mirror", http, answered: recorderWake)
+      recorder: recorder, clock: clock, wake: recorderWake, way: way
     ) { error in
       say(error.map(Text.recordingStopped) ?? .recordingAgain)
     }
-    let live = try liveUplink(http, answered: wake)
+    let live = try liveUplink(site, answered: wake)
     let ports = Ports(lines: site.lines, deviceDirectory: Share.deviceDirectory, say: say)
     say(
       .started(
         origin: site.origin.identity, lines: site.lines.count,
-        devices: composition.devices.count, mirror: site.mirror.url))
+        devices: composition.devices.count, to: way))
     let thread = try startRecorder(recorderThread)
     var agent = Agent(
       acquisition: acquisition, ports: ports, loader: SiteLoader(loading, waking: wake),
       control: control, clock: clock, wake: wake,
-      recorder: RecorderWake(queue: queue, handle: recorderWake), live: live, say: say)
+      recorder: RecorderWake(queue: queue, handle: recorderWake), live: live,
+      isOneWay: site.packages != nil, say: say)
     agent.run()
     recorderThread.stop()
     thread.join()
@@ -293,6 +304,30 @@ struct Start {
     do throws(ThreadError) {
       return try PosixThread(name: "recorder", stackByteCount: 512 << 10) { recorder.run() }
     } catch { throw failure(.noThread(errno: error.errno)) }
+  }
+
+  /// The way that the site declares, with its thread.
+  private func wayOut(
+    _ site: Site, _ origin: KeyName, answered: WakeHandle
+  ) throws(StartError) -> WayOut {
+    if let http = http(site) {
+      return .network(try transport("mirror", http, answered: answered), url: http.url)
+    }
+    let path = site.packages?.directory ?? ""
+    let wake = try attempt { () throws(FileError) in try WakeHandle() }
+    let directory = PackageDirectory(
+      path: path, cursor: PackageCursor(data: arguments.data), origin: origin)
+    do throws(ThreadError) {
+      return .directory(
+        try PackageThread(directory: directory, wake: wake, answered: answered), path: path)
+    } catch { throw failure(.noThread(errno: error.errno)) }
+  }
+
+  /// Where the mirror is called; `nil` where nothing may call out.
+  private func http(_ site: Site) -> HTTPTransportConfiguration? {
+    site.mirror.url.map {
+      HTTPTransportConfiguration(url: $0, authorityFile: site.mirror.certificateAuthority)
+    }
   }
 
   private func transport(
@@ -307,8 +342,9 @@ struct Start {
 
   /// `answered` wakes the sampling thread: an answer may have the next post due at once.
   private func liveUplink(
-    _ http: HTTPTransportConfiguration, answered: WakeHandle
+    _ site: Site, answered: WakeHandle
   ) throws(StartError) -> LiveUplink? {
+    guard let http = http(site) else { return nil }
     let path = arguments.data + "/keys/live.token"
     guard let token = liveToken(path) else { return nil }
     let say = say

@@ -27,7 +27,7 @@ enum Text: Error {
   case recovered(size: UInt64, signed: UInt64, acknowledged: UInt64, tornTail: Bool)
   case noBootID(FileError?)
   case noSoftwareHash(FileError)
-  case started(origin: String, lines: Int, devices: Int, mirror: String)
+  case started(origin: String, lines: Int, devices: Int, to: WayOut)
   case portOpened(line: String, path: String)
   case portMissing(line: String, SerialError)
   case portLost(line: String)
@@ -38,6 +38,8 @@ enum Text: Error {
   case linkUp
   case linkDown(LinkFailure?)
   case mirrorAlarm(MirrorAlarm)
+  case packagesTaken
+  case packagesRefused(LinkFailure?)
   case timeUnchecked
   case stopped(size: UInt64, acknowledged: UInt64)
   case noShare(tried: [String])
@@ -112,8 +114,10 @@ enum Text: Error {
     case .noSoftwareHash(let problem):
       "\(problem.english). The boot entry has zeros in place of this program's hash, and does not tell which "
         + "version ran: mount /proc, and let this user read the program"
-    case .started(let origin, let lines, let devices, let mirror):
-      "\(origin): polling \(devices) devices on \(lines) lines, uploading to \(mirror)"
+    case .started(let origin, let lines, let devices, .network(_, let url)):
+      "\(origin): polling \(devices) devices on \(lines) lines, uploading to \(url)"
+    case .started(let origin, let lines, let devices, .directory(_, let path)):
+      "\(origin): polling \(devices) devices on \(lines) lines, calling nobody, packages go to \(path)"
     case .portOpened(let line, let path): "line \(line): \(path) open"
     case .portMissing(let line, let problem): "line \(line): \(problem.english); trying again"
     case .portLost(let line): "line \(line): port lost; trying again"
@@ -128,6 +132,10 @@ enum Text: Error {
       "the collector cannot be reached" + (failure.map { ": \($0.english)" } ?? "")
         + ". Entries are kept and sent later"
     case .mirrorAlarm(let alarm): "\(alarm.english)"
+    case .packagesTaken: "the directory for packages is there, and takes them"
+    case .packagesRefused(let failure):
+      "no package can be written" + (failure.map { ": \($0.english)" } ?? "")
+        + ". Entries are kept and written later"
     case .timeUnchecked:
       "the collector's signatures are taken, but their time cannot be checked: the clock here is not "
         + "synchronised. Set up NTP"
@@ -196,8 +204,10 @@ enum Text: Error {
         + "。启动条目中以零代替，无法区分整机启动与程序启动：请挂载 /proc"
     case .noSoftwareHash(let problem):
       "\(problem.chinese)。启动条目中程序散列值以零代替，无法得知运行的版本：请挂载 /proc，并允许当前用户读取该程序"
-    case .started(let origin, let lines, let devices, let mirror):
-      "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，上传到 \(mirror)"
+    case .started(let origin, let lines, let devices, .network(_, let url)):
+      "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，上传到 \(url)"
+    case .started(let origin, let lines, let devices, .directory(_, let path)):
+      "\(origin)：采集 \(lines) 条线路上的 \(devices) 台设备，不向外呼叫，数据包写入 \(path)"
     case .portOpened(let line, let path): "线路 \(line)：\(path) 已打开"
     case .portMissing(let line, let problem): "线路 \(line)：\(problem.chinese)；继续重试"
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
@@ -210,6 +220,9 @@ enum Text: Error {
     case .linkDown(let failure):
       "无法连接汇集端" + (failure.map { "：\($0.chinese)" } ?? "") + "。数据保留，稍后上传"
     case .mirrorAlarm(let alarm): "\(alarm.chinese)"
+    case .packagesTaken: "数据包目录可用，可以写入"
+    case .packagesRefused(let failure):
+      "无法写入数据包" + (failure.map { "：\($0.chinese)" } ?? "") + "。数据保留，稍后写入"
     case .timeUnchecked: "接受汇集端的签名，但无法核对其时间：本机时钟未同步。请配置 NTP"
     case .stopped(let size, let acknowledged):
       "已停止：\(size) 条已落盘，\(acknowledged) 条已确认"

@@ -48,14 +48,17 @@ import TransparencyLog
     other.origin.domain = "other.invalid"
     other.mirror.url = "https://collector.example"
     other.mirror.certificateAuthority = "/etc/ca.pem"
+    other.packages = PackageSettings(
+      directory: "/media/stick", everySeconds: 3_600, retentionSeconds: 86_400)
     other.log.commitMilliseconds += 1
     other.log.checkpointMilliseconds += 1
     other.log.checkpointEntryCount += 1
     other.log.segmentByteCount *= 2
     #expect(
       site.fixedSettings(changedBy: other).map(\.key.rawValue) == [
-        "origin.domain", "origin.serial", "mirror.url", "mirror.ca", "log.commit_ms",
-        "log.checkpoint_ms", "log.checkpoint_entries", "log.segment_bytes",
+        "origin.domain", "origin.serial", "mirror.url", "mirror.ca", "uplink.directory",
+        "uplink.every", "uplink.retention", "log.commit_ms", "log.checkpoint_ms",
+        "log.checkpoint_entries", "log.segment_bytes",
       ])
   }
 
@@ -77,12 +80,41 @@ import TransparencyLog
       // Not there: the section's place.
       .mirrorAuthority: try place("mirror:", "mirror"),
       .mirrorCatchUp: try place("mirror:", "mirror"),
+      .uplinkDirectory: .start, .uplinkEvery: .start, .uplinkRetention: .start,
       .logCommit: try place("commit_ms", "1000"),
       .logCheckpoint: try place("checkpoint_ms", "5000"),
       .logCheckpointEntries: try place("log:", "log"), .logSegment: try place("log:", "log"),
     ]
     for (key, place) in expected { #expect(site.place(of: key) == place, "\(key.rawValue)") }
     #expect(expected.count == SiteKey.allCases.count)
+  }
+
+  @Test(arguments: [
+    ("1h", 3_600, "400d", 34_560_000), ("1s", 1, "1d", 86_400),
+    ("7d", 604_800, "36500d", 3_153_600_000),
+    ("90m", 5_400, "24h", 86_400),
+  ])
+  func `a station that may call nobody declares where packages go`(
+    every: String, seconds: Int, retention: String, kept: Int
+  ) throws {
+    let yaml = try String(
+      contentsOfFile: repositoryPath + "/boards/native/sim/site.yaml", encoding: .utf8
+    ).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let oneWay = yaml.filter { !$0.contains("url:") }.joined(separator: "\n")
+    let text =
+      oneWay + "\nuplink: {directory: /media/stick, every: \(every), retention: \(retention)}\n"
+    let share = try SharedFiles()
+    let (checked, findings) = Site.check(
+      yaml: Array(text.utf8), path: "site.yaml", share: share.share)
+    let site = try #require(checked, "\(findings)")
+    #expect(site.mirror.url == nil)
+    #expect(
+      site.packages
+        == PackageSettings(
+          directory: "/media/stick", everySeconds: seconds, retentionSeconds: kept))
+    for language in Language.allCases {
+      #expect(SiteSummary(site).text(language).contains("/media/stick"))
+    }
   }
 
   @Test func `a directory stands for the site file in it`() throws {

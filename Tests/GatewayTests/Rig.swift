@@ -54,17 +54,26 @@ enum Rig {
   }
 
   static func recorder(
-    _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport
+    _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport,
+    packages: PackageTerms? = nil
   ) throws -> MemoryRecorder {
     let evidence = log.takeEvidence()
     let superblock = evidence.journal.superblock
     let note = evidence.journal.acknowledgedLogNote
+    let origin = try origin
+    let mirrorKey = try mirrorKey()
+    let packages = packages.map {
+      PackageClient(
+        origin: origin, mirrorKey: mirrorKey, acknowledgedSize: superblock.acknowledgedSize,
+        terms: $0)
+    }
     return MemoryRecorder(
-      evidence: evidence, origin: try origin, key: try key(), verifier: SodiumVerifier(),
+      evidence: evidence, origin: origin, key: try key(), verifier: SodiumVerifier(),
       mirror: MirrorClient(
-        origin: try origin, mirrorKey: try mirrorKey(),
+        origin: origin, mirrorKey: mirrorKey,
         acknowledgedSize: superblock.acknowledgedSize, acknowledged: note,
         releasedSize: superblock.releasedSize, signedSize: superblock.signedSize),
+      packages: packages,
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
       queue: queue, report: report)
   }

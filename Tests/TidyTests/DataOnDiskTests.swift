@@ -35,7 +35,7 @@ import Testing
   @Test func `the paths are those of the code`() throws {
     let collector = try #require(Repository.file("Sources/Collector/CollectorDirectory.swift"))
     let gateway = Repository.sources.filter {
-      ["tallyd", "tally-sim", "HostHAL"].contains($0.target)
+      ["tallyd", "tally-sim", "HostHAL", "DirectoryUplink"].contains($0.target)
     }
     .map(\.text).joined()
     for (heading, text) in [

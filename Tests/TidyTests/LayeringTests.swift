@@ -62,6 +62,9 @@ private let layers: [Layer] = [
     name: "MirrorUplink", ring: 2, inner: core.union(["Uplink", "CLinux", "CCurl"]),
     outer: libc.union(atomics)),
   Layer(
+    name: "DirectoryUplink", ring: 2,
+    inner: core.union(["TransparencyLog", "Uplink", "HostHAL"])),
+  Layer(
     name: "Verification", ring: 2,
     inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
   Layer(
@@ -76,7 +79,7 @@ private let layers: [Layer] = [
     name: "tallyd", ring: 2,
     inner: core.union([
       "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
-      "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "CLinux",
+      "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "DirectoryUplink", "CLinux",
     ]), outer: libc.union(atomics)),
   Layer(
     name: "tally", ring: 2,
@@ -96,8 +99,8 @@ private let layers: [Layer] = [
   Layer(
     name: "Collector", ring: 3,
     inner: core.union([
-      "MeterProtocols", "TransparencyLog", "HostHAL", "HostCrypto", "Catalog", "ReadingStore",
-      "CZlib",
+      "MeterProtocols", "TransparencyLog", "Uplink", "HostHAL", "HostCrypto", "Catalog",
+      "ReadingStore", "CZlib",
     ])),
   Layer(
     name: "tally-collector", ring: 3,

@@ -17,6 +17,8 @@ nginx_tls() { /usr/bin/python3 Tests/peers/nginx_tls.py .build/release .build/te
 slow_clients() { /usr/bin/python3 Tests/peers/slow_clients.py .build/release .build/test/slow-clients; }
 # As root, on ext4 over loop devices: a disk that others fill; what a group commit costs, beside SQLite.
 full_disk() { /usr/bin/python3 Tests/peers/full_disk.py .build/release .build/test/full-disk; }
+# As root: packages on a stick that is unplugged, full, read-only and swapped; OpenSSL and a second collector judge them.
+one_way() { /usr/bin/python3 Tests/peers/one_way.py .build/release .build/test/one-way; }
 commit_bytes() { /usr/bin/python3 Tests/peers/commit_bytes.py .build/release .build/test/commit-bytes; }
 
 # On the log of the whole run: OpenSSL on its signatures, cbor2 (Debian) and zcbor on its entries.

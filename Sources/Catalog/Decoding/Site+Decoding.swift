@@ -73,7 +73,7 @@ struct SiteLoading {
 
   /// The keys of a site file.
   private static let keys = [
-    "tallystick", "origin", "timezone", "board", "mirror", "log", "lines",
+    "tallystick", "origin", "timezone", "board", "mirror", "uplink", "log", "lines",
   ]
 
   mutating func site(_ yaml: [UInt8]) -> Site? {
@@ -85,14 +85,17 @@ struct SiteLoading {
     decoding.version("tallystick", fields)
     let origin = decoding.origin(fields)
     let timezone = decoding.timezone(fields)
-    let mirror = decoding.mirror(fields)
+    let isOneWay = fields.node["uplink"].map { !$0.isEmpty } ?? false
+    let mirror = decoding.mirror(fields, isCalled: !isOneWay)
+    let packages = isOneWay ? decoding.packages(fields) : nil
     let board = self.board(fields)
     let log = decoding.log(fields, segment: board?.storage.segmentByteCount ?? 4 << 20)
     let lines = self.lines(fields, board: board)
     guard let origin, let timezone, let mirror, let board, let log else { return nil }
+    if isOneWay, packages == nil { return nil }
     let site = Site(
-      origin: origin, timezone: timezone, mirror: mirror, board: board, lines: lines, log: log,
-      yaml: yaml, path: path, warnings: [],
+      origin: origin, timezone: timezone, mirror: mirror, packages: packages, board: board,
+      lines: lines, log: log, yaml: yaml, path: path, warnings: [],
       places: Dictionary(uniqueKeysWithValues: SiteKey.allCases.map { ($0, $0.place(in: root)) }))
     if let rate = mirror.catchUp, rate.bytesPerDay <= site.uploadBytesPerDay {
       decoding.note(
@@ -243,11 +246,20 @@ extension Decoding {
     return nil
   }
 
-  fileprivate mutating func mirror(_ site: Fields) -> MirrorSettings? {
+  /// `isCalled` is false where the log leaves as packages: then a URL, and what belongs to one, is a contradiction.
+  fileprivate mutating func mirror(_ site: Fields, isCalled: Bool) -> MirrorSettings? {
     let keys = ["url", "vkey", "vkey_file", "ca", "catch_up"]
     guard let node = required("mirror", site),
       let fields = fields(node, key: "mirror", section: .mirror, known: keys)
     else { return nil }
+    guard isCalled else {
+      for key in ["url", "ca", "catch_up"] where fields.node[key] != nil {
+        note(.callsBesideDirectory(key: key), at: fields.place(of: key))
+      }
+      return verifierKey(fields).map {
+        MirrorSettings(url: nil, verifierKey: $0, certificateAuthority: nil)
+      }
+    }
     let url = url(fields)
     let ca = authorityPath(fields)
     let catchUp = catchUp(fields)

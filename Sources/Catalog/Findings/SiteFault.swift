@@ -10,6 +10,12 @@ public enum SiteFault: Worded, Sendable, Equatable {
   case verifierKeyChoice(both: Bool)
   /// Not a URL that the uplink can use.
   case url(String)
+  /// A key of `mirror` that is for calling it, beside `uplink`, which says that nothing may call out.
+  case callsBesideDirectory(key: String)
+  /// The directory for packages is no absolute path.
+  case directory(String)
+  /// Not a time such as 1h, or one outside its range (seconds).
+  case duration(key: String, found: String, lower: Int, upper: Int)
   /// No such time zone.
   case timezone(String, nearest: [String])
   /// No board of that name.
@@ -50,6 +56,21 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "'url' is '\(found)'",
         "http://HOST:PORT or https://HOST, a port up to 65535, no user, query or slash at the end",
         "correct it, for example https://collector.example:8470")
+    case .callsBesideDirectory(let key):
+      Wording(
+        "'mirror' has '\(key)', and 'uplink' has a directory",
+        "one way out: a mirror that is called, or packages in a directory, where nothing may call out",
+        "remove '\(key)' if this station may not call out, else remove 'uplink'")
+    case .directory(let found):
+      Wording(
+        "'directory' is '\(found)'", "an absolute path such as /media/stick/tallystick",
+        "name a folder on the stick or of the diode; tallyd never makes it, so that a stick that is not "
+          + "mounted is told")
+    case .duration(let key, let found, let lower, let upper):
+      Wording(
+        "'\(key)' is '\(found)'",
+        "\(durationText(lower)) to \(durationText(upper)), a whole number with s, m, h or d",
+        "write it for example as \(durationText(key == "every" ? 3_600 : 400 * 86_400))")
     case .timezone(let found, let nearest):
       Wording(
         "there is no time zone '\(found)'", "a name such as Asia/Shanghai",
@@ -108,6 +129,18 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording(
         "“url”为“\(found)”", "http://主机:端口 或 https://主机，端口不超过 65535，不含用户名、查询串，结尾无斜杠",
         "改正，例如 https://collector.example:8470")
+    case .callsBesideDirectory(let key):
+      Wording(
+        "“mirror”含有“\(key)”，而“uplink”已指定目录", "只能有一种出口：呼叫镜像，或在禁止外联处写入目录的数据包",
+        "若本站不得外联，删除“\(key)”；否则删除“uplink”")
+    case .directory(let found):
+      Wording(
+        "“directory”为“\(found)”", "绝对路径，如 /media/stick/tallystick",
+        "写明 U 盘上或单向网闸的文件夹；tallyd 不会创建它，以便提示 U 盘未挂载")
+    case .duration(let key, let found, let lower, let upper):
+      Wording(
+        "“\(key)”为“\(found)”", "\(durationText(lower)) 至 \(durationText(upper))，整数加 s、m、h 或 d",
+        "例如写成 \(durationText(key == "every" ? 3_600 : 400 * 86_400))")
     case .timezone(let found, let nearest):
       Wording(
         "没有时区“\(found)”", "如 Asia/Shanghai 的名称",
@@ -148,4 +181,13 @@ func suggestion(_ words: [String]) -> String? {
 /// The same in Chinese.
 func chineseSuggestion(_ words: [String]) -> String? {
   words.isEmpty ? nil : "是否想写" + words.map { "“\($0)”" }.joined(separator: "或") + "？"
+}
+
+/// A time as a site file has it, in the largest unit that leaves no rest: 86,400 s are `1d`.
+func durationText(_ seconds: Int) -> String {
+  for (unit, letter) in [(86_400, "d"), (3_600, "h"), (60, "m")]
+  where seconds >= unit && seconds % unit == 0 {
+    return "\(seconds / unit)\(letter)"
+  }
+  return "\(seconds)s"
 }

@@ -179,7 +179,7 @@ public enum Section: Sendable, Equatable {
   /// Parts of a board file.
   case board, port, limits, storage
   /// Parts of a site file.
-  case site, origin, mirror, log, line, device, ratios, poll
+  case site, origin, mirror, uplink, log, line, device, ratios, poll
   /// Parts of a profile.
   case profile, source, request, point, bcd
   /// Parts of a map of the simulated plant.
@@ -198,6 +198,7 @@ public enum Section: Sendable, Equatable {
     case .site: "the site"
     case .origin: "'origin'"
     case .mirror: "'mirror'"
+    case .uplink: "'uplink'"
     case .log: "'log'"
     case .line: "the line"
     case .device: "the device"
@@ -224,6 +225,7 @@ public enum Section: Sendable, Equatable {
     case .site: "站点"
     case .origin: "“origin”"
     case .mirror: "“mirror”"
+    case .uplink: "“uplink”"
     case .log: "“log”"
     case .line: "线路"
     case .device: "设备"

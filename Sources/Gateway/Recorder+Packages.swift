@@ -1,0 +1,58 @@
+import HAL
+import Journal
+import Metering
+import TransparencyLog
+import Uplink
+
+extension Recorder where Storage: ~Copyable, Key: ~Copyable {
+  /// Takes what came of the last request for the directory, and gives the next one if it is due.
+  ///
+  /// A checkpoint goes into a package only after it is durable in the superblock as what may have left: either as the
+  /// signed one, or as the released one that is written with the next. Nothing is asked for without a directory.
+  ///
+  /// - Parameters:
+  ///   - now: both clocks.
+  ///   - answer: that to the last request, once.
+  ///   - canSubmit: no request is under way.
+  ///   - entropy: for the jitter of waits.
+  /// - Throws: `journal` when an acknowledgement could not be made durable; its file is taken again later.
+  public mutating func packageTurn<Entropy: EntropySource & ~Copyable>(
+    at now: Instant, answer: PackageAnswer?, canSubmit: Bool, entropy: inout Entropy
+  ) throws(RecorderError) -> PackageRequest? {
+    guard var packages else { return nil }
+    if let answer {
+      let before = evidence.journal.superblock.acknowledgedSize
+      let events = packages.receive(
+        answer, now: now,
+        log: SignedLog(
+          key: VerifierKey(name: packages.origin, type: .log, publicKey: key.publicKey),
+          signedSize: evidence.journal.superblock.signedSize),
+        source: &evidence, verifier: verifier, randomness: &entropy)
+      report.alarm = packages.alarm
+      report.linkFailure = packages.failure
+      do throws(RecorderError) {
+        for event in events { try act(on: event) }
+      } catch {
+        packages.putBack(acknowledgedSize: before, now: now.mono)
+        self.packages = packages
+        throw error
+      }
+      if packages.failure == nil { setLink(packages.alarm == nil ? .up : .refused) }
+      self.packages = packages
+      publish()
+    }
+    guard canSubmit else { return nil }
+    let request: PackageRequest?
+    do throws(HashSourceError) {
+      request = try packages.nextRequest(
+        now: now.mono, minimumIndex: evidence.journal.superblock.minimumIndex, source: &evidence)
+    } catch {
+      report.post(.storageDegraded)
+      self.packages = packages
+      return nil
+    }
+    if request?.package != nil { evidence.journal.noteReleased() }
+    self.packages = packages
+    return request
+  }
+}

@@ -1,0 +1,172 @@
+import Gateway
+import HAL
+import HostCrypto
+import Journal
+import MemoryStorage
+import Metering
+import Testing
+import TransparencyLog
+import Uplink
+
+/// The recorder of a station that may call nobody.
+@Suite struct PackageTurnTests {
+  private static let terms = PackageTerms(
+    every: 60_000_000, retention: 86_400_000_000, writtenSize: 0)
+
+  private func push(_ range: Range<UInt64>, to queue: EntryQueue) {
+    for index in range { #expect(Rig.push(Rig.entry(index), to: queue)) }
+  }
+
+  private func checkpoint(_ request: PackageRequest?) throws -> Checkpoint {
+    let file = try #require(request?.package)
+    let note = try PackageFile(reading: file.bytes).note
+    return try Checkpoint.open(
+      note.span,
+      key: try Rig.key().verifierKey(name: try Rig.origin, type: .log), with: SodiumVerifier())
+  }
+
+  private func acknowledgement(of size: UInt64, root: Digest) throws -> [UInt8] {
+    let checkpoint = Checkpoint(origin: try Rig.origin, size: size, root: root)
+    return try note(checkpoint) + cosignature(checkpoint)
+  }
+
+  private func note(_ checkpoint: Checkpoint) throws -> [UInt8] {
+    var key = try Rig.key()
+    return ByteWriter.bytes { _ = checkpoint.sign(with: &key, to: &$0) }
+  }
+
+  private func cosignature(_ checkpoint: Checkpoint) throws -> [UInt8] {
+    let text = ByteWriter.bytes { checkpoint.writeText(to: &$0) }
+    let name = try Rig.mirrorKey().name
+    var mirror = try Rig.mirrorSigner()
+    return ByteWriter.bytes {
+      _ = Cosignature.sign(
+        text: text.span, time: 1_785_000_000, name: name, with: &mirror, to: &$0)
+    }
+  }
+
+  @Test func `a package leaves under a checkpoint that is durable, and no mirror is asked`() throws
+  {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let recovered = try Rig.log(on: disk)
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    var entropy = SecureRandom()
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    let request = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    let left = try checkpoint(request)
+    #expect(left.size == 30)
+    // What is on the medium at this moment covers it, whatever happens next.
+    let superblock = recorder.evidence.journal.superblock
+    #expect(max(superblock.signedSize, superblock.releasedSize) >= left.size)
+    #expect(superblock.signedRoot == left.root)
+    let asked = recorder.nextRequest(at: Rig.instant(6_000_000))
+    #expect(asked == nil)
+    let turn = recorder.turn(
+      at: Rig.instant(6_000_000), response: nil, canSubmit: true, entropy: &entropy)
+    #expect(turn.request == nil && turn.failure == nil)
+    #expect(turn.due > 6_000_000, "a request is under way: nothing spins")
+  }
+
+  @Test func `what may have left stands in the next superblock`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let recovered = try Rig.log(on: disk)
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    var entropy = SecureRandom()
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    let request = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    let left = try checkpoint(request)
+    #expect(left.size == 30)
+    push(30..<60, to: queue)
+    try recorder.step(at: Rig.instant(12_000_000))
+    let superblock = recorder.evidence.journal.superblock
+    #expect(superblock.releasedSize == 30 && superblock.signedSize == 60)
+  }
+
+  @Test func `a directory that takes nothing is told in the report, and recording goes on`() throws
+  {
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let recovered = try Rig.log(on: MemoryDisk())
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    var entropy = SecureRandom()
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: PackageAnswer(failure: .directoryFull), canSubmit: true,
+      entropy: &entropy)
+    #expect(report.linkState == .down && report.linkFailure == .directoryFull)
+    #expect(report.takeNotice() == .linkDown)
+    #expect(report.packagedSize == 0)
+    push(30..<60, to: queue)
+    try recorder.step(at: Rig.instant(12_000_000))
+    #expect(report.committedSize == 60 && report.signedSize == 60)
+    let again = try recorder.packageTurn(
+      at: Rig.instant(400_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    #expect(again?.package != nil)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(400_000_000), answer: PackageAnswer(), canSubmit: true, entropy: &entropy)
+    #expect(report.linkState == .up && report.packagedSize == 30)
+  }
+
+  @Test func `an acknowledgement becomes durable, and a wrong one does not`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let recovered = try Rig.log(on: disk)
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    var entropy = SecureRandom()
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    let request = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    let left = try checkpoint(request)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: PackageAnswer(acknowledgement: Array("nonsense".utf8)),
+      canSubmit: true, entropy: &entropy)
+    #expect(report.linkState == .refused && report.alarm == .strangeAcknowledgement)
+    #expect(report.acknowledgedSize == 0)
+    let good = try acknowledgement(of: 30, root: left.root)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: PackageAnswer(acknowledgement: good),
+      canSubmit: true, entropy: &entropy)
+    #expect(report.linkState == .up && report.acknowledgedSize == 30)
+    let kept = recorder.evidence.journal.superblock.acknowledgedSize
+    #expect(kept == 30)
+    let note = Array(recorder.evidence.journal.cosignedNote)
+    _ = try Checkpoint.open(
+      note.span, key: try Rig.key().verifierKey(name: try Rig.origin, type: .log),
+      with: SodiumVerifier())
+  }
+
+  @Test func `an acknowledgement of more than was signed ends the epoch`() throws {
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    let recovered = try Rig.log(on: MemoryDisk())
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    var entropy = SecureRandom()
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    let larger = try acknowledgement(of: 31, root: .zero)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: PackageAnswer(acknowledgement: larger),
+      canSubmit: true, entropy: &entropy)
+    #expect(report.epochEnd == .rolledBack)
+  }
+}

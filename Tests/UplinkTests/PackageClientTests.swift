@@ -1,0 +1,347 @@
+// Test vectors are known to be whole: a missing one may stop the run.
+// swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
+
+import HAL
+import HostCrypto
+import Metering
+import Testing
+import TransparencyLog
+
+@testable import Uplink
+
+/// A log, its packages and the directory that they land in.
+private struct Courier {
+  var log = TestLog()
+  var client: PackageClient
+  let signer: SharedSigner
+  var now: UInt64 = 1_000_000
+  var utc: UInt64 = 1_785_000_500
+  var random = SeededRandom(state: 1)
+  var files: [(name: String, bytes: [UInt8])] = []
+  var kept: [UInt64] = []
+  var events: [MirrorEvent] = []
+  var verdicts: [Bool] = []
+  var heard = 0
+  var minimumIndex: UInt64 = 0
+
+  static let origin = KeyName(MirrorSteps.shared.origin)!
+  static let mirrorKey = VerifierKey(MirrorSteps.shared.keys["mirror"]!.vkey)!
+  static let hour: UInt64 = 3_600_000_000
+
+  init(entries: Int = 0, written: UInt64 = 0, acknowledged: UInt64 = 0) {
+    let keys = MirrorSteps.shared.keys
+    signer = try! SharedSigner(seed: seed(keys["log"]!.seed_hex))
+    client = Courier.client(written: written, acknowledged: acknowledged)
+    grow(entries)
+  }
+
+  static func client(written: UInt64, acknowledged: UInt64) -> PackageClient {
+    PackageClient(
+      origin: origin, mirrorKey: mirrorKey, acknowledgedSize: acknowledged,
+      terms: PackageTerms(every: hour, retention: 400 * 24 * hour, writtenSize: written))
+  }
+
+  /// Adds entries, those of the vectors first, and signs.
+  mutating func grow(_ count: Int, padding: Int = 0) {
+    for _ in 0..<count {
+      let index = log.entries.count
+      log.append(
+        index < 700 && padding == 0
+          ? MirrorSteps.entries[index] : [UInt8](repeating: UInt8(index & 255), count: 20 + padding)
+      )
+    }
+    if log.size > 0 { client.noteSigned(note: log.note(Courier.origin, log.size, signer)) }
+  }
+
+  var signedLog: SignedLog {
+    SignedLog(
+      key: VerifierKey(MirrorSteps.shared.keys["log"]!.vkey)!, signedSize: log.size)
+  }
+
+  /// One request; `false` if none is due.
+  mutating func step(_ answer: PackageAnswer = PackageAnswer()) throws -> Bool {
+    guard
+      let request = try client.nextRequest(now: now, minimumIndex: minimumIndex, source: &log)
+    else { return false }
+    if answer.failure == nil {
+      if let file = request.package {
+        files.append((String(decoding: file.name, as: UTF8.self), file.bytes))
+      }
+      if let size = request.writtenSize { kept.append(size) }
+      if let verdict = request.acknowledgementWasTaken { verdicts.append(verdict) }
+      if request.wasHeard { heard += 1 }
+    }
+    events += client.receive(
+      answer,
+      now: Instant(
+        mono: now, utc: utc * 1_000_000,
+        quality: ClockQuality(errorExponent: 10, source: .ntp)),
+      log: signedLog, source: &log, verifier: SodiumVerifier(), randomness: &random)
+    return true
+  }
+
+  /// Steps for so many µs, as a host does.
+  mutating func run(_ microseconds: UInt64) throws {
+    let end = now + microseconds
+    while let wake = client.wakeAt, wake <= end {
+      now = max(now, wake)
+      guard try step() else { break }
+    }
+    now = end
+  }
+
+  /// What a collector would carry back for the first `size` entries.
+  mutating func acknowledgement(
+    _ size: UInt64, origin: KeyName = Courier.origin, name: String = "collector.example/m1"
+  ) -> [UInt8] {
+    let root = try! rootHash(size, &log)
+    return cosigned(Checkpoint(origin: origin, size: size, root: root), name: name)
+  }
+
+  mutating func cosigned(_ checkpoint: Checkpoint, name: String = "collector.example/m1") -> [UInt8]
+  {
+    var mirror = try! FileKeySigner(seed: seed(MirrorSteps.shared.keys["mirror"]!.seed_hex))
+    let note = signer.note(checkpoint)
+    let text = note[try! Note.parse(note.span).text]
+    return note
+      + ByteWriter.bytes {
+        _ = Cosignature.sign(
+          text: Array(text).span, time: utc, name: KeyName(name)!, with: &mirror, to: &$0)
+      }
+  }
+}
+
+@Suite struct PackageClientTests {
+  private func ranges(_ courier: Courier) -> [String] {
+    courier.files.map { String($0.name.dropFirst(29).dropLast(8)) }
+  }
+
+  @Test func `what is signed goes into a package when time is up, and once`() throws {
+    var courier = Courier(entries: 300)
+    try courier.run(10_000_000)
+    #expect(
+      courier.files.map(\.name) == [
+        "mrv.example~gw~7f3a01c2~0001~000000000000-000000000300.package"
+      ])
+    #expect(courier.kept == [300] && courier.client.writtenSize == 300)
+    courier.grow(255)
+    try courier.run(3_500_000_000)
+    #expect(courier.files.count == 1, "the hour is not over")
+    try courier.run(100_000_000)
+    // It begins with the block that the last one ended in.
+    #expect(
+      ranges(courier) == ["000000000000-000000000300", "000000000256-000000000555"])
+    try courier.run(3 * Courier.hour)
+    #expect(courier.files.count == 2, "nothing new is signed")
+  }
+
+  @Test func `after a restart nothing is written again, whoever took the files away`() throws {
+    var courier = Courier(entries: 300)
+    try courier.run(1_000_000)
+    courier.client = Courier.client(written: courier.client.writtenSize, acknowledged: 0)
+    courier.grow(0)
+    try courier.run(3 * Courier.hour)
+    #expect(courier.files.count == 1)
+    courier.grow(1)
+    try courier.run(1_000_000 + PackageClient.lookPeriod)
+    #expect(ranges(courier).last == "000000000256-000000000301", "and the first new one at once")
+  }
+
+  @Test func `much is cut into files of bounded size under one checkpoint`() throws {
+    var courier = Courier()
+    courier.grow(2_000, padding: 980)
+    let signed = courier.log.size
+    var sizes: Set<UInt64> = []
+    while try courier.step(), courier.files.last.map({ !$0.name.contains("-000000002000") }) ?? true
+    {
+      courier.grow(1)
+    }
+    #expect(ranges(courier) == ["000000000000-000000001280", "000000001280-000000002000"])
+    for file in courier.files {
+      #expect(file.bytes.count <= PackageFile.fileByteLimit)
+      let package = try PackageFile(reading: file.bytes)
+      let note = try Note.parse(package.note.span)
+      sizes.insert(
+        try Checkpoint.parse(text: package.note.span.extracting(note.text)).size)
+    }
+    #expect(sizes == [signed], "what is signed meanwhile waits for the next time")
+    #expect(courier.kept == [1_280, 2_000])
+  }
+
+  @Test func `a directory that takes nothing is tried again later and later, and loses nothing`()
+    throws
+  {
+    var courier = Courier(entries: 300)
+    #expect(try courier.step(PackageAnswer(failure: .directoryFull)))
+    #expect(courier.events == [.linkDown] && courier.client.failure == .directoryFull)
+    #expect(courier.client.writtenSize == 0)
+    var last = courier.now
+    var waits: [UInt64] = []
+    for _ in 0..<8 {
+      courier.now = try #require(courier.client.wakeAt)
+      waits.append(courier.now - last)
+      last = courier.now
+      #expect(try courier.step(PackageAnswer(failure: .directoryMissing)))
+    }
+    #expect(courier.events == [.linkDown], "it is told once")
+    #expect(waits.allSatisfy { $0 >= 500_000 && $0 <= 300_000_000 } && waits[7] != waits[0])
+    courier.now = try #require(courier.client.wakeAt)
+    #expect(try courier.step())
+    #expect(courier.events == [.linkDown, .linkUp] && courier.client.failure == nil)
+    #expect(ranges(courier) == ["000000000000-000000000300"])
+  }
+
+  @Test func `entries that are not those that were signed stay here`() throws {
+    var courier = Courier(entries: 300)
+    courier.log.damaged = [17]
+    #expect(throws: HashSourceError.damaged) { try courier.step() }
+    #expect(courier.client.wakeAt == courier.now + 30_000_000)
+    courier.log.damaged = []
+    courier.now += 30_000_000
+    #expect(try courier.step())
+    #expect(courier.files.count == 1)
+  }
+
+  @Test func `what is pruned is not asked for`() throws {
+    var courier = Courier(entries: 700)
+    courier.minimumIndex = 300
+    courier.log.firstKept = 300
+    try courier.run(1_000_000)
+    #expect(ranges(courier) == ["000000000512-000000000700"])
+    courier = Courier(entries: 500)
+    courier.minimumIndex = 300
+    try courier.run(1_000_000)
+    #expect(courier.files.isEmpty && courier.client.writtenSize == 500)
+  }
+
+  @Test(arguments: [
+    ("256\n", "000000000256-000000000555"), ("300", "000000000256-000000000555"),
+    ("", "000000000000-000000000555"), ("everything", "000000000000-000000000555"),
+  ])
+  func `who asks gets packages again`(asked: String, range: String) throws {
+    var courier = Courier(entries: 555)
+    try courier.run(1_000_000)
+    courier.now = try #require(courier.client.wakeAt)
+    #expect(try courier.step(PackageAnswer(again: Array(asked.utf8))))
+    #expect(try courier.step())
+    #expect(ranges(courier) == ["000000000000-000000000555", range])
+    #expect(courier.heard == 1 && courier.client.writtenSize == 555)
+  }
+
+  @Test func `what is asked for beyond what was written changes nothing`() throws {
+    var courier = Courier(entries: 300)
+    try courier.run(1_000_000)
+    courier.now = try #require(courier.client.wakeAt)
+    #expect(try courier.step(PackageAnswer(again: Array("9999".utf8))))
+    try courier.run(10_000_000)
+    #expect(courier.files.count == 1 && courier.heard == 1)
+  }
+
+  @Test func `an acknowledgement that is carried back acknowledges`() throws {
+    var courier = Courier(entries: 555)
+    let note = courier.acknowledgement(300)
+    #expect(try courier.step(PackageAnswer(acknowledgement: note)))
+    #expect(courier.events == [.acknowledged(size: 300, note: note, timeChecked: true)])
+    #expect(courier.client.acknowledgedSize == 300 && courier.client.alarm == nil)
+    #expect(try courier.step())
+    #expect(courier.verdicts == [true])
+    // Once more, and an older one: neither is news, and both are put aside.
+    for size: UInt64 in [300, 256] {
+      courier.now = try #require(courier.client.wakeAt)
+      let older = courier.acknowledgement(size)
+      #expect(try courier.step(PackageAnswer(acknowledgement: older)))
+      #expect(try courier.step())
+    }
+    #expect(courier.events.count == 1 && courier.verdicts == [true, true, true])
+  }
+
+  @Test func `other lines of the note are left out of what is kept`() throws {
+    var courier = Courier(entries: 300)
+    let other = courier.acknowledgement(300, name: "witness.example/w1")
+    let mirror = courier.acknowledgement(300)
+    let both = other + mirror[courier.signerNoteCount(300)...]
+    #expect(try courier.step(PackageAnswer(acknowledgement: both)))
+    #expect(courier.events == [.acknowledged(size: 300, note: mirror, timeChecked: true)])
+  }
+
+  @Test func `a wrong acknowledgement is refused, told, and changes nothing`() throws {
+    for (name, alarm, make): (String, MirrorAlarm, (inout Courier) -> [UInt8]) in [
+      ("nothing", .strangeAcknowledgement, { _ in [] }),
+      ("text", .strangeAcknowledgement, { _ in Array("acknowledged: 300\n".utf8) }),
+      (
+        "another log", .strangeAcknowledgement,
+        { $0.acknowledgement(300, origin: KeyName("mrv.example/gw/other/1")!) }
+      ),
+      ("another mirror", .badCosignature, { $0.acknowledgement(300, name: "other.example/m1") }),
+      (
+        "a changed size", .badCosignature,
+        {
+          var note = $0.acknowledgement(300)
+          note[MirrorSteps.shared.origin.utf8.count + 1] = 0x34  // 400
+          return note
+        }
+      ),
+      (
+        "an hour ahead", .implausibleTime,
+        { courier in
+          courier.utc += 3_600
+          defer { courier.utc -= 3_600 }
+          return courier.acknowledgement(300)
+        }
+      ),
+      (
+        "another history", .historyConflict,
+        { $0.cosigned(Checkpoint(origin: Courier.origin, size: 300, root: .zero)) }
+      ),
+    ] {
+      var courier = Courier(entries: 555)
+      let note = make(&courier)
+      #expect(try courier.step(PackageAnswer(acknowledgement: note)))
+      #expect(courier.events == [.alarm(alarm)], "\(name)")
+      #expect(courier.client.acknowledgedSize == 0 && courier.client.alarm == alarm, "\(name)")
+      #expect(try courier.step())
+      #expect(courier.verdicts == [false], "\(name)")
+      courier.now = try #require(courier.client.wakeAt)
+      let good = courier.acknowledgement(300)
+      #expect(try courier.step(PackageAnswer(acknowledgement: good)))
+      #expect(courier.client.alarm == nil, "\(name)")
+    }
+  }
+
+  @Test func `of two histories nothing new leaves`() throws {
+    var courier = Courier(entries: 300)
+    let other = courier.cosigned(Checkpoint(origin: Courier.origin, size: 300, root: .zero))
+    #expect(try courier.step(PackageAnswer(acknowledgement: other)))
+    courier.grow(100)
+    try courier.run(3 * Courier.hour)
+    #expect(ranges(courier) == ["000000000000-000000000300"])
+  }
+
+  @Test func `an acknowledgement of more than was signed ends the epoch`() throws {
+    var courier = Courier(entries: 300)
+    courier.grow(100)
+    let note = courier.acknowledgement(400)
+    var setBack = Courier(entries: 300)
+    #expect(try setBack.step(PackageAnswer(acknowledgement: note)))
+    #expect(setBack.events == [.rolledBack])
+  }
+
+  @Test func `one that could not be kept is taken at the next look`() throws {
+    var courier = Courier(entries: 300)
+    let note = courier.acknowledgement(300)
+    #expect(try courier.step(PackageAnswer(acknowledgement: note)))
+    courier.client.putBack(acknowledgedSize: 0, now: courier.now)
+    #expect(courier.client.wakeAt == courier.now + PackageClient.lookPeriod)
+    courier.now += PackageClient.lookPeriod
+    #expect(try courier.step(PackageAnswer(acknowledgement: note)))
+    #expect(courier.events.count == 2 && courier.verdicts.isEmpty)
+    #expect(courier.client.acknowledgedSize == 300)
+  }
+}
+
+extension Courier {
+  /// Bytes of the note of `size` with the log's line alone.
+  fileprivate mutating func signerNoteCount(_ size: UInt64) -> Int {
+    log.note(Courier.origin, size, signer).count
+  }
+}
