@@ -21,13 +21,14 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   ) throws(RecorderError) -> PackageRequest? {
     guard var packages else { return nil }
     if let answer {
-      let before = evidence.journal.superblock.acknowledgedSize
+      let superblock = evidence.journal.superblock
+      let before = superblock.acknowledgedSize
+      let log = SignedLog(
+        key: VerifierKey(name: packages.origin, type: .log, publicKey: key.publicKey),
+        signedSize: superblock.signedSize)
+      let verifier = verifier
       let events = packages.receive(
-        answer, now: now,
-        log: SignedLog(
-          key: VerifierKey(name: packages.origin, type: .log, publicKey: key.publicKey),
-          signedSize: evidence.journal.superblock.signedSize),
-        source: &evidence, verifier: verifier, randomness: &entropy)
+        answer, now: now, log: log, source: &evidence, verifier: verifier, randomness: &entropy)
       report.alarm = packages.alarm
       report.linkFailure = packages.failure
       do throws(RecorderError) {
@@ -42,10 +43,11 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       publish()
     }
     guard canSubmit else { return nil }
+    let minimumIndex = evidence.journal.superblock.minimumIndex
     let request: PackageRequest?
     do throws(HashSourceError) {
       request = try packages.nextRequest(
-        now: now.mono, minimumIndex: evidence.journal.superblock.minimumIndex, source: &evidence)
+        now: now.mono, minimumIndex: minimumIndex, source: &evidence)
     } catch {
       report.post(.storageDegraded)
       self.packages = packages
