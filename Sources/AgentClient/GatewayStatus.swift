@@ -88,6 +88,31 @@ public struct GatewayStatus: Equatable, Sendable {
     }
   }
 
+  /// The room that the log has.
+  public struct Room: Equatable, Sendable {
+    /// Bytes that entries take which cannot be given up.
+    public var byteCount: Int
+    /// Bytes that they may take.
+    public var limit: Int
+    /// Bytes by which the log grows in a day; `nil` in the first ten minutes.
+    public var growth: Int?
+    /// Entries below it were given up.
+    public var minimum: Int
+    /// Bytes that the medium is written in a day; `nil` in the first ten minutes.
+    public var written: Int?
+
+    /// Days that the gateway can be offline at the present rate, in tenths, before it polls less; `nil` while the
+    /// rate is not known.
+    public var offlineTenths: Int? {
+      guard let growth, growth > 0, byteCount >= 0, limit >= 0 else { return nil }
+      // What gives way first does at 80 %.
+      let room = limit / 10 * 8
+      let left = room > byteCount ? room - byteCount : 0
+      let (tenths, overflow) = left.multipliedReportingOverflow(by: 10)
+      return overflow ? .max : tenths / growth
+    }
+  }
+
   /// µs since 1970 when the agent answered.
   public var now: Int?
   /// Devices in the order of the site.
@@ -96,6 +121,10 @@ public struct GatewayStatus: Equatable, Sendable {
   public var lines: [Line]
   /// The log.
   public var log: Log
+  /// The room that it has; `nil` from an agent that does not tell.
+  public var room: Room?
+  /// Keys of the conditions that stand (`Gateway.StandingCondition`), the gravest first.
+  public var conditions: [String]
   /// The clock-quality word (`Metering.ClockQuality`).
   public var clockQuality: UInt16?
   /// How the connection to the mirror is.
@@ -119,6 +148,8 @@ public struct GatewayStatus: Equatable, Sendable {
     devices = (root["devices"]?.items ?? []).map(Device.init)
     lines = (root["lines"]?.items ?? []).map(Line.init)
     log = Log(root["log"] ?? .null)
+    room = root["room"].map(Room.init)
+    conditions = (root["conditions"]?.items ?? []).compactMap(\.string)
     clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
     linkReason = root["link"]?["reason"]?.string
@@ -128,12 +159,12 @@ public struct GatewayStatus: Equatable, Sendable {
     if case .bytes(let bytes)? = root["fingerprint"] { fingerprint = Digest(bytes.span) }
   }
 
-  /// Every device answers or was not asked yet, every line is open, the log is written, the mirror is
+  /// Every device answers or was not asked yet, every line is open, the log is written and has room, the mirror is
   /// reached and nothing is lost.
   public var isWell: Bool {
     devices.allSatisfy { $0.state == .answering || $0.state == .waiting }
       && lines.allSatisfy(\.isOpen) && !log.hasFailed && (link == .up || link == .unknown)
-      && (dropped ?? 0) == 0
+      && (dropped ?? 0) == 0 && conditions.isEmpty
   }
 
   /// The agent runs this site with these profiles; an agent too old to tell is taken at its word.
@@ -216,6 +247,16 @@ extension GatewayStatus.Line {
       errors = UARTErrorCounters(
         parity: counts[0], framing: counts[1], overrun: counts[2], breaks: counts[3])
     }
+  }
+}
+
+extension GatewayStatus.Room {
+  init(_ item: CBORValue) {
+    byteCount = item["bytes"]?.number ?? 0
+    limit = item["limit"]?.number ?? 0
+    growth = item["growth"]?.number
+    minimum = item["minimum"]?.number ?? 0
+    written = item["written"]?.number
   }
 }
 

@@ -35,6 +35,11 @@ struct JSONText {
     text += value ? "true" : "false"
   }
 
+  mutating func add(_ key: String, _ values: [String]) {
+    start(key)
+    text += "[" + values.map(JSONText.quoted).joined(separator: ",") + "]"
+  }
+
   mutating func add(_ value: GatewayStatus.Value) {
     add("quantity", value.quantity)
     add("value", value.value)
@@ -124,6 +129,16 @@ extension GatewayStatus {
         $0.add("bytes", log.byteCount)
         $0.add("failed", log.hasFailed)
       }
+      if let room {
+        $0.object("room") {
+          $0.add("bytes", room.byteCount)
+          $0.add("limit", room.limit)
+          $0.add("growth", room.growth)
+          $0.add("minimum", room.minimum)
+          $0.add("written", room.written)
+        }
+      }
+      $0.add("conditions", conditions)
       $0.object("clock") { $0.add("quality", clockQuality.map { Int($0) }) }
       $0.object("link") {
         $0.add("state", link?.key)

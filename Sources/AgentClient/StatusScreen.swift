@@ -1,4 +1,5 @@
 import Catalog
+import Gateway
 import HAL
 import Metering
 import Uplink
@@ -25,6 +26,8 @@ public struct StatusScreen {
       for device in status.devices where device.line == place { result.append(wording(of: device)) }
     }
     result += logLines
+    if let room = status.room { result.append(wording(of: room)) }
+    for key in status.conditions { result += TextLayout.wrap(condition(key), columns) }
     if let reason = linkReason { result += TextLayout.wrap(reason, columns) }
     if let refusal = status.liveRefusal {
       result += TextLayout.wrap(LiveRefusal(status: refusal).text(language), columns)
@@ -122,12 +125,37 @@ public struct StatusScreen {
     }
     if let bytes = log.byteCount { rest.append("\(word(.journal)) \(bytes / 1024) KiB") }
     if let dropped = status.dropped, dropped > 0 { rest.append("\(word(.lost)) \(dropped)") }
-    if log.hasFailed { rest.append(word(.failed)) }
+    // First, so that no narrow terminal cuts it.
+    if log.hasFailed { rest.insert(word(.failed), at: 0) }
     return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
   }
 
   /// What the log leaves by.
   private var wayOut: StatusWord { status.log.packaged == nil ? .mirror : .packages }
+
+  /// How long the gateway can be offline, how much of its room is taken, and what its medium bears.
+  private func wording(of room: GatewayStatus.Room) -> String {
+    let share = room.limit > 0 ? min(room.byteCount / (room.limit / 1_000 + 1), 1_000) : 1_000
+    var parts = ["\(word(.room)) \(TextLayout.tenths(share)) %"]
+    if let days = room.offlineTenths {
+      parts.append(
+        "\(word(.offline)) \(days < 10_000 ? TextLayout.tenths(days) : ">1000") \(word(.days))")
+    } else {
+      parts.append("\(word(.offline)) \(word(.notYetKnown))")
+    }
+    if let written = room.written {
+      parts.append("\(word(.written)) \(written >> 20) MiB/\(word(.day))")
+    }
+    return parts.joined(separator: "  ")
+  }
+
+  /// A condition in words; one that this version does not know by its key.
+  private func condition(_ key: String) -> String {
+    guard let known = StandingCondition.allCases.first(where: { "\($0.key)" == key }) else {
+      return key
+    }
+    return language == .chinese ? known.chinese : known.english
+  }
 
   /// Why the mirror is not reached, or what it finds wrong, and what to do; `nil` when all is well.
   private var linkReason: String? {

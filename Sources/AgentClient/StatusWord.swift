@@ -7,6 +7,7 @@ enum StatusWord {
   case entries, signed, packaged, acknowledged, backlog, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
+  case room, offline, days, day, notYetKnown, written
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -40,6 +41,12 @@ enum StatusWord {
     case .parity: "parity"
     case .overrun: "overrun"
     case .breaks: "breaks"
+    case .room: "room taken"
+    case .offline: "can be offline for"
+    case .days: "days"
+    case .day: "day"
+    case .notYetKnown: "… (known after ten minutes)"
+    case .written: "medium takes"
     }
   }
 
@@ -73,6 +80,12 @@ enum StatusWord {
     case .parity: "校验位错误"
     case .overrun: "溢出"
     case .breaks: "中断信号"
+    case .room: "空间占用"
+    case .offline: "可离线"
+    case .days: "天"
+    case .day: "天"
+    case .notYetKnown: "……（十分钟后可知）"
+    case .written: "介质写入"
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -112,6 +113,11 @@ int32_t clinux_allocate(int32_t fd, int64_t n) {
   return e ? failure(e) : 0;
 }
 int32_t clinux_drop_cache(int32_t fd) { return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
+int64_t clinux_free_byte_count(const char *path) {
+    struct statvfs status;
+    if (statvfs(path, &status) < 0) return failure(errno);
+    return (int64_t)status.f_bavail * (int64_t)status.f_frsize;
+}
 int32_t clinux_rename(const char *a, const char *b) { return rename(a, b) < 0 ? failure(errno) : 0; }
 int32_t clinux_unlink(const char *path) { return unlink(path) < 0 ? failure(errno) : 0; }
 int32_t clinux_rmdir(const char *path) { return rmdir(path) < 0 ? failure(errno) : 0; }

@@ -190,6 +190,8 @@ public struct Device: Sendable {
   public var attempts: Int
   /// Instrument transformers in front of the device.
   public var ratios: TransformerRatios
+  /// It is polled in full as long as the log has any room: the site's `critical: true`.
+  public var isCritical: Bool
 
   /// The address as people write it: `17` or `003411001043`.
   public var addressText: String {

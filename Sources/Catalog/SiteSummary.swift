@@ -28,8 +28,9 @@ public struct SiteSummary: Sendable {
     switch language {
     case .english:
       lines.append(
-        "\(site.entriesPerDay) entries a day; the log grows by about \(mebibytesPerDay) MiB a day, and "
-          + "the board's quota of \(site.board.storage.quotaMebibytes) MiB is not enforced yet")
+        "\(site.entriesPerDay) entries a day; the log grows by about \(mebibytesPerDay) MiB a day, and with the "
+          + "board's quota of \(site.board.storage.quotaMebibytes) MiB the gateway can be offline for about "
+          + "\(offlineDays) days before it polls less")
       if unverified > 0 {
         lines.append(
           "\(unverified) values of these profiles are marked doubtful: see 'doubt' there")
@@ -37,7 +38,7 @@ public struct SiteSummary: Sendable {
     case .chinese:
       lines.append(
         "每天 \(site.entriesPerDay) 条记录；日志每天约增长 \(mebibytesPerDay) MiB，"
-          + "板卡的配额 \(site.board.storage.quotaMebibytes) MiB 暂未执行")
+          + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，断网约 \(offlineDays) 天后才会降低轮询")
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     if let packages = site.packages { lines.append(text(of: packages, language)) }
@@ -69,6 +70,12 @@ public struct SiteSummary: Sendable {
       "单向：不向外呼叫；每 \(every) 将签名数据包写入 \(packages.directory)，不上传实时值；"
         + "已写入数据包的内容保留 \(retention)，除非带回确认文件"
     }
+  }
+
+  /// Whole days until four fifths of the quota, less two segments of reserve, are taken.
+  private var offlineDays: Int {
+    let room = (site.board.storage.quotaMebibytes << 20) - 2 * site.log.segmentByteCount
+    return room / 5 * 4 / max(site.bytesPerDay, 1)
   }
 
   private var mebibytesPerDay: Int { max(1, (site.bytesPerDay + (1 << 19)) >> 20) }

@@ -124,7 +124,14 @@ public struct Acquisition: ~Copyable {
 
   /// Does what is due. Call it when `nextStep` says, and after bytes arrived.
   public mutating func step(at now: Instant) {
-    while let notice = report.takeNotice() { writer.notice(notice, at: now) }
+    while let notice = report.takeNotice() {
+      writer.notice(notice, minimumIndex: report.minimumIndex, at: now)
+    }
+    let room = report.room
+    if room.step != sampler.givingWay {
+      sampler.givingWay = room.step
+      writer.givesWay(room.step, share: room.share, at: now)
+    }
     sampler.step(at: now, into: &writer)
     // Nothing may happen on the lines that would ask for it.
     writer.recoverFromOverflow(at: now)

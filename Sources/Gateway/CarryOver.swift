@@ -10,12 +10,15 @@ import TransparencyLog
 /// its readings and events are logged again, each with its own times and frame and with a word about where it
 /// stood. Boots and documents are not: the documents that the readings need are logged as ever.
 ///
-/// Ended by a power cut, it goes on where it stopped: the log of the new epoch says how far it came.
+/// Ended by a power cut, it goes on where it stopped: the log of the new epoch says how far it came. Where both logs
+/// together would have no room, the segments of the old one go as soon as what they hold is durable in the new.
 struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private var journal: Journal<Storage>
   private let memory: UnsafeMutableRawBufferPointer
   private let epoch: UInt32
   private let acknowledged: UInt64
+  /// Bytes that the segments of the old epoch take.
+  private(set) var byteCount: UInt64
 
   /// A document of the old epoch, whole or growing by its parts.
   private struct OldDocument {
@@ -25,7 +28,8 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Reads the log of an old epoch, of which everything below `acknowledged` is with the mirror.
   init(
-    storage: consuming Storage, configuration: JournalConfiguration, acknowledged: UInt64
+    storage: consuming Storage, configuration: JournalConfiguration, acknowledged: UInt64,
+    byteCount: UInt64
   ) {
     memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: configuration.memoryByteCount, alignment: 4_096)
@@ -33,12 +37,16 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     journal = Journal(storage: storage, configuration: configuration, memory: memory)
     epoch = configuration.epoch
     self.acknowledged = acknowledged
+    self.byteCount = byteCount
   }
 
   deinit { memory.deallocate() }
 
-  /// Logs what is left to log, then that it is done. `drain` empties the queue into the recorder.
-  mutating func run(_ opening: inout OpeningEntries, drain: () -> Void) throws(JournalError) {
+  /// Logs what is left to log, then that it is done. `drain` empties the queue into the recorder and makes it
+  /// durable; `hasRoom` tells whether so many bytes of the old log may stay.
+  mutating func run(
+    _ opening: inout OpeningEntries, drain: () -> Void, hasRoom: (UInt64) -> Bool
+  ) throws(JournalError) {
     let progress = opening.history.carried(from: epoch)
     guard !progress.isDone else { return }
     var documents = knownDocuments()
@@ -48,7 +56,15 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var count = progress.count
     var gaps = LostSlots()
     var lastUTC: UInt64 = 0
-    try journal.salvage { (index: UInt64, bytes: Span<UInt8>) in
+    var standing = byteCount
+    try journal.salvage { (size: UInt64) in
+      guard !hasRoom(standing) else { return false }
+      // What goes must be durable in the new log; where that fails, all of it may stay.
+      drain()
+      guard !hasRoom(standing) else { return false }
+      standing -= size < standing ? size : standing
+      return true
+    } visitor: { (index: UInt64, bytes: Span<UInt8>) in
       if index > acknowledged, index > end { gaps.begin() }
       let entry = try? Entry.decode(bytes)
       if let document = entry.flatMap({ CarryOver.document($0, bytes, &parts) }) {
@@ -78,6 +94,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
         opening.shed(channel: channel, slots: lost.slots, reason: .epochEnded, drain: drain)
       }
     }
+    byteCount = standing
     opening.clockWasSetBack(from: lastUTC, drain: drain)
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
   }
@@ -146,20 +163,30 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
 }
 
 extension Journal where Storage: ~Copyable {
-  /// Calls `visitor` with every entry that can still be read, once, in the order of their indices.
+  /// Calls `visitor` with every entry that can still be read, once, in the order of their indices. Behind the last
+  /// frame of a segment `mayGo` is asked with the segment's size whether it is to be removed.
   fileprivate mutating func salvage(
-    _ visitor: (UInt64, Span<UInt8>) -> Void
+    mayGo: (UInt64) -> Bool, visitor: (UInt64, Span<UInt8>) -> Void
   ) throws(JournalError) {
     var frames: [FoundFrame] = []
     try forEachWholeFrame { frames.append($0) }
     frames.sort { ($0.firstIndex, $0.endIndex) < ($1.firstIndex, $1.endIndex) }
+    var last: [UInt64: Int] = [:]
+    for (position, frame) in frames.enumerated() { last[frame.sequence] = position }
     var next: UInt64 = 0
-    for frame in frames where frame.endIndex > next {
-      let from = next
-      let isWhole = visit(frame) { (index: UInt64, entry: Span<UInt8>) in
-        if index >= from { visitor(index, entry) }
+    for (position, frame) in frames.enumerated() {
+      if frame.endIndex > next {
+        let from = next
+        let isWhole = visit(frame) { (index: UInt64, entry: Span<UInt8>) in
+          if index >= from { visitor(index, entry) }
+        }
+        if isWhole { next = frame.endIndex }
       }
-      if isWhole { next = frame.endIndex }
+      guard last[frame.sequence] == position,
+        mayGo(wide(count: configuration.segmentByteCount))
+      else { continue }
+      // One that cannot be removed now takes room until the next start.
+      try? storage.remove(.segment(sequence: frame.sequence))
     }
   }
 }

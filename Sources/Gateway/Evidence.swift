@@ -73,7 +73,9 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
     _ block: UInt64, through index: UInt64
   ) throws(HashSourceError) {
     let first = block &* wide(count: OpenTiles.tileWidth)
-    guard index < journal.committedSize else { throw .missing }
+    guard index < journal.committedSize, first >= journal.superblock.minimumIndex else {
+      throw .missing
+    }
     if block == blockIndex, index < first &+ wide(count: blockCount) { return }
     let left = journal.committedSize &- first
     let count = left < wide(count: OpenTiles.tileWidth) ? narrow(left) : OpenTiles.tileWidth
@@ -103,7 +105,9 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
   public mutating func appendEntries(
     _ range: Range<UInt64>, to body: inout [UInt8]
   ) throws(HashSourceError) {
-    guard range.upperBound <= journal.committedSize else { throw .missing }
+    guard range.upperBound <= journal.committedSize,
+      range.lowerBound >= journal.superblock.minimumIndex
+    else { throw .missing }
     var added: [UInt8] = []
     swap(&added, &body)
     do {

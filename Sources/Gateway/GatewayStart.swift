@@ -64,6 +64,7 @@ public struct GatewayStart<
   ) throws(RecorderError) {
     let before = opened.before
     let isNew = opened.isNew && before != nil
+    let room = opened.room
     var carryOver = opened.carryOver.take()
     var evidence = opened.log.takeEvidence()
     let superblock = evidence.journal.superblock
@@ -91,7 +92,7 @@ public struct GatewayStart<
     }
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,
-      packages: packages, timing: timing, queue: queue, report: report)
+      packages: packages, timing: timing, room: room, queue: queue, report: report)
   }
 
   private static func count(
@@ -131,7 +132,20 @@ public struct GatewayStart<
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
       drain: drain)
     if var carryOver = carryOver.take() {
-      do throws(JournalError) { try carryOver.run(&opening, drain: drain) } catch {
+      // What of the old log stays must leave room for the new one.
+      let others =
+        recorder.room.earlierByteCount - min(recorder.room.earlierByteCount, carryOver.byteCount)
+      let quota = recorder.room.quotaByteCount
+      func hasRoom(_ byteCount: UInt64) -> Bool {
+        guard problem == nil else { return true }
+        let journal = recorder.evidence.journal.standingByteCount
+        let segment = UInt64(recorder.evidence.journal.configuration.segmentByteCount)
+        return others + byteCount + journal + 2 * segment <= quota
+      }
+      do throws(JournalError) {
+        try carryOver.run(&opening, drain: drain, hasRoom: hasRoom)
+        recorder.room.earlierByteCount = others + carryOver.byteCount
+      } catch {
         throw .journal(error)
       }
     }

@@ -29,4 +29,6 @@ public enum Limits {
   public static var recoveryAttemptsMax: Int { 3 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
+  /// µs between two looks at the room that the log has; a new segment is looked at when it is made.
+  public static var roomPeriod: UInt64 { 30_000_000 }
 }

@@ -31,12 +31,12 @@ public struct LogHistory {
     var isDone = false
   }
 
-  private(set) var documents: [Document] = []
-  private(set) var progress: [Progress] = []
-  private var carried = Carried()
-  private var carriedEpoch: UInt64 = 0
+  var documents: [Document] = []
+  var progress: [Progress] = []
+  var carried = Carried()
+  var carriedEpoch: UInt64 = 0
   /// The kernel's identifier of the last boot; empty if there was none.
-  public private(set) var lastBootID: [UInt8] = []
+  public internal(set) var lastBootID: [UInt8] = []
 
   /// Nothing read yet.
   public init() {}
@@ -161,7 +161,7 @@ public struct LogHistory {
     if progress[at].seen == progress[at].allRequests { progress[at].completeSlot = slot }
   }
 
-  private static func copy(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+  static func copy(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
     var copy: [UInt8] = []
     copy.reserveCapacity(range.count)
     for i in range { copy.append(bytes[i]) }

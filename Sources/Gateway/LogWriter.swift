@@ -182,15 +182,23 @@ public struct LogWriter: ~Copyable, PollSink {
 
   // MARK: what others report
 
-  /// Logs what the recorder asks for.
-  public mutating func notice(_ notice: RecorderNotice, at instant: Instant) {
+  /// Logs what the recorder asks for; `minimumIndex` is that of its report.
+  public mutating func notice(
+    _ notice: RecorderNotice, minimumIndex: UInt64 = 0, at instant: Instant
+  ) {
     switch notice {
     case .linkDown: event(.linkDown, 0, at: instant)
     case .linkUp: event(.linkUp, 0, at: instant)
     case .storageDegraded, .storageIndirect:
       event(.storageDegraded, UInt64(notice.rawValue), at: instant)
     case .mirrorRefuses: event(.linkDown, 1, at: instant)
+    case .entriesGivenUp: event(.entriesGivenUp, minimumIndex, at: instant)
     }
+  }
+
+  /// Logs what gives way, and how many thousandths of the room are taken.
+  mutating func givesWay(_ step: GivingWay, share: UInt64, at instant: Instant) {
+    event(.givingWay, UInt64(step.rawValue), share, at: instant)
   }
 
   // MARK: documents

@@ -13,14 +13,18 @@ public struct LogShelf<Storage: BlockStorage & ~Copyable> {
   public var origin: (UInt32) -> KeyName
   /// Bytes of a journal segment.
   public var segmentByteCount: Int
+  /// Bytes that the segments of all epochs may take together.
+  public var quotaByteCount: UInt64
 
   /// Takes the parts.
   public init(
-    newestEpoch: UInt32, segmentByteCount: Int, origin: @escaping (UInt32) -> KeyName,
+    newestEpoch: UInt32, segmentByteCount: Int, quotaByteCount: UInt64,
+    origin: @escaping (UInt32) -> KeyName,
     storage: @escaping (UInt32) throws(StorageError) -> Storage
   ) {
     self.newestEpoch = newestEpoch
     self.segmentByteCount = segmentByteCount
+    self.quotaByteCount = quotaByteCount
     self.origin = origin
     self.storage = storage
   }
@@ -64,6 +68,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public let before: EpochBefore?
   /// This one holds no entry yet.
   public let isNew: Bool
+  /// How much of the medium it may take.
+  public let room: LogRoom
   /// What the epoch before holds and this one lacks; `nil` if its medium cannot be opened, there is none, or
   /// nothing is left to carry over.
   // Spelt out: see `GatewayStart.carryOver`.
@@ -82,6 +88,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let newest = shelf.newestEpoch
     var left = Optional<CarryOver<Storage>>.none
     var end: EpochEnd?
+    if let ended, ended.why == .full, newest > 0, newest == ended.epoch {
+      // Nothing can be carried over into a log that has no room either.
+      do throws(StorageError) { try shelf.clear(newest) } catch {
+        throw .journal(.unwritable(.segment(sequence: 0), offset: 0, error))
+      }
+    }
     if newest < signedEpoch {
       end = .missing
     } else if let ended, newest > 0, newest == ended.epoch {
@@ -98,6 +110,7 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         self.end = nil
         before = newest > 1 && !isSettled ? shelf.before(newest, &left) : nil
         carryOver = left.take()
+        room = shelf.room(for: newest, isSettled: isSettled)
         return
       } catch {
         guard error.endsEpoch else { throw error }
@@ -113,6 +126,7 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let isThere = newest > 0 && newest == next - 1
     before = isThere ? shelf.before(next, &left) : next > 1 ? EpochBefore() : nil
     carryOver = left.take()
+    room = shelf.room(for: next, isSettled: false)
   }
 
   /// What was signed last, of the epoch before if this one holds nothing yet.
@@ -144,6 +158,54 @@ extension LogShelf where Storage: ~Copyable {
     }
   }
 
+  /// Removes all segments of an epoch. Its superblocks stay: they say what was signed last.
+  fileprivate func clear(_ epoch: UInt32) throws(StorageError) {
+    var storage = try self.storage(epoch)
+    guard let range = try storage.segmentRange() else { return }
+    for sequence in range { try storage.remove(.segment(sequence: sequence)) }
+  }
+
+  /// The room that the log of `epoch` has beside those before it.
+  ///
+  /// What those hold the mirror has, or the epoch after them does (`CarryOver`); of the last of them only if it
+  /// `isSettled`. They are kept for the auditor as long as they take no more than a quarter of the quota; the
+  /// oldest goes first.
+  fileprivate func room(for epoch: UInt32, isSettled: Bool) -> LogRoom {
+    var room = LogRoom(quotaByteCount: quotaByteCount)
+    var earlier: [(epoch: UInt32, byteCount: UInt64)] = []
+    var number: UInt32 = 1
+    while number < epoch {
+      var byteCount: UInt64 = 0
+      do throws(StorageError) {
+        var storage = try self.storage(number)
+        byteCount = segmentByteCount(&storage)
+      } catch {}
+      earlier.append((number, byteCount))
+      room.earlierByteCount += byteCount
+      number += 1
+    }
+    for (number, byteCount) in isSettled ? earlier[...] : earlier.dropLast()
+    where room.earlierByteCount > quotaByteCount / 4 && byteCount > 0 {
+      do throws(StorageError) { try clear(number) } catch { continue }
+      room.earlierByteCount -= byteCount
+    }
+    return room
+  }
+
+  /// Bytes of the segments in a storage; 0 if nobody can say.
+  private func segmentByteCount(_ storage: inout Storage) -> UInt64 {
+    do throws(StorageError) {
+      guard let range = try storage.segmentRange() else { return 0 }
+      var count: UInt64 = 0
+      for sequence in range {
+        count += UInt64(try storage.size(of: .segment(sequence: sequence)) ?? 0)
+      }
+      return count
+    } catch {
+      return 0
+    }
+  }
+
   /// What is known of the epoch before `epoch`; `carryOver` becomes what it holds beyond what the mirror has.
   fileprivate func before(
     _ epoch: UInt32, _ carryOver: inout CarryOver<Storage>?
@@ -151,9 +213,10 @@ extension LogShelf where Storage: ~Copyable {
     do throws(StorageError) {
       var storage = try self.storage(epoch - 1)
       let before = read(epoch - 1, &storage)
+      let byteCount = segmentByteCount(&storage)
       carryOver = CarryOver(
         storage: storage, configuration: configuration(epoch - 1),
-        acknowledged: before.acknowledgedSize)
+        acknowledged: before.acknowledgedSize, byteCount: byteCount)
       return before
     } catch {
       return EpochBefore()
@@ -198,7 +261,7 @@ extension RecorderError {
   /// The log is not what it was: it cannot go on, and no later start will mend it.
   fileprivate var endsEpoch: Bool {
     switch self {
-    case .otherRoot, .hash: true
+    case .otherRoot, .hash, .summaryMissing: true
     case .keyUnavailable: false
     case .journal(let error):
       switch error {

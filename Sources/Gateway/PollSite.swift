@@ -76,7 +76,9 @@ public struct PollSite: Sendable {
           lastSlot: starts[number].lastSlot, absence: starts[number].absence))
       for request in channel.requests {
         for (i, byte) in request.enumerated() { bytes[offset + i] = byte }
-        requestPlans.append(RequestPlan(offset: offset, count: request.count))
+        let readsTotal = livePoints[requestPlans.count].contains { $0.quantity.row.kind == .total }
+        requestPlans.append(
+          RequestPlan(offset: offset, count: request.count, readsTotal: readsTotal))
         offset += request.count
       }
     }

@@ -31,6 +31,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     var failure: RecorderError?
     if now.mono >= retryAt {
       do throws(RecorderError) { try step(at: now) } catch { failure = error }
+      // A full medium, too, has room where entries can be given up.
+      keepRoom(at: now)
     }
     if let response {
       // What cannot be kept now the mirror gives again.

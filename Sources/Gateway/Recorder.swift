@@ -28,6 +28,8 @@ public enum RecorderError: Error {
   case journal(JournalError)
   /// The tree over the entries is not the one that was signed: the medium lost or changed some.
   case otherRoot(signedSize: UInt64)
+  /// Entries below this index were given up, and the summary of them is gone.
+  case summaryMissing(below: UInt64)
   /// A hash of the log could not be computed.
   case hash(HashSourceError)
   /// The key could not be used.
@@ -54,6 +56,8 @@ public struct Recorder<
   var key: Key
   let verifier: Verifier
   private let timing: RecorderTiming
+  /// What the log may take of the medium.
+  var room: LogRoom
   private let queue: EntryQueue
   let report: RecorderReport
   private let entry: UnsafeMutableBufferPointer<UInt8>
@@ -64,6 +68,13 @@ public struct Recorder<
   private var abandoned: UInt32 = 0
   /// How often in a row entries could not be read back for the mirror.
   private var unreadable = 0
+  /// When the room is looked at next, µs since boot, and what stood on the medium the last time.
+  var roomAt: UInt64 = 0
+  var roomStanding = UInt64.max
+  /// How fast the log grows and the medium is written to.
+  var rates = ByteRates()
+  /// How often in a row entries could not be summed up because they are damaged.
+  var damaged = 0
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
 
@@ -71,7 +82,7 @@ public struct Recorder<
   public init(
     evidence: consuming Evidence<Storage>, origin: KeyName, key: consuming Key,
     verifier: Verifier, mirror: consuming MirrorClient, packages: PackageClient? = nil,
-    timing: RecorderTiming, queue: EntryQueue, report: RecorderReport
+    timing: RecorderTiming, room: LogRoom, queue: EntryQueue, report: RecorderReport
   ) {
     self.evidence = evidence
     self.origin = origin
@@ -80,6 +91,7 @@ public struct Recorder<
     self.mirror = mirror
     self.packages = packages
     self.timing = timing
+    self.room = room
     self.queue = queue
     self.report = report
     entry = .allocate(capacity: Limits.entryByteCountMax)
@@ -225,7 +237,9 @@ public struct Recorder<
       report.post(.storageDegraded)
       // The client asks again after half a minute. What cannot be read then can never be handed over.
       unreadable += 1
-      if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+      if unreadable == Limits.recoveryAttemptsMax {
+        report.epochEnd = error == .missing ? .givenUp : .damaged
+      }
       report.alarm = mirror.alarm
       if mirror.alarm != nil { setLink(.refused) }
       return nil

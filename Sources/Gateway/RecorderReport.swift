@@ -32,6 +32,8 @@ public enum RecorderNotice: UInt32, Sendable {
   case storageIndirect = 4
   /// The mirror refuses this log: a person must look. Some refusals are asked again (`MirrorAlarm`).
   case mirrorRefuses = 5
+  /// Entries that need not be kept were given up for the room of their segment.
+  case entriesGivenUp = 6
 }
 
 /// What must succeed for a reading to become evidence; a bit each.
@@ -50,6 +52,10 @@ public enum EpochEndKind: UInt8, Sendable {
   case rolledBack = 1
   /// Committed entries that the mirror lacks cannot be read back.
   case damaged = 2
+  /// The quota and its reserve are used up, and no mirror has taken anything that could be given up.
+  case full = 3
+  /// The mirror lacks entries that were given up here because a mirror had acknowledged them.
+  case givenUp = 4
 }
 
 /// What the recorder tells the other threads: numbers that only grow or flip, each atomic by itself.
@@ -67,6 +73,14 @@ public final class RecorderReport: Sendable {
   private let unjudged = Atomic<UInt32>(0)
   private let ended = Atomic<UInt32>(0)
   private let packaged = Atomic<UInt64>(.max)
+  private let minimum = Atomic<UInt64>(0)
+  private let roomBytes = Atomic<UInt64>(0)
+  private let waitingBytes = Atomic<UInt64>(0)
+  private let stepAndShare = Atomic<UInt64>(0)
+  private let growth = Atomic<UInt64>(.max)
+  private let wear = Atomic<UInt64>(.max)
+  private let short = Atomic<UInt32>(0)
+  private let indirect = Atomic<UInt32>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -126,6 +140,50 @@ public final class RecorderReport: Sendable {
     get { EpochEndKind(rawValue: UInt8(truncatingIfNeeded: ended.load(ordering: .relaxed))) }
     set { ended.store(UInt32(newValue?.rawValue ?? 0), ordering: .relaxed) }
   }
+  /// Entries below it may be gone.
+  public var minimumIndex: UInt64 {
+    get { minimum.load(ordering: .relaxed) }
+    set { minimum.store(newValue, ordering: .relaxed) }
+  }
+  /// Bytes that entries may take which cannot be given up.
+  public var roomByteCount: UInt64 {
+    get { roomBytes.load(ordering: .relaxed) }
+    set { roomBytes.store(newValue, ordering: .relaxed) }
+  }
+  /// Bytes that they take.
+  public var waitingByteCount: UInt64 {
+    get { waitingBytes.load(ordering: .relaxed) }
+    set { waitingBytes.store(newValue, ordering: .relaxed) }
+  }
+  /// What gives way, and how many thousandths of the room are taken.
+  public var room: (step: GivingWay, share: UInt64) {
+    get {
+      let both = stepAndShare.load(ordering: .relaxed)
+      return (GivingWay(rawValue: UInt8(truncatingIfNeeded: both)) ?? .nothing, both >> 8)
+    }
+    set {
+      stepAndShare.store(newValue.share << 8 | UInt64(newValue.step.rawValue), ordering: .relaxed)
+    }
+  }
+  /// Bytes by which the log grows in a day, and that are written to the medium in a day, as measured; `nil` in the
+  /// first ten minutes.
+  public var bytesPerDay: (appended: UInt64, written: UInt64)? {
+    get {
+      let appended = growth.load(ordering: .relaxed)
+      return appended == .max ? nil : (appended, wear.load(ordering: .relaxed))
+    }
+    set {
+      wear.store(newValue?.written ?? .max, ordering: .relaxed)
+      growth.store(newValue?.appended ?? .max, ordering: .relaxed)
+    }
+  }
+  /// The file system has less room than the quota allows.
+  public var isMediumShort: Bool {
+    get { short.load(ordering: .relaxed) != 0 }
+    set { short.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+  /// The file system refuses O_DIRECT (`RecorderNotice.storageIndirect` was posted).
+  public var isIndirect: Bool { indirect.load(ordering: .relaxed) != 0 }
   /// Why the last exchange failed that did; it stands for the present while the link is down.
   public var linkFailure: LinkFailure? {
     get { LinkFailure(rawValue: UInt8(truncatingIfNeeded: linkTrouble.load(ordering: .relaxed))) }
@@ -146,6 +204,7 @@ public final class RecorderReport: Sendable {
 
   /// Recorder: leaves a notice; the same one twice before it is taken counts once.
   public func post(_ notice: RecorderNotice) {
+    if notice == .storageIndirect { indirect.store(1, ordering: .relaxed) }
     notices.bitwiseOr(1 << notice.rawValue, ordering: .releasing)
   }
 

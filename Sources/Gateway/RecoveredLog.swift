@@ -17,7 +17,8 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// that was copied out before the value is consumed, and the copy with it.
   ///
   /// - Throws: `journal` when the medium is damaged beyond a torn tail, `otherRoot` when the entries
-  ///   are not those that were signed. Nothing may be signed then.
+  ///   are not those that were signed, `summaryMissing` when nothing tells what stood in front of them. Nothing may
+  ///   be signed then.
   public init(
     storage: consuming Storage, configuration: JournalConfiguration, history: inout LogHistory
   ) throws(RecorderError) {
@@ -28,17 +29,29 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var journal = Journal(
       storage: storage, configuration: configuration,
       memory: memory)
-    var tree = TreeReading(tiles: OpenTiles(digests))
-    var learned = LogHistory()
-    swap(&learned, &history)
+    let summary: KeptSummary
+    do { summary = try KeptSummary(newestIn: &journal.storage, configuration) } catch {
+      throw .journal(error)
+    }
+    let start = summary.index
+    var tiles = OpenTiles(digests)
+    guard summary.bring(&tiles) else { throw .summaryMissing(below: start) }
+    var tree = TreeReading(tiles: tiles)
+    var learned = summary.history
     let found: RecoveryCase
     do {
       found = try journal.recover { index, entry in
+        guard index >= start else { return }
         tree.take(entry)
         learned.take(index: index, entry)
       }
     } catch { throw .journal(error) }
     swap(&learned, &history)
+    let minimum = journal.superblock.minimumIndex
+    guard start >= minimum else { throw .summaryMissing(below: minimum) }
+    guard start <= journal.committedSize else {
+      throw .journal(.signedEntriesMissing(signed: start, recovered: journal.committedSize))
+    }
     tree.keep(in: &journal.storage)
     var evidence = Evidence(journal: journal, tiles: tree.takeTiles())
     let superblock = evidence.journal.superblock

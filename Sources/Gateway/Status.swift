@@ -14,6 +14,9 @@ import Uplink
 //                  "reason": key of an Uplink.LinkFailure while down, of an Uplink.MirrorAlarm while
 //                  refused, else null,
 //                  "live_refusal": HTTP status with which live values are refused, else null }
+//     "room"     { "bytes": taken by entries that cannot be given up, "limit": bytes that they may take,
+//                  "growth": bytes a day / null, "minimum": entries below it were given up,
+//                  "written": bytes a day that the medium takes / null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "errors", "utilisation_permille" }]
@@ -21,6 +24,7 @@ import Uplink
 //                started; null where it does not count, or the port is gone
 //     "devices"  [* { "line", "label", "state", "number", "values": [* value], "address", "label_zh" }]
 //     "dropped"  entries not queued since the start
+//     "conditions"   [* key of a `StandingCondition`], the gravest first
 //     "fingerprint"  of site and profiles in force (`SiteNames`): 32 bytes
 //     value      { "utc", "unit", "clock", "value" / null, "age_ms", "reason", "rtt_us" / null,
 //                  "status", "quantity" }
@@ -37,7 +41,7 @@ extension Acquisition {
     at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil }, liveRefusal: UInt64? = nil,
     to writer: inout ByteWriter
   ) {
-    writer.cbor(mapOf: 9)
+    writer.cbor(mapOf: 11)
     writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
@@ -53,6 +57,7 @@ extension Acquisition {
     }
     writer.cbor(text: "live_refusal")
     writer.cbor(orNull: liveRefusal)
+    writeRoom(to: &writer)
     writer.cbor(text: "site")
     writer.cbor(text: names.sitePath.span)
     writer.cbor(text: "clock")
@@ -67,6 +72,10 @@ extension Acquisition {
     for device in 0..<names.devices.count { writeDevice(device, at: now, to: &writer) }
     writer.cbor(text: "dropped")
     writer.cbor(self.writer.droppedCount)
+    writer.cbor(text: "conditions")
+    let conditions = StandingCondition.allCases.filter { $0.holds(in: report) }
+    writer.cbor(arrayOf: conditions.count)
+    for condition in conditions { writer.cbor(text: condition.key) }
     writer.cbor(text: "fingerprint")
     writer.cbor(bytes: names.fingerprint.span)
   }
@@ -100,6 +109,22 @@ extension Acquisition {
     writer.cbor(report.signedAt)
     writer.cbor(text: "acknowledged")
     writer.cbor(report.acknowledgedSize)
+  }
+
+  private borrowing func writeRoom(to writer: inout ByteWriter) {
+    let rates = report.bytesPerDay
+    writer.cbor(text: "room")
+    writer.cbor(mapOf: 5)
+    writer.cbor(text: "bytes")
+    writer.cbor(report.waitingByteCount)
+    writer.cbor(text: "limit")
+    writer.cbor(report.roomByteCount)
+    writer.cbor(text: "growth")
+    writer.cbor(orNull: rates?.appended)
+    writer.cbor(text: "minimum")
+    writer.cbor(report.minimumIndex)
+    writer.cbor(text: "written")
+    writer.cbor(orNull: rates?.written)
   }
 
   private borrowing func writeLine(

@@ -8,6 +8,8 @@ public enum StorageObject: Equatable, Sendable {
   case tile(level: UInt8, index: UInt64)
   /// The documents that the channels of this log rest on, beside the log itself.
   case documents
+  /// What the log held below the index from which it is kept: one of two, slot 0 or 1, written in turn.
+  case summary(slot: UInt8)
 }
 
 /// What can go wrong with storage.
@@ -28,7 +30,7 @@ public enum StorageError: UInt8, Error, Sendable {
 ///
 /// For drivers: `write` and `publish` return only when the bytes are on the medium, directory entry
 /// included; `read` goes to the medium, not to a cache that a failed write could have left behind.
-/// Offsets, sizes and buffer addresses are multiples of 4,096 for superblocks and segments.
+/// Offsets, sizes and buffer addresses are multiples of 4,096 for superblocks, summaries and segments.
 /// After any error the driver drops its descriptor of that object; the caller never retries the same
 /// write on it (a kernel marks a page clean after a failed fsync; ATC'20, Rebello et al.).
 public protocol BlockStorage: ~Copyable {
@@ -52,4 +54,9 @@ public protocol BlockStorage: ~Copyable {
   ) throws(StorageError)
   /// Removes an object, durably; one that does not exist is no error.
   mutating func remove(_ object: StorageObject) throws(StorageError)
+  /// Gives a segment that holds nothing any more another number, durably: it exists under the one or the
+  /// other. Its bytes stay what they are.
+  mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError)
+  /// Bytes that the file system below has free for this user; `nil` where nobody knows.
+  mutating func freeByteCount() -> UInt64?
 }

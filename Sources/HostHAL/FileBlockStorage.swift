@@ -177,6 +177,21 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     try syncDirectory(of: path)
   }
 
+  /// Renames a segment and makes the new name durable.
+  public mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
+    close(.segment(sequence: old))
+    let path = path(of: .segment(sequence: new))
+    let renamed = clinux_rename(self.path(of: .segment(sequence: old)), path)
+    guard renamed >= 0 else { throw FileBlockStorage.error(Int(renamed)) }
+    try syncDirectory(of: path)
+  }
+
+  /// What the file system has free for ordinary users.
+  public mutating func freeByteCount() -> UInt64? {
+    let count = clinux_free_byte_count(directory)
+    return count >= 0 ? UInt64(count) : nil
+  }
+
   // MARK: Files
 
   /// Another name, contents, fsync, rename, fsync of the directory.
@@ -248,9 +263,9 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
       return file.descriptor
     }
     var flags = CLINUX_OPEN_READ | CLINUX_OPEN_WRITE | CLINUX_OPEN_DSYNC
-    // Superblocks and segments alone are read and written in aligned blocks.
+    // These alone are read and written in aligned blocks.
     switch object {
-    case .superblock, .segment: if isDirect { flags |= CLINUX_OPEN_DIRECT }
+    case .superblock, .summary, .segment: if isDirect { flags |= CLINUX_OPEN_DIRECT }
     case .tile, .documents: break
     }
     let descriptor = clinux_open(path(of: object), flags, 0)
@@ -312,6 +327,7 @@ extension FileBlockStorage {
     case .segment(let sequence): "seg/\(padded(String(sequence, radix: 16), to: 16)).seg"
     case .tile(let level, let index): "tile/\(level)/\(grouped(index))"
     case .documents: "documents"
+    case .summary(let slot): slot == 0 ? "summary.a" : "summary.b"
     }
   }
 

@@ -122,13 +122,16 @@ extension Journal where Storage: ~Copyable {
     }
     guard let range else { return scan }
     nextSequence = range.upperBound &+ 1
-    var candidate = range.lowerBound
-    segmentCount = 0
-    while candidate <= range.upperBound {
-      if try segmentByteCount(candidate) != nil { segmentCount &+= 1 }
-      candidate &+= 1
+    let start = try firstSegment(in: range)
+    try countSegments(in: range, from: start?.sequence ?? range.lowerBound)
+    if superblock.minimumIndex > 0 {
+      guard let start else {
+        return try damaged(&scan, between: firstKept, and: range.upperBound &+ 1)
+      }
+      scan.index = start.header.firstIndex
+      scan.previousChecksum = start.header.previousChecksum
     }
-    candidate = range.lowerBound
+    var candidate = firstKept
     while let segment = try nextSegment(from: candidate, through: range.upperBound) {
       guard segment.header.firstIndex == scan.index,
         segment.header.previousChecksum == scan.previousChecksum
@@ -153,6 +156,41 @@ extension Journal where Storage: ~Copyable {
     }
     if let tail = scan.tail { try examine(tail, &scan) }
     return scan
+  }
+
+  /// The segment where the chain begins: the last one that begins at or below the minimum index. `nil` if there
+  /// is none.
+  private mutating func firstSegment(
+    in range: ClosedRange<UInt64>
+  ) throws(JournalError) -> FoundSegment? {
+    var start: FoundSegment?
+    var candidate = range.lowerBound
+    while let found = try nextSegment(from: candidate, through: range.upperBound),
+      found.header.firstIndex <= superblock.minimumIndex
+    {
+      // Of an untouched log the first one counts: those behind it that hold nothing begin there, too.
+      if superblock.minimumIndex == 0 { return found }
+      start = found
+      candidate = found.sequence &+ 1
+    }
+    return start
+  }
+
+  /// Counts the segments that stand, those that are kept from `first` on and those that are free before it.
+  private mutating func countSegments(
+    in range: ClosedRange<UInt64>, from first: UInt64
+  ) throws(JournalError) {
+    firstKept = superblock.minimumIndex > 0 ? first : range.lowerBound
+    firstFree = range.lowerBound
+    segmentCount = 0
+    freeSegmentCount = 0
+    var candidate = range.lowerBound
+    while candidate <= range.upperBound {
+      if try segmentByteCount(candidate) != nil {
+        if candidate < firstKept { freeSegmentCount &+= 1 } else { segmentCount &+= 1 }
+      }
+      candidate &+= 1
+    }
   }
 
   /// Goes through the frames of a segment up to the index where the next one begins.

@@ -9,7 +9,7 @@ public struct FoundFrame: Sendable, BitwiseCopyable {
   /// Index after its last entry.
   public var endIndex: UInt64
   /// The segment that it stands in.
-  var sequence: UInt64
+  public var sequence: UInt64
   /// Where in it, and the segment's size.
   var offset: Int
   var byteCount: Int

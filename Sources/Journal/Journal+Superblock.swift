@@ -117,6 +117,7 @@ extension Journal where Storage: ~Copyable {
   ) -> WriteFailure? {
     let copy = scratch.slice(0..<blockByteCount)
     window = Window()
+    writtenByteCount &+= wide(count: blockByteCount)
     do throws(StorageError) {
       try storage.publish(
         object, from: UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(page)))

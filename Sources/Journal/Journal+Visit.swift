@@ -86,13 +86,14 @@ extension Journal where Storage: ~Copyable {
   }
 
   /// The last segment whose first index is at most `index`, by halving.
-  private mutating func search(for index: UInt64) throws(JournalError) -> Cursor {
+  mutating func search(for index: UInt64) throws(JournalError) -> Cursor {
     let range: ClosedRange<UInt64>?
     do throws(StorageError) { range = try storage.segmentRange() } catch {
       throw .unreadable(.segment(sequence: 0), offset: 0, error)
     }
     guard let range else { throw .notStored(index: index) }
-    var low = range.lowerBound
+    // What stands before is free, and may be under way to another number.
+    var low = range.lowerBound > firstKept ? range.lowerBound : firstKept
     var end = range.upperBound &+ 1
     var best: FoundSegment?
     while low < end {

@@ -42,6 +42,10 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public internal(set) var stagedCount: UInt32 = 0
   /// Bytes that wait for `commit`, length prefixes included.
   public internal(set) var stagedByteCount = 0
+  /// Bytes of frames that were committed since `recover`.
+  public internal(set) var appendedByteCount: UInt64 = 0
+  /// Bytes that were handed to the medium since then: frames, superblocks, summaries and segments that were made.
+  public internal(set) var writtenByteCount: UInt64 = 0
   /// Segments given up after a write error, since `recover`.
   public internal(set) var abandonedSegmentCount: UInt32 = 0
 
@@ -49,8 +53,16 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var tail: Tail?
   /// Sequence of the next segment to make.
   var nextSequence: UInt64 = 0
-  /// Segments that stand on the medium; numbers of attempts that failed are used up and hold nothing.
+  /// Segments that stand on the medium and hold entries that are kept; numbers of attempts that failed are used
+  /// up and hold nothing.
   var segmentCount: UInt64 = 0
+  /// The segment that holds `superblock.minimumIndex`; those before it hold nothing any more and are taken
+  /// anew, oldest first.
+  var firstKept: UInt64 = 0
+  /// The oldest segment that may stand before `firstKept`.
+  var firstFree: UInt64 = 0
+  /// How many stand there.
+  public internal(set) var freeSegmentCount: UInt64 = 0
   /// Where the last `visit` stopped.
   var cursor: Cursor?
   /// What `scratch` holds of which segment.
@@ -163,23 +175,28 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
     tail.offset &+= frameByteCount
     self.tail = tail
+    appendedByteCount &+= wide(count: frameByteCount)
     lastChecksum = checksum
     committedSize &+= wide(stagedCount)
     discardStaged()
     return nil
   }
 
-  /// Makes the next segment and its header.
+  /// Makes the next segment and its header: of one that holds nothing any more, if there is one. Whatever
+  /// stands in it names another segment, and is no frame of this one.
   private mutating func openSegment() throws(JournalError) -> WriteFailure? {
     guard nextSequence <= wide(UInt32.max) else { throw .exhausted }
     let sequence = nextSequence
     let object = StorageObject.segment(sequence: sequence)
     // The number is used up even if the attempt fails: what it left behind is not touched again.
     nextSequence &+= 1
-    do throws(StorageError) {
-      try storage.create(object, byteCount: configuration.segmentByteCount)
-    } catch {
-      return WriteFailure(object: object, offset: 0, error: error)
+    if try !recycleSegment(as: sequence) {
+      do throws(StorageError) {
+        try storage.create(object, byteCount: configuration.segmentByteCount)
+      } catch {
+        return WriteFailure(object: object, offset: 0, error: error)
+      }
+      writtenByteCount &+= wide(count: configuration.segmentByteCount)
     }
     segmentCount &+= 1
     let page = nextSuperblockPage
@@ -206,6 +223,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   ) -> WriteFailure? {
     let copy = scratch.slice(0..<bytes.count)
     window = Window()
+    writtenByteCount &+= wide(count: bytes.count)
     do throws(StorageError) {
       try storage.write(
         object, at: offset, from: UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(bytes)))

@@ -26,9 +26,8 @@ import TransparencyLog
 /// | 4092–4095 | CRC-32C of bytes 0–4091 |
 ///
 /// Valid if and only if magic, version and CRC are right, both lengths are at most 1,980, the signed
-/// size is at least the acknowledged size, and that at least the minimum index, and the signed size is at
-/// least the released one. Every byte counts: the
-/// CRC covers the zeros too.
+/// size is at least the acknowledged size, the minimum index and the released size. Every byte counts: the CRC
+/// covers the zeros too.
 public struct Superblock: Equatable, Sendable, BitwiseCopyable {
   /// The longest note, bytes: an origin of 255 bytes and five signatures fit.
   public static let noteByteCountMax = 1980
@@ -95,8 +94,7 @@ public struct Superblock: Equatable, Sendable, BitwiseCopyable {
     cosignedNoteByteCount = Int(page[114]) | (Int(page[115]) &<< 8)
     guard signedNoteByteCount <= Superblock.noteByteCountMax,
       cosignedNoteByteCount <= Superblock.noteByteCountMax,
-      signedSize >= acknowledgedSize, acknowledgedSize >= minimumIndex,
-      signedSize >= releasedSize
+      signedSize >= acknowledgedSize, signedSize >= minimumIndex, signedSize >= releasedSize
     else { return nil }
   }
 

@@ -22,13 +22,19 @@ public struct DevicePlan: Sendable, BitwiseCopyable {
   public var timeout: UInt32
   /// How often one request is tried, at least 1.
   public var attempts: UInt8
+  /// It is not slowed when the log gives way (`GivingWay`).
+  public var isCritical: Bool
 
   /// A device with its line, protocol, patience (µs) and number of attempts.
-  public init(line: Int, meterProtocol: MeterProtocol, timeout: UInt32, attempts: UInt8) {
+  public init(
+    line: Int, meterProtocol: MeterProtocol, timeout: UInt32, attempts: UInt8,
+    isCritical: Bool = false
+  ) {
     self.line = line
     self.meterProtocol = meterProtocol
     self.timeout = timeout
     self.attempts = attempts
+    self.isCritical = isCritical
   }
 }
 
@@ -79,11 +85,14 @@ public struct RequestPlan: Sendable, BitwiseCopyable {
   public var offset: Int
   /// Number of bytes, at most `Sampler.requestByteCountMax`.
   public var count: Int
+  /// One of the quantities that it reads is a total.
+  public var readsTotal: Bool
 
   /// A stretch of the byte store.
-  public init(offset: Int, count: Int) {
+  public init(offset: Int, count: Int, readsTotal: Bool = false) {
     self.offset = offset
     self.count = count
+    self.readsTotal = readsTotal
   }
 }
 

@@ -124,7 +124,7 @@ extension Sampler {
   mutating func advance(_ line: Int) {
     guard isCurrent(line) else { return }
     let channel = lines[line].channel
-    channels[channel].request = lines[line].request &+ 1
+    channels[channel].request = nextRequest(from: lines[line].request &+ 1, of: channel)
     if channels[channel].request == plan.channels[channel].requestCount { endJob(channel) }
   }
 

@@ -100,7 +100,45 @@ extension Sampler {
       // What lies behind us is logged at once.
       if first { closeRun(channel, at: now, into: &sink) }
     }
+    // Slots that are not, or not wholly, polled are said to be shed before what is polled of them.
+    if !admitsAll(slot: current, of: channel) {
+      shed(channel, current, current, .givingWay, at: now, into: &sink)
+    }
     begin(slot: current, of: channel)
+  }
+
+  /// Every request of a channel is made in `slot`.
+  private func admitsAll(slot: UInt64, of channel: Int) -> Bool {
+    guard givingWay != .nothing else { return true }
+    let plan = plan.channels[channel]
+    var request = 0
+    while request < plan.requestCount {
+      if !admits(request, slot: slot, of: channel, givingWay) { return false }
+      request &+= 1
+    }
+    return true
+  }
+
+  private func admits(
+    _ request: Int, slot: UInt64, of channel: Int, _ givingWay: GivingWay
+  ) -> Bool {
+    let plan = plan.channels[channel]
+    return givingWay.admits(
+      slot: slot, isCritical: self.plan.devices[plan.device].isCritical,
+      readsTotal: self.plan.requests[plan.firstRequest &+ request].readsTotal)
+  }
+
+  /// The first request of the channel's slot from `request` on that is made; their number if none is.
+  func nextRequest(from request: Int, of channel: Int) -> Int {
+    let state = channels[channel]
+    let end = plan.channels[channel].requestCount
+    var next = request
+    while next < end, state.givingWay != .nothing,
+      !admits(next, slot: state.slot, of: channel, state.givingWay)
+    {
+      next &+= 1
+    }
+    return next
   }
 
   /// The first request of the channel's slot is out or done.
@@ -124,7 +162,12 @@ extension Sampler {
   private mutating func begin(slot: UInt64, of channel: Int) {
     channels[channel].hasSlot = true
     channels[channel].slot = slot
-    channels[channel].request = 0
+    channels[channel].givingWay = givingWay
+    channels[channel].request = nextRequest(from: 0, of: channel)
+    guard channels[channel].request < plan.channels[channel].requestCount else {
+      if channels[channel].hasJob { endJob(channel) }
+      return
+    }
     guard !channels[channel].hasJob else { return }
     channels[channel].hasJob = true
     lines[line(of: channel)].jobCount &+= 1
@@ -156,7 +199,8 @@ extension Sampler {
   ) {
     let run = channels[channel]
     if run.hasRun, run.runReason == reason, first == run.runLast &+ 1,
-      now.mono &- run.runSince < Sampler.shedRunMax
+      now.mono &- run.runSince
+        < (reason == .givingWay ? Sampler.givingWayRunMax : Sampler.shedRunMax)
     {
       channels[channel].runLast = last
       return

@@ -57,6 +57,7 @@ extension Sampler {
         && succession.channels.count == channels.count, "one position for each")
     last = old.last
     quietMax = old.quietMax
+    givingWay = old.givingWay
     var i = 0
     while i < lines.count {
       if succession.lines[i] >= 0 {

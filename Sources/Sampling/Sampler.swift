@@ -30,6 +30,8 @@ public struct Sampler: ~Copyable {
   public static var clockStepMin: UInt64 { 500_000 }
   /// µs after which the run of shed slots is logged even if it goes on.
   static var shedRunMax: UInt64 { 300_000_000 }
+  /// The same of slots that are shed for want of room, which a run must not take: a day.
+  static var givingWayRunMax: UInt64 { 86_400_000_000 }
 
   /// Memory of a sampler, made once at set-up: one element for each line, device and channel.
   public struct Memory {
@@ -72,6 +74,8 @@ public struct Sampler: ~Copyable {
   /// While held, no request begins and none is repeated: what is out is waited for. Slots that pass
   /// meanwhile are shed as `siteReloaded`.
   public var isHeld = false
+  /// What is not polled for want of room in the log. It counts from the next slot of each channel on.
+  public var givingWay = GivingWay.nothing
   /// µs since 1970 between which no slot begins and every channel has begun or shed its own: `schedule`
   /// would do nothing there. Nothing lies between them while a channel is behind its schedule.
   var slotsSince: UInt64 = 0

@@ -74,6 +74,8 @@ public struct ChannelState: BitwiseCopyable {
   /// Requests of `slot` are still to be made, `request` is the next.
   var hasJob = false
   var request = 0
+  /// What gave way when `slot` began.
+  var givingWay = GivingWay.nothing
   /// When one of its requests last began, µs since boot.
   var servedAt: UInt64 = 0
   /// A run of shed slots not logged yet.

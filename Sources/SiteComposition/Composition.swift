@@ -71,7 +71,8 @@ public struct Composition: Sendable {
       devices: devices.map { line, device in
         DevicePlan(
           line: line, meterProtocol: device.profile.meterProtocol,
-          timeout: UInt32(device.timeoutMilliseconds) * 1_000, attempts: UInt8(device.attempts))
+          timeout: UInt32(device.timeoutMilliseconds) * 1_000, attempts: UInt8(device.attempts),
+          isCritical: device.isCritical)
       },
       channels: channelDocuments,
       deviceOfChannel: devices.enumerated().flatMap { number, entry in

@@ -58,6 +58,13 @@ public struct EventEntry: Equatable, Sendable {
     /// [old epoch, first index, end index, count]. The run is `first..<end` of the old epoch; `count` is how
     /// many of it were readings or events, each of which says by `CarriedFrom` where it stood.
     case carriedOver = 12
+    /// The log has less room than it needs, or more again [step, thousandths of the room that are taken]. Step 0:
+    /// all is polled; 1: what is not critical in every tenth slot; 2: totals alone; 3: nothing, events are
+    /// logged; 4: the epoch before was closed, and what no mirror had of it was given up.
+    case givingWay = 13
+    /// Entries that the mirror has, or that are older than the site keeps them, were given up here [index]: those
+    /// below the index.
+    case entriesGivenUp = 14
   }
 
   /// Why slots were not attempted.
@@ -82,6 +89,8 @@ public struct EventEntry: Equatable, Sendable {
     case siteReloaded = 9
     /// They were asked, and what was recorded of them is in the epoch before, or lost with it.
     case epochEnded = 10
+    /// The log had no room for them.
+    case givingWay = 11
   }
 
   /// Slots that were not attempted.

@@ -29,11 +29,56 @@ public struct OpenTiles: ~Copyable {
   private let memory: UnsafeMutableBufferPointer<Digest>
   /// The number of leaves.
   public private(set) var size: UInt64 = 0
+  /// The leaves below are known by the hashes of their blocks alone.
+  private var firstLeaf: UInt64 = 0
 
   /// An empty tree over `memory`, `digestCount` digests that outlive it.
   public init(_ memory: UnsafeMutableBufferPointer<Digest>) {
     precondition(memory.count >= OpenTiles.digestCount, "too little memory for the open tiles")
     self.memory = memory
+  }
+
+  /// Goes on behind `size` leaves, a multiple of 256, of which the tiles of levels 1 to 4 are known: `hashes`
+  /// are those that `tile(level:)` gave at that size, level after level. The tree must be empty.
+  ///
+  /// Returns `false`, and stays empty, unless there are exactly as many.
+  public mutating func goOn(at size: UInt64, hashes: Span<Digest>) -> Bool {
+    precondition(self.size == 0, "the tree has leaves already")
+    guard size & 255 == 0, size <= OpenTiles.sizeLimit else { return false }
+    self.size = size
+    firstLeaf = size
+    var level = 1
+    var next = 0
+    while level < OpenTiles.levelCount {
+      let width = tile(level: level).count
+      let page = OpenTiles.page(level, tile: tileIndex(level: level))
+      var index = 0
+      while index < width, next < hashes.count {
+        keep(hashes[next], page, at: index)
+        index &+= 1
+        next &+= 1
+      }
+      guard index == width else { break }
+      level &+= 1
+    }
+    if level == OpenTiles.levelCount, next == hashes.count { return true }
+    self.size = 0
+    firstLeaf = 0
+    return false
+  }
+
+  /// Puts a hash into a tile, with the nodes that it completes.
+  private func keep(_ hash: Digest, _ page: Int, at index: Int) {
+    var hash = hash
+    var index = index
+    var height = 0
+    memory[OpenTiles.slot(page, 0, index)] = hash
+    while height < 8, index & 1 == 1 {
+      hash = Tree.node(memory[OpenTiles.slot(page, height, index &- 1)], hash)
+      height &+= 1
+      index = index &>> 1
+      memory[OpenTiles.slot(page, height, index)] = hash
+    }
   }
 
   /// Adds the next leaf; traps at `sizeLimit`.
@@ -45,17 +90,11 @@ public struct OpenTiles: ~Copyable {
     while level < OpenTiles.levelCount {
       let last = OpenTiles.total(size, level) &- 1
       let page = OpenTiles.page(level, tile: last &>> (8 as UInt64))
-      var index = narrow(last & 255)
-      memory[OpenTiles.slot(page, 0, index)] = hash
-      var height = 0
-      while height < 8, index & 1 == 1 {
-        hash = Tree.node(memory[OpenTiles.slot(page, height, index &- 1)], hash)
-        height &+= 1
-        index = index &>> 1
-        memory[OpenTiles.slot(page, height, index)] = hash
-      }
+      let index = narrow(last & 255)
+      keep(hash, page, at: index)
       // A full tile is one hash of the level above.
-      guard height == 8 else { return }
+      guard index == 255 else { return }
+      hash = memory[OpenTiles.slot(page, 8, 0)]
       level &+= 1
     }
   }
@@ -119,6 +158,7 @@ public struct OpenTiles: ~Copyable {
     let total = OpenTiles.total(size, level)
     guard total > 0, index < (total &>> wideShift(rest)) else { return nil }
     let first = index &<< wideShift(rest)
+    if level == 0, first < firstLeaf { return nil }
     let tile = first &>> (8 as UInt64)
     let open = tileIndex(level: level)
     guard tile == open || (level == 0 && tile &+ 1 == open) else { return nil }

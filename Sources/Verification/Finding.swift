@@ -107,6 +107,8 @@ public struct Report: Sendable {
   public var tileCount = 0
   /// Signature lines of keys that were not given, hence not checked.
   public var uncheckedNames: [String] = []
+  /// Entries below it were given up here, once a collector had them.
+  public var givenUp: UInt64 = 0
   /// Bytes behind the last whole frame: a write that was cut, and never signed.
   public var tornTail: (path: String, offset: Int)?
   /// What the entries say.

@@ -11,7 +11,7 @@ struct GatewayVerifier {
   var report: Report
   var audit: EntryAudit
   private let notes: NoteCheck
-  private var tree = TreeBuilder()
+  var tree = TreeBuilder()
 
   /// A signed tree that some note states.
   private struct Claim {
@@ -20,13 +20,15 @@ struct GatewayVerifier {
   }
   private var claims: [Claim] = []
   private var signedSize: UInt64 = 0
-  private var epoch: UInt32
+  /// Entries below it may be gone, by the newest superblock.
+  var minimumIndex: UInt64 = 0
+  var epoch: UInt32
 
   /// The place that the chain of frames has reached.
-  private var index: UInt64 = 0
-  private var previousChecksum: UInt32 = 0
+  var index: UInt64 = 0
+  var previousChecksum: UInt32 = 0
   /// Entries from here on cannot be hashed, for one before is lost.
-  private var firstLost: UInt64?
+  var firstLost: UInt64?
   /// The place after the last frame, for naming what is missing there.
   private var lastStop: (path: String, offset: Int)?
   /// Tiles that differ from the entries: path, level, index, places.
@@ -45,6 +47,7 @@ struct GatewayVerifier {
 
   mutating func run() throws(ReadFailure) {
     try checkSuperblocks()
+    if minimumIndex > 0 { try readSummary() }
     try checkSegments()
     finish()
   }
@@ -74,6 +77,7 @@ struct GatewayVerifier {
       }
     }
     guard let newest else { return }
+    minimumIndex = newest.minimumIndex
     if newest.signedSize == 0 {
       report.add(.nothingSigned)
       return
@@ -105,7 +109,7 @@ struct GatewayVerifier {
 
   // MARK: Segments
 
-  private struct Segment {
+  struct Segment {
     var sequence: UInt64
     var path: String
     /// The header, if it is valid or one byte makes it so.
@@ -123,6 +127,7 @@ struct GatewayVerifier {
       segments.append(segment)
     }
     segments.sort { $0.sequence < $1.sequence }
+    skipGivenUp(&segments)
     for (position, segment) in segments.enumerated() {
       guard let bytes = try files.read(segment.path) else { continue }
       let next = segments[(position + 1)...].first { $0.header != nil }
@@ -318,7 +323,7 @@ struct GatewayVerifier {
   private mutating func take(_ entries: [Range<Int>], of payload: [UInt8]) {
     for range in entries {
       let entry = payload.span.extracting(range)
-      if firstLost == nil {
+      if firstLost == nil, index >= report.givenUp {
         var filled: [(Int, UInt64, [Digest])] = []
         tree.append(Tree.leaf(entry)) { filled.append(($0, $1, $2)) }
         for (level, tile, hashes) in filled where level > 0 { compare(level, tile, hashes) }

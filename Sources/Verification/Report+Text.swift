@@ -20,6 +20,7 @@ extension Report {
     if let signedSize, let signedRoot {
       rows.append(.checkpoint(size: signedSize, root: signedRoot))
     }
+    if givenUp > 0 { rows.append(.givenUp(givenUp)) }
     if let tornTail { rows.append(.tornTail(path: tornTail.path, offset: tornTail.offset)) }
     rows += findings.map(ReportRow.finding)
     if findingCount > findings.count { rows.append(.more(findingCount - findings.count)) }
@@ -55,6 +56,7 @@ private enum ReportRow {
   case log(String)
   case source(Report.Source)
   case checkpoint(size: UInt64, root: String)
+  case givenUp(UInt64)
   case tornTail(path: String, offset: Int)
   case finding(Finding)
   case more(Int)
@@ -65,6 +67,8 @@ private enum ReportRow {
     case .log(let origin): ("log", origin)
     case .source(let source): ("source", source.english)
     case .checkpoint(let size, let root): ("checkpoint", "\(size) entries signed, root \(root)")
+    case .givenUp(let index):
+      ("note", "entries below \(index) are no longer here: verify the collector's copy of them")
     case .tornTail(let path, let offset):
       ("note", "\(path): a write was cut at byte \(offset); it was never signed")
     case .finding(let finding): ("finding", finding.english)
@@ -79,6 +83,8 @@ private enum ReportRow {
     case .log(let origin): ("日志", origin)
     case .source(let source): ("来源", source.chinese)
     case .checkpoint(let size, let root): ("检查点", "已签名 \(size) 个条目，根哈希 \(root)")
+    case .givenUp(let index):
+      ("提示", "条目 \(index) 之前的内容已不在本机：请核查汇集端的副本")
     case .tornTail(let path, let offset):
       ("提示", "\(path) 字节 \(offset) 处有一次未完成且未签名的写入")
     case .finding(let finding): ("发现", finding.chinese)

@@ -9,6 +9,27 @@ struct TreeBuilder {
   /// Called with each tile that is complete: level, index, hashes.
   typealias FullTile = (_ level: Int, _ index: UInt64, _ hashes: [Digest]) -> Void
 
+  /// Goes on behind `size` leaves, a multiple of 256, of which the hashes of the tiles of levels 1 and up are known,
+  /// 1 to 256 of each level that has any. `nil` if there are not exactly as many.
+  init?(size: UInt64, hashes: [Digest]) {
+    guard size % 256 == 0 else { return nil }
+    self.size = size
+    var rest = hashes[...]
+    var count = size / 256
+    while count > 0 {
+      let width = Int((count - 1) % 256) + 1
+      guard rest.count >= width else { return nil }
+      // A full tile is a hash of the next level.
+      open.append(width == 256 ? [] : Array(rest.prefix(width)))
+      rest = rest.dropFirst(width)
+      count /= 256
+    }
+    guard rest.isEmpty else { return nil }
+  }
+
+  /// An empty tree.
+  init() {}
+
   /// Adds a leaf.
   mutating func append(_ leaf: Digest, _ full: FullTile = { _, _, _ in }) {
     size += 1

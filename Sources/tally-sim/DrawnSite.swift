@@ -14,6 +14,8 @@ struct DrawnSite {
   let yaml: [UInt8]
   /// The site as the agent reads it.
   let site: Site
+  /// Bytes that the log may take, and bytes that fit on its medium.
+  let room: (quota: UInt64, medium: Int)
 
   /// Draws a site of `deviceCount` devices on the board `native/simulation`.
   ///
@@ -33,22 +35,31 @@ struct DrawnSite {
       lines[(number - 1) % lineCount].devices.append(
         DrawnDevice(number: number, profile: profiles, &entropy))
     }
-    let intervals = [(1_000, 5_000), (2_000, 10_000), (5_000, 60_000), (1_000, 60_000)]
-    let (commit, checkpoint) = intervals[Int(entropy.next() % 4)]
+    let intervals = [
+      (200, 5_000), (1_000, 5_000), (1_000, 60_000), (2_000, 10_000), (5_000, 60_000),
+    ]
+    let (commit, checkpoint) = intervals[Int(entropy.next() % 5)]
+    let segment = [256 << 10, 1 << 20, 4 << 20][Int(entropy.next() % 3)]
+    let quota = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
+    // One medium in eight is too small for the quota.
+    let medium = entropy.next() % 8 == 0 ? quota / 4 * 3 : quota * 2
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
       let yaml = Array(
-        text(lines, slowness: slowness, commit, checkpoint, mirrorKey: mirrorKey).utf8)
+        text(lines, slowness: slowness, commit, checkpoint, segment, mirrorKey: mirrorKey).utf8)
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
-      if let site { return DrawnSite(yaml: yaml, site: site) }
+      if let site {
+        return DrawnSite(yaml: yaml, site: site, room: (UInt64(quota), medium))
+      }
       refused = found
     }
     throw .findings(refused)
   }
 
   private static func text(
-    _ lines: [DrawnLine], slowness: Int, _ commit: Int, _ checkpoint: Int, mirrorKey: String
+    _ lines: [DrawnLine], slowness: Int, _ commit: Int, _ checkpoint: Int, _ segment: Int,
+    mirrorKey: String
   ) -> String {
     var text = """
       tallystick: 1
@@ -63,6 +74,7 @@ struct DrawnSite {
       log:
         commit_ms: \(commit)
         checkpoint_ms: \(checkpoint)
+        segment_bytes: \(segment)
       lines:
 
       """
@@ -76,6 +88,7 @@ struct DrawnSite {
                   address: \(device.address(place: place))
                   profile: \(device.profile)
                   period_ms: \(device.period * slowness)
+                  critical: \(device.isCritical)
 
           """
       }
@@ -96,7 +109,8 @@ struct DrawnSite {
         commit: UInt64(site.log.commitMilliseconds) * 1_000,
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
-      catchUp: catchUp, segmentByteCount: site.log.segmentByteCount, makeKey: makeKey,
+      catchUp: catchUp, segmentByteCount: site.log.segmentByteCount,
+      quotaByteCount: room.quota, makeKey: makeKey,
       makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 
@@ -155,11 +169,13 @@ private struct DrawnDevice {
   let number: Int
   let profile: String
   let period: Int
+  let isCritical: Bool
 
   init(number: Int, profile profiles: [String], _ entropy: inout SeededEntropy) {
     self.number = number
     profile = profiles[Int(entropy.next() % UInt64(profiles.count))]
     period = [1_000, 2_000, 5_000, 10_000, 60_000][Int(entropy.next() % 5)]
+    isCritical = entropy.next() % 4 == 0
   }
 
   /// Modbus: a unit identifier; DL/T 645: twelve digits.

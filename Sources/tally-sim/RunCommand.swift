@@ -26,6 +26,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Devices, 1 to 64; drawn from 1 to 8 if not given. 设备数，1 至 64；缺省抽取 1 至 8。")
   var devices: Int?
   @Option(help: "Virtual hours in which anything may fail. 允许故障的虚拟小时数。") var hours: UInt64 = 2
+  @Option(help: "Of these, the first in which nothing gets through. 其中最初不通的小时数。")
+  var offline: UInt64 = 0
   @Option(help: "drawn, none, or a file with rates. drawn（抽取）、none（无）或故障率文件。")
   var faults = "none"
   @Option(help: "Run this seed again and print the trace up to a failure. 重放该种子并打印故障前的轨迹。")
@@ -44,7 +46,8 @@ struct RunCommand: ParsableCommand {
   mutating func run() throws {
     do {
       let world = try SimulationWorld(
-        share: share, devices: devices, hours: hours, faults: faults, hasCanary: canary)
+        share: share, devices: devices, hours: hours, offline: offline, faults: faults,
+        hasCanary: canary)
       var hasFailed = false
       if let replay {
         let outcome = try world.run(seed: replay, keepsLines: true)
@@ -84,12 +87,14 @@ struct SimulationWorld {
   private let share: Share
   private let devices: Int?
   private let hours: UInt64
+  private let offline: UInt64
   private let model: SimulatedFaults
   private let hasCanary: Bool
   private let plant: Plant
 
   init(
-    share option: String?, devices: Int?, hours: UInt64, faults: String, hasCanary: Bool
+    share option: String?, devices: Int?, hours: UInt64, offline: UInt64, faults: String,
+    hasCanary: Bool
   ) throws(SiteProblem) {
     if let devices, !(1...64).contains(devices) {
       throw .badOption(name: "devices", value: String(devices), expected: "1 … 64")
@@ -97,11 +102,15 @@ struct SimulationWorld {
     guard (1...100_000).contains(hours) else {
       throw .badOption(name: "hours", value: String(hours), expected: "1 … 100000")
     }
+    guard offline <= hours else {
+      throw .badOption(name: "offline", value: String(offline), expected: "0 … \(hours)")
+    }
     var tried: [String] = []
     guard let share = Share.locate(option: option, tried: &tried) else { throw .noShare(tried) }
     self.share = share
     self.devices = devices
     self.hours = hours
+    self.offline = offline
     self.hasCanary = hasCanary
     model = try SimulatedFaults(faults)
     let path = share.path + "/plant/gas-turbine-2014.csv"
@@ -125,6 +134,8 @@ struct SimulationWorld {
     var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
     plan.keepsLines = keepsLines
     plan.hasCanary = hasCanary
+    plan.mediumByteCount = drawn.room.medium
+    plan.offline = offline * 3_600_000_000
     let gateway = drawn.gateway(
       origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: SodiumVerifier(),
       makeMirrorKey: { SimulationWorld.key("mirror", seed) },

@@ -11,6 +11,8 @@ extension RecorderError {
     case .otherRoot(let size):
       "the entries are not those that were signed (size \(size)): the medium lost or changed some. "
         + "Keep the directory for the auditor; do not delete it"
+    case .summaryMissing(let index):
+      "what the log held below entry \(index) is summed up in a file that is damaged or gone"
     case .hash(let error): "a hash of the log cannot be computed (\(error))"
     case .keyUnavailable: "the log key cannot sign now"
     }
@@ -21,6 +23,7 @@ extension RecorderError {
     case .journal(let error): error.chinese
     case .otherRoot(let size):
       "条目与已签名内容不一致（大小 \(size)）：介质丢失或改变了数据。请保留目录供核查，不要删除"
+    case .summaryMissing(let index): "日志在条目 \(index) 之前内容的汇总文件已损坏或丢失"
     case .hash(let error): "无法计算日志的散列值（\(error)）"
     case .keyUnavailable: "日志密钥目前无法签名"
     }
@@ -37,6 +40,12 @@ extension EpochEnd {
         + "earlier state or a copy runs elsewhere; look for the copy"
     case .found(.damaged):
       "entries that the collector lacks cannot be read back: the medium is failing, replace it"
+    case .found(.full):
+      "the log has used up its quota and the reserve, and the collector has taken nothing that could be given "
+        + "up; what it had not taken is lost. Mend the link, or give the log more room (quota_mib of the board)"
+    case .found(.givenUp):
+      "the collector lacks entries that were given up here because a collector had acknowledged them: it was "
+        + "replaced or set back. They are in the collector of before; what none had goes on in the next epoch"
     case .missing: "the key has signed a log that is not here: it was lost or moved"
     }
   }
@@ -46,6 +55,10 @@ extension EpochEnd {
     case .damaged(let error): error.chinese
     case .found(.rolledBack): "汇集端持有本日志未知的检查点，介质被回退到较早状态或副本正在别处运行；请查找副本"
     case .found(.damaged): "汇集端缺少的条目已无法读回：介质正在损坏，请更换"
+    case .found(.full):
+      "日志已用尽配额和预留空间，而汇集端没有接收任何可以释放的内容；未被接收的部分已丢失。请修复通信，或增大板卡的 quota_mib"
+    case .found(.givenUp):
+      "汇集端缺少本机在得到确认后已释放的条目：汇集端被更换或回退。这些条目在原汇集端；未被确认的内容在下一代日志中继续"
     case .missing: "密钥已签署过的日志不在此处：已丢失或被移走"
     }
   }

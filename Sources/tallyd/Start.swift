@@ -169,6 +169,7 @@ struct Start {
     }
     return LogShelf(
       newestEpoch: newest, segmentByteCount: site.log.segmentByteCount,
+      quotaByteCount: UInt64(site.board.storage.quotaMebibytes) << 20,
       origin: { KeyName(site.origin.origin(epoch: Int($0))) ?? first },
       storage: { epoch throws(StorageError) in
         do throws(FileError) {

@@ -21,7 +21,7 @@ import Testing
     let device = Device(
       number: 201, label: Label("Pump", "泵"), serial: nil, address: [1],
       profile: try #require(found), streams: [], timeoutMilliseconds: 200, attempts: 1,
-      ratios: .none)
+      ratios: .none, isCritical: false)
     let uart = UARTConfiguration(baudRate: 9600)
     let line = Line(
       name: "a", portName: "a", identity: .device("a"), devicePath: "/dev/a", uart: uart,

@@ -190,9 +190,9 @@ import TransparencyLog
     #expect(site.bytesPerDay == 86_400 * 4096)
     let text = SiteSummary(site).text(.english)
     #expect(text.contains("grows by about 338 MiB a day"))
-    #expect(text.contains("quota of 1024 MiB is not enforced"))
+    #expect(text.contains("quota of 1024 MiB the gateway can be offline for about 2 days"))
     let chinese = SiteSummary(site).text(.chinese)
-    #expect(chinese.contains("日志每天约增长 338 MiB，板卡的配额 1024 MiB 暂未执行"))
+    #expect(chinese.contains("日志每天约增长 338 MiB，按板卡配额 1024 MiB，断网约 2 天后"))
     site.log.commitMilliseconds = 60_000
     // A minute has some 260 entries of about a hundred bytes: some blocks, hardly a padding.
     #expect(site.bytesPerDay > site.entriesPerDay * 80)

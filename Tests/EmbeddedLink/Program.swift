@@ -126,6 +126,10 @@ struct OneSegment: BlockStorage {
   mutating func remove(_ object: StorageObject) throws(StorageError) {
     if case .segment = object { hasSegment = false }
   }
+
+  mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) { throw .full }
+
+  mutating func freeByteCount() -> UInt64? { nil }
 }
 
 /// Ten registers of a Modbus meter on one line, every second.

@@ -75,6 +75,7 @@ enum Rig {
         releasedSize: superblock.releasedSize, signedSize: superblock.signedSize),
       packages: packages,
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+      room: LogRoom(quotaByteCount: 1 << 30),
       queue: queue, report: report)
   }
 

@@ -118,6 +118,34 @@ import TransparencyLog
     #expect(named == [112, 114])
   }
 
+  @Test func `the table of the summary has its bytes`() throws {
+    let fields = try fields("Summary")
+    let end = try #require(fields.last?.range.upperBound)
+    let history = try #require(fields.dropLast().last?.example)
+    let hash = Digest(bytes: InlineArray(repeating: 1))
+    let origin = SHA256.hash(Array("mrv.example/gw/7f3a01c2/1".utf8).span)
+    let bytes = page {
+      LogSummary.write(
+        index: 256, epoch: 1, originHash: origin, hashes: [hash].span, history: history.span,
+        into: $0)
+    }
+    compare(fields, with: bytes)
+    #expect(bytes[end...].allSatisfy { $0 == 0 })
+    let summary = LogSummary(bytes.span)
+    let found = try #require(summary)
+    #expect(found.index == 256 && found.epoch == 1 && found.originHash == origin)
+    #expect(Array(bytes[found.hashes]) == hash.array && Array(bytes[found.history]) == history)
+    // Every byte counts, and none makes the reader trap.
+    for at in 0..<end {
+      for bit in 0..<8 {
+        var changed = bytes
+        changed[at] ^= 1 << UInt8(bit)
+        #expect(LogSummary(changed.span) == nil, "byte \(at)")
+      }
+    }
+    for count in 0..<end { #expect(LogSummary(bytes[..<count].span) == nil) }
+  }
+
   @Test func `the table of the segment header has its bytes`() throws {
     let fields = try fields("Segment header")
     let header = SegmentHeader(epoch: 1, sequence: 0, firstIndex: 0, previousChecksum: 0)
@@ -163,8 +191,8 @@ import TransparencyLog
     let paths = try #require(try Article("DataOnDisk").section("Files of the gateway").tables.first)
       .compactMap { Article.code($0[0]) }
     let objects: [StorageObject] = [
-      .superblock(slot: 0), .superblock(slot: 1), .segment(sequence: 0), .tile(level: 1, index: 0),
-      .documents,
+      .superblock(slot: 0), .superblock(slot: 1), .segment(sequence: 0), .summary(slot: 0),
+      .summary(slot: 1), .tile(level: 1, index: 0), .documents,
     ]
     let shown = paths.filter { $0.hasPrefix("log/1/") }
     #expect(shown == objects.map { "log/1/" + FileBlockStorage.name(of: $0) })

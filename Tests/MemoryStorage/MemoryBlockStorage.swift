@@ -68,6 +68,7 @@ package struct MemoryBlockStorage: BlockStorage {
     case .segment(let sequence): "segment.\(sequence)"
     case .tile(let level, let index): "tile.\(level).\(index)"
     case .documents: "documents"
+    case .summary(let slot): "summary.\(slot)"
     }
   }
 
@@ -119,6 +120,21 @@ package struct MemoryBlockStorage: BlockStorage {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
     disk.replace(Self.name(object), with: nil)
   }
+
+  package mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
+    let fault = try disk.begin(sectors: 1)
+    let from = Self.name(.segment(sequence: old))
+    guard let bytes = disk.objects[from] else { throw .notFound }
+    let isDone =
+      disk.hasJustDied ? disk.cut?.tear == .first(1) : fault != .refused && fault != .half
+    if isDone {
+      disk.replace(from, with: nil)
+      disk.replace(Self.name(.segment(sequence: new)), with: bytes)
+    }
+    if disk.hasJustDied || (fault != nil && fault != .silent) { throw .io }
+  }
+
+  package mutating func freeByteCount() -> UInt64? { nil }
 
   package mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer

@@ -115,7 +115,8 @@ struct Bench: ~Copyable {
 
   init(
     units: [UInt8], period: UInt64 = 1_000_000, requestsPerChannel: Int = 1, attempts: UInt8 = 1,
-    timeout: UInt32 = 200_000, lastSlot: UInt64? = nil
+    timeout: UInt32 = 200_000, lastSlot: UInt64? = nil,
+    isCritical: (UInt8) -> Bool = { _ in false }, readsTotal: (Int) -> Bool = { _ in false }
   ) {
     var memory: [UnsafeMutableRawPointer] = []
     func make<T>(_ type: T.Type, _ count: Int) -> UnsafeMutableBufferPointer<T> {
@@ -132,7 +133,9 @@ struct Bench: ~Copyable {
     let bytes = make(UInt8.self, count * requestsPerChannel * 8)
     for (i, unit) in units.enumerated() {
       devices.append(
-        DevicePlan(line: 0, meterProtocol: .modbusRTU, timeout: timeout, attempts: attempts))
+        DevicePlan(
+          line: 0, meterProtocol: .modbusRTU, timeout: timeout, attempts: attempts,
+          isCritical: isCritical(unit)))
       channels.append(
         ChannelPlan(
           device: i, channelIndex: UInt64(i), firstRequest: i * requestsPerChannel,
@@ -142,7 +145,7 @@ struct Bench: ~Copyable {
         for (k, byte) in readRequest(unit: unit, address: UInt8(r)).enumerated() {
           bytes[at + k] = byte
         }
-        requests.append(RequestPlan(offset: at, count: 8))
+        requests.append(RequestPlan(offset: at, count: 8, readsTotal: readsTotal(r)))
       }
     }
     let plan = PollPlan(

@@ -24,7 +24,7 @@ import Uplink
   }
 
   /// One meter with one register, asked every second.
-  private func site(_ request: [UInt8], rule: ValueRule) -> PollSite {
+  private func site(_ request: [UInt8], rule: ValueRule, quantity: Quantity) -> PollSite {
     PollSite(
       document: Document(kind: .site, name: Array("site.yaml".utf8), body: [1]),
       profiles: [Document(kind: .profile, name: Array("meter".utf8), body: [2])],
@@ -36,7 +36,7 @@ import Uplink
           profile: 0, requests: [request], periodMilliseconds: 1_000, offsetMilliseconds: 0,
           ratios: [])
       ], deviceOfChannel: [0],
-      livePoints: [[LivePoint(device: 0, quantity: .voltageL1, unit: .volt, rule: rule)]],
+      livePoints: [[LivePoint(device: 0, quantity: quantity, unit: quantity.unit, rule: rule)]],
       names: SiteNames(
         devices: [
           SiteNames.Device(
@@ -46,7 +46,8 @@ import Uplink
   }
 
   private func run(
-    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil,
+    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil, seconds: UInt64 = 600,
+    offline: UInt64 = 0, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1,
     _ rates: [FaultKind: UInt32] = [:]
   ) throws -> SimulationResult {
     let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
@@ -55,10 +56,11 @@ import Uplink
     let bytes = ByteWriter.bytes { request.write(into: &$0) }
     let mirrorName = try #require(KeyName("collector.example/m1"))
     let gateway = SimulatedGateway(
-      site: site(bytes, rule: rule), origin: Self.origin,
+      site: site(bytes, rule: rule, quantity: quantity), origin: Self.origin,
       mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-      catchUp: catchUp, segmentByteCount: 64 << 10, makeKey: { Self.key("gateway") },
+      catchUp: catchUp, segmentByteCount: 64 << 10, quotaByteCount: quota,
+      makeKey: { Self.key("gateway") },
       makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
     let meter = MeterModel(
       meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
@@ -73,7 +75,8 @@ import Uplink
     var faults = FaultModel()
     for (kind, rate) in rates { faults[kind] = rate }
     var plan = SimulationPlan(
-      seed: seed, safety: 600_000_000, liveness: 3_600_000_000, faults: faults)
+      seed: seed, safety: seconds * 1_000_000, liveness: 3_600_000_000, faults: faults)
+    plan.offline = offline * 1_000_000
     plan.hasCanary = canary
     let simulation = Simulation(
       plan, gateway: gateway,
@@ -115,6 +118,37 @@ import Uplink
     #expect(first.traceHash == (try run(seed: 7, rates)).traceHash)
     #expect(first.traceHash != (try run(seed: 8, rates)).traceHash)
     #expect(first.violations == [] && first.startCount > 1)
+  }
+
+  // A poll and a commit of 4 KiB a second: a mebibyte is full after 256 s.
+
+  @Test func `what is acknowledged is given up, and every start goes on from the summary`() throws {
+    let result = try run(seed: 5, seconds: 3_600, quota: 3 << 20, [.agentKilled: 300])
+    #expect(result.violations == [])
+    #expect(result.startCount > 3 && result.epochs == 1)
+    #expect(result.eventCounts[.entriesGivenUp, default: 0] > 5)
+    #expect(result.size > 3_000 && result.acknowledged == result.size)
+  }
+
+  @Test func `a log without room slows, stops polling, and comes back`() throws {
+    let result = try run(seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20)
+    #expect(result.violations == [])
+    // Slowed, totals alone, and back.
+    #expect(result.eventCounts[.givingWay, default: 0] >= 3)
+    #expect(result.epochs == 1 && result.acknowledged == result.size)
+    // A total is polled on, slowly.
+    let total = try run(
+      seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20, quantity: .activeEnergyImport)
+    #expect(total.violations == [])
+    #expect(total.pollCount > result.pollCount)
+  }
+
+  @Test func `a quota that is used up ends the epoch, and says so`() throws {
+    let result = try run(
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 640 << 10, [.agentKilled: 5_000])
+    #expect(result.violations == [])
+    #expect(result.epochs > 1)
+    #expect(result.acknowledged == result.size)
   }
 
   @Test func `a planted defect is found`() throws {

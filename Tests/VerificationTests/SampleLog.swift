@@ -232,6 +232,10 @@ struct DoubtfulStorage: BlockStorage, ~Copyable {
     _ object: StorageObject, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) { try inner.publish(object, from: buffer) }
   mutating func remove(_ object: StorageObject) throws(StorageError) { try inner.remove(object) }
+  mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
+    try inner.recycle(segment: old, as: new)
+  }
+  mutating func freeByteCount() -> UInt64? { inner.freeByteCount() }
 }
 
 /// Files in memory.

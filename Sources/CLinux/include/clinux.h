@@ -58,6 +58,8 @@ int32_t clinux_allocate(int32_t fd, int64_t byte_count);
 /// Drops the clean pages of a file from the cache (POSIX_FADV_DONTNEED).
 int32_t clinux_drop_cache(int32_t fd);
 int32_t clinux_rename(const char *from, const char *to);
+/// Bytes that the file system of `path` has free for ordinary users, or a negative error number.
+int64_t clinux_free_byte_count(const char *path);
 int32_t clinux_unlink(const char *path);
 int32_t clinux_rmdir(const char *path);
 int32_t clinux_mkdir(const char *path, uint32_t mode);

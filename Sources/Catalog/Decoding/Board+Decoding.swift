@@ -100,17 +100,22 @@ extension Decoding {
     guard let node = required("storage", board),
       let fields = fields(node, key: "storage", section: .storage, known: keys)
     else { return nil }
-    let segment = segmentByteCount(fields, default: 4 << 20)
-    let quota = integer("quota_mib", fields, in: 1...1_048_576, unit: "MiB")
+    let quota = integer("quota_mib", fields, in: 16...1_048_576, unit: "MiB")
+    let segment = segmentByteCount(fields, quotaMebibytes: quota, default: 4 << 20)
     guard let quota else { return nil }
     return StorageSettings(segmentByteCount: segment, quotaMebibytes: quota)
   }
 
   /// A segment's size: whole blocks of 4096 bytes, at least five of them. One is the segment's header
-  /// (`Journal`), four are what the agent writes in one commit (`Gateway.Limits.commitByteCount`).
-  mutating func segmentByteCount(_ fields: Fields, default fallback: Int) -> Int {
-    let range: ClosedRange<Int64> = 20_480...67_108_864
-    let count = integer("segment_bytes", fields, in: range, unit: "bytes", default: fallback)
+  /// (`Journal`), four are what the agent writes in one commit (`Gateway.Limits.commitByteCount`). At most an eighth
+  /// of the quota: two segments are the reserve for events, and the rest is given up a segment at a time.
+  mutating func segmentByteCount(
+    _ fields: Fields, quotaMebibytes quota: Int?, default fallback: Int
+  ) -> Int {
+    let most = min(67_108_864, (quota ?? 1_048_576) << 17)
+    let count = integer(
+      "segment_bytes", fields, in: 20_480...Int64(most), unit: "bytes", default: min(fallback, most)
+    )
     if !count.isMultiple(of: 4096) {
       note(
         .badText(key: "segment_bytes", found: String(count), rule: .wholeBlocks),

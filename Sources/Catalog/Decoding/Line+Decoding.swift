@@ -105,7 +105,7 @@ extension SiteLoading {
 extension SiteLoading {
   private static let deviceKeys = [
     "number", "label", "serial", "address", "profile", "period_ms", "offset_ms", "poll",
-    "timeout_ms", "attempts", "ratios",
+    "timeout_ms", "attempts", "ratios", "critical",
   ]
 
   private mutating func device(_ node: YAMLNode, uart: UARTConfiguration?) -> Device? {
@@ -128,12 +128,14 @@ extension SiteLoading {
     let timeout = decoding.integer(
       "timeout_ms", fields, in: 10...30_000, unit: "ms", default: 0)
     let ratios = decoding.ratios(fields)
+    let isCritical = decoding.flag("critical", fields, default: false)
     let streams = self.streams(fields, profile: profile)
     streamCount += streams.count
     guard let number, let label, let profile, let address else { return nil }
     var device = Device(
       number: number, label: label, serial: serial, address: address, profile: profile,
-      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios)
+      streams: streams, timeoutMilliseconds: timeout, attempts: attempts, ratios: ratios,
+      isCritical: isCritical)
     settleTimeout(of: &device, fields, uart: uart)
     checkRatios(of: device, fields)
     return device

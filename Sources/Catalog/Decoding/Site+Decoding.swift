@@ -89,7 +89,7 @@ struct SiteLoading {
     let mirror = decoding.mirror(fields, isCalled: !isOneWay)
     let packages = isOneWay ? decoding.packages(fields) : nil
     let board = self.board(fields)
-    let log = decoding.log(fields, segment: board?.storage.segmentByteCount ?? 4 << 20)
+    let log = decoding.log(fields, storage: board?.storage)
     let lines = self.lines(fields, board: board)
     guard let origin, let timezone, let mirror, let board, let log else { return nil }
     if isOneWay, packages == nil { return nil }
@@ -362,7 +362,8 @@ extension Decoding {
       && wholeNumber(String(port.dropFirst())).map { (1...65_535).contains($0) } == true
   }
 
-  fileprivate mutating func log(_ site: Fields, segment: Int) -> LogSettings? {
+  fileprivate mutating func log(_ site: Fields, storage: StorageSettings?) -> LogSettings? {
+    let segment = storage?.segmentByteCount ?? 4 << 20
     let keys = ["commit_ms", "checkpoint_ms", "checkpoint_entries", "segment_bytes"]
     guard let node = site.node["log"], !node.isEmpty else {
       return LogSettings(
@@ -378,6 +379,7 @@ extension Decoding {
     return LogSettings(
       commitMilliseconds: commit, checkpointMilliseconds: checkpoint,
       checkpointEntryCount: entries,
-      segmentByteCount: segmentByteCount(fields, default: segment))
+      segmentByteCount: segmentByteCount(
+        fields, quotaMebibytes: storage?.quotaMebibytes, default: segment))
   }
 }

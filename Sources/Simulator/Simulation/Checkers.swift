@@ -94,6 +94,32 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
   }
 }
 
+/// What is kept stays within the quota, and nothing is given up unheard while there is room.
+struct QuotaChecker {
+  let quotaByteCount: UInt64
+  let segmentByteCount: Int
+  /// The most that was found too much.
+  private var told = 0
+
+  init(quotaByteCount: UInt64, segmentByteCount: Int) {
+    self.quotaByteCount = quotaByteCount
+    self.segmentByteCount = segmentByteCount
+  }
+
+  /// Looks at what stands on the medium after a turn of the recorder. Returns what is wrong.
+  mutating func look(standing: Int) -> String? {
+    guard UInt64(standing) > quotaByteCount, standing > told else { return nil }
+    told = standing
+    return "\(standing) bytes of segments stand where \(quotaByteCount) may"
+  }
+
+  /// Looks when an epoch ends for want of room. Returns what is wrong.
+  func look(full standing: Int) -> String? {
+    UInt64(standing + 2 * segmentByteCount) > quotaByteCount
+      ? nil : "an epoch ends for want of room with \(standing) of \(quotaByteCount) bytes taken"
+  }
+}
+
 /// Every acknowledged entry is in the mirror exactly once, as it was recorded.
 struct AcknowledgementChecker {
   private var checked = 0

@@ -39,6 +39,7 @@ final class SimulatedDisk {
     var segments: [Segment] = []
     var tiles: [TileKey: [UInt8]] = [:]
     var documents: [UInt8]?
+    var summaries: [[UInt8]?] = [nil, nil]
 
     var isEmpty: Bool { segments.isEmpty && superblocks[0] == nil && superblocks[1] == nil }
     var byteCount: Int {
@@ -58,7 +59,7 @@ final class SimulatedDisk {
   private let isLying: Bool
   private var entropy: SeededEntropy
   /// Bytes that fit; what is beyond is refused as full.
-  var capacity = Int.max
+  private let capacity: Int
   /// Faults are over: nothing fails any more.
   var isCalm = false
   /// Full for the moment, whatever it holds.
@@ -80,8 +81,9 @@ final class SimulatedDisk {
   var now: UInt64 = 0
 
   /// An empty medium.
-  init(faults: FaultModel, entropy: SeededEntropy) {
+  init(faults: FaultModel, capacity: Int, entropy: SeededEntropy) {
     self.faults = faults
+    self.capacity = capacity
     self.entropy = entropy
     isLying = faults[.lyingFlush] > 0
   }
@@ -159,9 +161,14 @@ final class SimulatedDisk {
   func dropLastFrame() {
     let newest = volumes.count - 1
     for at in volumes[newest].segments.indices.reversed() {
-      let bytes = volumes[newest].segments[at].bytes
-      let frames = stride(from: 4_096, to: bytes.count, by: 4_096).filter {
-        bytes[$0..<$0 + 4].elementsEqual("TSJF".utf8)
+      let (sequence, bytes) =
+        (volumes[newest].segments[at].sequence, volumes[newest].segments[at].bytes)
+      // A frame of an earlier use of the segment names another one.
+      let frames = stride(from: 4_096, to: bytes.count, by: 4_096).filter { frame in
+        bytes[frame..<frame + 4].elementsEqual("TSJF".utf8)
+          && (0..<4).allSatisfy {
+            bytes[frame + 12 + $0] == UInt8(truncatingIfNeeded: sequence >> ($0 * 8))
+          }
       }
       guard let last = frames.last else { continue }
       for offset in last..<bytes.count { volumes[newest].segments[at].bytes[offset] = 0 }
@@ -171,8 +178,13 @@ final class SimulatedDisk {
 
   // MARK: what is there
 
+  /// Bytes of the segments of all epochs.
+  var segmentByteCount: Int {
+    volumes.reduce(0) { $0 + $1.segments.reduce(0) { $0 + $1.bytes.count } }
+  }
+
   /// Bytes of all objects.
-  var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
+  private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
 
   /// The newest epoch of which anything is there; 0 if there is none.
   var newestEpoch: UInt32 { UInt32(volumes.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0) }
@@ -210,6 +222,9 @@ final class SimulatedDisk {
         body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
       }
       if let bytes = volume.documents { body(epoch, .documents, bytes) }
+      for slot in 0..<2 {
+        if let bytes = volume.summaries[slot] { body(epoch, .summary(slot: UInt8(slot)), bytes) }
+      }
     }
   }
 
@@ -222,14 +237,15 @@ final class SimulatedDisk {
     case .tile(let level, let index):
       return volumes[volume].tiles[TileKey(level: level, index: index)]
     case .documents: return volumes[volume].documents
+    case .summary(let slot): return volumes[volume].summaries[Int(slot)]
     }
   }
 
-  fileprivate func byteCount(_ epoch: UInt32, _ object: StorageObject) -> Int? {
+  func byteCount(_ epoch: UInt32, _ object: StorageObject) -> Int? {
     bytes(epoch, object)?.count
   }
 
-  fileprivate func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
+  func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
     let segments = volumes[Int(epoch) - 1].segments
     guard let first = segments.first, let last = segments.last else { return nil }
     return first.sequence...last.sequence
@@ -258,6 +274,10 @@ final class SimulatedDisk {
       guard var bytes = volumes[volume].documents else { return }
       body(&bytes)
       volumes[volume].documents = bytes
+    case .summary(let slot):
+      guard var bytes = volumes[volume].summaries[Int(slot)] else { return }
+      body(&bytes)
+      volumes[volume].summaries[Int(slot)] = bytes
     }
   }
 
@@ -276,13 +296,14 @@ final class SimulatedDisk {
     case .tile(let level, let index):
       volumes[volume].tiles[TileKey(level: level, index: index)] = bytes
     case .documents: volumes[volume].documents = bytes
+    case .summary(let slot): volumes[volume].summaries[Int(slot)] = bytes
     }
   }
 
   // MARK: operations
 
   /// Counts an operation; throws where it fails before anything is done.
-  fileprivate func begin() throws(StorageError) {
+  func begin() throws(StorageError) {
     guard !isDead else { throw .io }
     operationCount += 1
     duration += 1_000
@@ -299,7 +320,7 @@ final class SimulatedDisk {
     return true
   }
 
-  fileprivate func read(
+  func read(
     _ epoch: UInt32, _ object: StorageObject, at offset: Int,
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(StorageError) {
@@ -312,7 +333,7 @@ final class SimulatedDisk {
     }
   }
 
-  fileprivate func write(
+  func write(
     _ epoch: UInt32, _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
     try begin()
@@ -365,7 +386,7 @@ final class SimulatedDisk {
   }
 
   /// An object that appears whole or not at all.
-  fileprivate func whole(
+  func whole(
     _ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]
   ) throws(StorageError) {
     try begin()
@@ -380,7 +401,7 @@ final class SimulatedDisk {
     if strikes(.writeReported, object) { throw .io }
   }
 
-  fileprivate func remove(_ epoch: UInt32, _ object: StorageObject) throws(StorageError) {
+  func remove(_ epoch: UInt32, _ object: StorageObject) throws(StorageError) {
     try begin()
     if isDead {
       if entropy.chance(500_000) { put(epoch, object, nil) }
@@ -388,44 +409,24 @@ final class SimulatedDisk {
     }
     put(epoch, object, nil)
   }
-}
 
-/// The medium as an agent sees it: the log of one epoch.
-struct SimulatedStorage: BlockStorage {
-  /// The medium.
-  let disk: SimulatedDisk
-  /// The epoch.
-  let epoch: UInt32
-
-  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
-    try disk.begin()
-    if disk.isDead { throw .io }
-    return disk.byteCount(epoch, object)
+  /// A segment gets another number, or keeps its own.
+  func recycle(_ epoch: UInt32, _ old: UInt64, as new: UInt64) throws(StorageError) {
+    try begin()
+    let segment = StorageObject.segment(sequence: old)
+    guard let bytes = bytes(epoch, segment) else { throw .notFound }
+    let isDone = !isDead || entropy.chance(500_000)
+    if isDone {
+      put(epoch, segment, nil)
+      put(epoch, .segment(sequence: new), bytes)
+    }
+    if isDead { throw .io }
+    if strikes(.writeReported, segment) { throw .io }
   }
 
-  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
-    try disk.begin()
-    if disk.isDead { throw .io }
-    return disk.segmentRange(epoch)
-  }
-
-  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
-    try disk.whole(epoch, object, [UInt8](repeating: 0, count: byteCount))
-  }
-
-  mutating func read(
-    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(StorageError) { try disk.read(epoch, object, at: offset, into: buffer) }
-
-  mutating func write(
-    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.write(epoch, object, at: offset, from: buffer) }
-
-  mutating func publish(
-    _ object: StorageObject, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.whole(epoch, object, [UInt8](buffer)) }
-
-  mutating func remove(_ object: StorageObject) throws(StorageError) {
-    try disk.remove(epoch, object)
+  /// Bytes that are free now.
+  var freeByteCount: UInt64 {
+    if isFull, !isCalm { return 0 }
+    return UInt64(max(0, capacity - usedByteCount))
   }
 }

@@ -20,6 +20,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public var segmentByteCount: Int
   /// What its record may send; `nil` for as much as the link takes.
   public var catchUp: CatchUpBudget?
+  /// Bytes that all segments may take.
+  public var quotaByteCount: UInt64
   /// Makes its key, which lies in a file.
   public var makeKey: () -> Key
   /// Makes the mirror's key, whose public half is `mirrorKey`.
@@ -30,8 +32,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   /// Takes the parts.
   public init(
     site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey,
-    timing: RecorderTiming, catchUp: CatchUpBudget? = nil,
-    segmentByteCount: Int, makeKey: @escaping () -> Key,
+    timing: RecorderTiming, catchUp: CatchUpBudget? = nil, segmentByteCount: Int,
+    quotaByteCount: UInt64, makeKey: @escaping () -> Key,
     makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
     self.site = site
@@ -40,6 +42,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
     self.timing = timing
     self.catchUp = catchUp
     self.segmentByteCount = segmentByteCount
+    self.quotaByteCount = quotaByteCount
     self.makeKey = makeKey
     self.makeMirrorKey = makeMirrorKey
     self.verifier = verifier
@@ -105,6 +108,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     let disk = disk
     let shelf = LogShelf(
       newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
+      quotaByteCount: gateway.quotaByteCount,
       origin: gateway.origin,
       storage: { epoch throws(StorageError) in
         disk.begin(epoch: epoch)

@@ -19,6 +19,10 @@ public struct SimulationPlan: Sendable {
   /// A defect is planted: halfway, the agent dies and its last commit is gone, as if it had been said to be
   /// durable and was not. A run that passes all the same proves nothing.
   public var hasCanary = false
+  /// Bytes that fit on the gateway's medium.
+  public var mediumByteCount = Int.max
+  /// µs from the beginning in which nothing gets through to the mirror.
+  public var offline: UInt64 = 0
 
   /// A plan of two hours, an hour of rest, and no faults.
   public init(
@@ -50,6 +54,8 @@ public struct SimulationResult: Sendable {
   public var acknowledged: UInt64
   /// Epochs of the log.
   public var epochs: Int
+  /// Events that the mirror has, of all epochs, by their code.
+  public var eventCounts: [EventEntry.Code: Int]
   /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
   public var rested: UInt64?
   /// Posts of live values that the mirror took.
@@ -94,11 +100,14 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var startCount: UInt64 = 0
   /// What was committed when the agent ended last.
   var committed: UInt64 = 0
+  /// The epoch that it was committed to.
+  var committedEpoch: UInt32 = 0
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
   var mediumFailed = false
   var live: LiveChecker
   var budget: BudgetChecker
   private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  private var quota: QuotaChecker
   let plant: Plant
 
   /// Puts a world together.
@@ -117,7 +126,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     func branch() -> SeededEntropy { SeededEntropy(seed: root.next()) }
     entropy = branch()
     jitter = branch()
-    disk = SimulatedDisk(faults: plan.faults, entropy: branch())
+    disk = SimulatedDisk(
+      faults: plan.faults, capacity: plan.mediumByteCount, entropy: branch())
+    quota = QuotaChecker(
+      quotaByteCount: gateway.quotaByteCount, segmentByteCount: gateway.segmentByteCount)
     network = SimulatedNetwork(faults: plan.faults, entropy: branch())
     cables = lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) }
     machine = SimulatedMachine(gateway, disk: disk)
@@ -133,7 +145,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   }
 
   /// The epoch that goes on. A medium that was set back far enough goes on in an earlier one for a while.
-  var epoch: SimulatedEpoch<Key, Verifier> { epochs[max(Int(machine.epoch), 1) - 1] }
+  var epoch: SimulatedEpoch<Key, Verifier> {
+    // A start that failed may have begun one.
+    goOn(in: machine.epoch)
+    return epochs[max(Int(machine.epoch), 1) - 1]
+  }
 
   /// The log goes on in an epoch; those up to it are made.
   func goOn(in number: UInt32) {
@@ -152,6 +168,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// Runs both phases.
   public func run() -> SimulationResult {
     trace.note(.phase("safety"), at: 0)
+    network.downUntil = plan.offline
     if plan.hasCanary {
       advance(to: plan.safety / 2) { false }
       plantDefect()
@@ -171,8 +188,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return SimulationResult(
       traceHash: trace.digest, violations: violations, pollCount: pollCount,
       size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
-      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, rested: rested,
-      livePostCount: live.postCount, liveDelayMax: live.longest, lines: trace.lines)
+      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, eventCounts: eventCounts,
+      rested: rested, livePostCount: live.postCount, liveDelayMax: live.longest,
+      lines: trace.lines)
   }
 
   /// What stands on the gateway's medium.
@@ -180,6 +198,17 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     var objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] = []
     disk.forEachObject { objects.append(($0, $1, $2)) }
     return objects
+  }
+
+  private var eventCounts: [EventEntry.Code: Int] {
+    var counts: [EventEntry.Code: Int] = [:]
+    for (_, number) in epochs.flatMap(\.ledger.notable) {
+      guard let code = EventEntry.Code(rawValue: UInt8(truncatingIfNeeded: number)) else {
+        continue
+      }
+      counts[code, default: 0] += 1
+    }
+    return counts
   }
 
   /// Everything that was recorded so far is acknowledged, but for the last few seconds.
@@ -282,7 +311,13 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let turn = machine.record(
       at: now, response: response, canSubmit: !network.isBusy(.record), entropy: &jitter)
     if disk.isDead { return powerIsGone() }
-    if let why = machine.report.epochEnd { return endEpoch(why) }
+    if let problem = quota.look(standing: disk.segmentByteCount) { violate(.quota, problem) }
+    if let why = machine.report.epochEnd {
+      if why == .full, let problem = quota.look(full: disk.segmentByteCount) {
+        violate(.quota, problem)
+      }
+      return endEpoch(why)
+    }
     guard let turn else { return }
     if let failure = turn.failure { trace.note(.recorderFailed("\(failure)"), at: time.now) }
     noteSizes()

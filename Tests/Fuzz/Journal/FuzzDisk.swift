@@ -53,7 +53,7 @@ struct FuzzStorage: BlockStorage {
     switch object {
     case .superblock(let slot): slot < 2 ? Int(slot) : nil
     case .segment(let sequence): sequence < 4 ? 2 + Int(sequence) : nil
-    case .tile, .documents: nil
+    case .tile, .documents, .summary: nil
     }
   }
 
@@ -118,6 +118,19 @@ struct FuzzStorage: BlockStorage {
   mutating func remove(_ object: StorageObject) throws(StorageError) {
     if let place = place(object) { disk.exists[place] = false }
   }
+
+  mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
+    let from = try memory(.segment(sequence: old))
+    guard let place = place(.segment(sequence: new)), let memory = disk.memory(of: place) else {
+      throw .full
+    }
+    mustHold(!disk.exists[place], "a recycled segment gets a new number")
+    UnsafeMutableRawBufferPointer(memory).copyMemory(from: UnsafeRawBufferPointer(from))
+    disk.exists[place] = true
+    try remove(.segment(sequence: old))
+  }
+
+  mutating func freeByteCount() -> UInt64? { nil }
 }
 
 extension Slice where Base == UnsafeRawBufferPointer {

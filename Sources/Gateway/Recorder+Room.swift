@@ -1,0 +1,132 @@
+import HAL
+import Journal
+import Sampling
+import TransparencyLog
+
+/// How much of the medium the log may take.
+public struct LogRoom: Sendable {
+  /// Bytes that the segments of all epochs may take together.
+  public var quotaByteCount: UInt64
+  /// Bytes that those of earlier epochs take.
+  public var earlierByteCount: UInt64 = 0
+
+  /// A quota in bytes.
+  public init(quotaByteCount: UInt64) { self.quotaByteCount = quotaByteCount }
+
+  /// What is left for the epoch that goes on.
+  var ownByteCount: UInt64 {
+    quotaByteCount > earlierByteCount ? quotaByteCount - earlierByteCount : 0
+  }
+}
+
+/// When the log gives way, as a table: the share of its room, in thousandths, from which on each step is taken.
+/// A step is left again 50 thousandths below, so that it is not taken and left with every segment.
+enum RoomTable {
+  static let rows: [(from: UInt64, step: GivingWay)] = [
+    (800, .slowed), (950, .totalsOnly), (1_000, .eventsOnly),
+  ]
+  private static let slack: UInt64 = 50
+
+  /// The step that is due when `share` thousandths are taken and `step` is in force.
+  static func step(share: UInt64, after step: GivingWay) -> GivingWay {
+    var due = GivingWay.nothing
+    for row in rows {
+      let isInForce = step.rawValue >= row.step.rawValue
+      if share >= (isInForce ? row.from - slack : row.from) { due = row.step }
+    }
+    return due
+  }
+}
+
+// What a full log does, in this order:
+// 1. Segments that the mirror has are given up as their room is needed, and taken anew.
+// 2. What is not critical is slowed, from 80 % of the room on.
+// 3. Totals alone are polled from 95 % on, and nothing from 100 % on; events go into a reserve.
+// 4. When that is used up, the epoch ends, and what no mirror had of it is given up.
+//
+// Room is the quota less the reserve, or what the file system has left if that is less. Only the quota ends an epoch:
+// a file system that others have filled may be emptied by others.
+extension Recorder where Storage: ~Copyable, Key: ~Copyable {
+  /// Looks whether the log has the room that it needs; at most every `Limits.roomPeriod` and after each new
+  /// segment. What cannot be measured or given up now is tried again then.
+  mutating func keepRoom(at now: Instant) {
+    let standing = evidence.journal.standingByteCount
+    guard now.mono >= roomAt || standing != roomStanding else { return }
+    roomAt = now.mono &+ Limits.roomPeriod
+    do throws(JournalError) {
+      if roomStanding == .max { try evidence.journal.reserveSummaries() }
+      try giveUpSegments()
+      damaged = 0
+    } catch {
+      report.post(.storageDegraded)
+      // What cannot be summed up can never be given up, and the next start would not get past it either.
+      if error.isDamage { damaged += 1 }
+      if damaged == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+    }
+    do throws(JournalError) { try measureRoom() } catch { report.post(.storageDegraded) }
+    roomStanding = evidence.journal.standingByteCount
+    let rates = rates.note(
+      appended: evidence.journal.appendedByteCount, written: evidence.journal.writtenByteCount,
+      at: now.mono)
+    if let rates { report.bytesPerDay = rates }
+  }
+
+  private var segmentByteCount: UInt64 {
+    UInt64(evidence.journal.configuration.segmentByteCount)
+  }
+
+  /// Bytes that segments may take, and how many of them are set aside for events.
+  private mutating func capacity() -> (whole: UInt64, reserve: UInt64) {
+    let quota = room.ownByteCount
+    let standing = evidence.journal.standingByteCount
+    let free = evidence.journal.storage.freeByteCount() ?? .max
+    guard free < quota, standing < quota - free else { return (quota, 2 * segmentByteCount) }
+    return (standing + free, min(2 * segmentByteCount, (standing + free) / 8))
+  }
+
+  /// 1. The next segment has its room.
+  private mutating func giveUpSegments() throws(JournalError) {
+    while evidence.journal.freeSegmentCount == 0 {
+      let (whole, reserve) = capacity()
+      guard evidence.journal.standingByteCount + segmentByteCount + reserve > whole,
+        try evidence.giveUpOldestSegment(below: evidence.journal.superblock.acknowledgedSize)
+      else { break }
+      report.post(.entriesGivenUp)
+    }
+    try evidence.journal.removeFreeSegments(keeping: 1)
+    report.minimumIndex = evidence.journal.superblock.minimumIndex
+  }
+
+  /// 2 to 4. How much is taken that cannot be given up, and what follows.
+  private mutating func measureRoom() throws(JournalError) {
+    let (whole, reserve) = capacity()
+    let usable = whole > reserve ? whole - reserve : 1
+    // What could be given up if its room were needed does not count.
+    let width = UInt64(OpenTiles.tileWidth)
+    let superblock = evidence.journal.superblock
+    let used = try evidence.journal.byteCount(
+      from: max(superblock.acknowledgedSize / width * width, superblock.minimumIndex))
+    report.isMediumShort = whole < room.ownByteCount
+    report.roomByteCount = usable
+    report.waitingByteCount = used
+    let share = used < usable &* 2 ? used * 1_000 / usable : 2_000
+    report.room = (RoomTable.step(share: share, after: report.room.step), share)
+    // This segment is full, and there is room for one more only: the last entries of the epoch.
+    if evidence.journal.freeSegmentCount == 0,
+      evidence.journal.standingByteCount + 2 * segmentByteCount > room.ownByteCount,
+      !evidence.journal.tailTakes(Limits.commitByteCount)
+    {
+      report.epochEnd = .full
+    }
+  }
+}
+
+extension JournalError {
+  /// Bytes that were committed are not what they were.
+  fileprivate var isDamage: Bool {
+    switch self {
+    case .damagedFrame, .damagedSegment: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import Sampling
+
+/// Something that people should know for as long as it lasts, and that the log has told once; the gravest first.
+public enum StandingCondition: UInt8, CaseIterable, Sendable {
+  /// The log has no room: nothing is polled.
+  case eventsOnly = 1
+  /// It has little: totals alone are polled.
+  case totalsOnly = 2
+  /// It has less than it should: what is not critical is polled less often.
+  case slowed = 3
+  /// The file system has less room than the quota allows.
+  case mediumShort = 4
+  /// The file system refuses direct input and output: what is read back may come from its cache.
+  case storageIndirect = 5
+
+  /// The word of the status answer.
+  public var key: StaticString {
+    switch self {
+    case .eventsOnly: "events-only"
+    case .totalsOnly: "totals-only"
+    case .slowed: "slowed"
+    case .mediumShort: "medium-short"
+    case .storageIndirect: "storage-indirect"
+    }
+  }
+
+  /// What it means and what to do.
+  public var english: String {
+    switch self {
+    case .eventsOnly:
+      "NOTHING IS POLLED: the log has no room left. Mend the link to the collector, or give the log more room"
+    case .totalsOnly:
+      "only totals are polled: the log has hardly any room left. Mend the link to the collector"
+    case .slowed:
+      "devices that are not critical are polled ten times less often, for the log runs out of room. Mend the "
+        + "link to the collector"
+    case .mediumShort:
+      "the medium has less free space than the log's quota. Free some, or lower quota_mib of the board"
+    case .storageIndirect:
+      "the file system refuses direct I/O, so a failing medium may be found late. Put the data on ext4"
+    }
+  }
+
+  /// 含义和处理方法。
+  public var chinese: String {
+    switch self {
+    case .eventsOnly: "已停止轮询：日志没有空间。请恢复与汇集端的通信，或增大日志空间"
+    case .totalsOnly: "仅轮询累计量：日志空间即将用尽。请恢复与汇集端的通信"
+    case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。请恢复与汇集端的通信"
+    case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"
+    case .storageIndirect: "文件系统不支持直接读写，介质故障可能较晚才被发现。请将数据放在 ext4 上"
+    }
+  }
+
+  /// It holds now.
+  func holds(in report: RecorderReport) -> Bool {
+    switch self {
+    case .eventsOnly: report.room.step == .eventsOnly
+    case .totalsOnly: report.room.step == .totalsOnly
+    case .slowed: report.room.step == .slowed
+    case .mediumShort: report.isMediumShort
+    case .storageIndirect: report.isIndirect
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import HAL
+import Metering
+import TransparencyLog
+
+// How a log stays small: what a mirror has, and what is older than a written policy keeps, is given up from the
+// front, a segment at a time. The superblock says first that entries may be gone, and then their segment is
+// taken anew for the head of the log: it is written with zeros once in its life, and renamed ever after.
+extension Journal where Storage: ~Copyable {
+  /// The lowest index that is kept when the oldest segment is given up: that of the first entry behind it.
+  /// `nil` while the log has one segment only.
+  ///
+  /// - Throws: `unreadable`.
+  public mutating func endOfOldestSegment() throws(JournalError) -> UInt64? {
+    guard nextSequence > firstKept &+ 1 else { return nil }
+    return try nextSegment(from: firstKept &+ 1, through: nextSequence &- 1)?.header.firstIndex
+  }
+
+  /// Bytes of the segments that hold entries from `index` on, up to the end of the last frame. `index` is not
+  /// below the minimum index.
+  ///
+  /// - Throws: `unreadable`, `notStored`.
+  public mutating func byteCount(from index: UInt64) throws(JournalError) -> UInt64 {
+    let sequence = try search(for: index).place.sequence
+    let segment = wide(count: configuration.segmentByteCount)
+    guard let tail else { return (nextSequence &- sequence) &* segment }
+    return (tail.sequence &- sequence) &* segment &+ wide(count: tail.offset)
+  }
+
+  /// Says durably that entries below `index` may be gone, and counts the segments that hold no others as
+  /// free. Nothing is removed before that is durable.
+  ///
+  /// `index` is at least the minimum index so far and at most the signed size; anything else traps. Whoever
+  /// keeps a summary of what stood below makes it durable before.
+  /// - Throws: `unreadable`, `notStored`, `unwritable`.
+  public mutating func recordMinimum(_ index: UInt64) throws(JournalError) {
+    precondition(isRecovered, "recover first")
+    precondition(
+      index >= superblock.minimumIndex && index <= superblock.signedSize,
+      "entries that are not signed are kept")
+    let kept = try search(for: index).place.sequence
+    var next = superblock
+    next.minimumIndex = index
+    try writeSuperblock(next)
+    cursor = nil
+    var sequence = firstKept
+    while sequence < kept {
+      if try segmentByteCount(sequence) != nil {
+        freeSegmentCount &+= 1
+        segmentCount &-= 1
+      }
+      sequence &+= 1
+    }
+    firstKept = kept
+  }
+
+  /// Removes free segments but for `count` of them, oldest first.
+  ///
+  /// - Throws: `unwritable` when the medium refuses; the rest are still free then.
+  public mutating func removeFreeSegments(keeping count: UInt64) throws(JournalError) {
+    while freeSegmentCount > count {
+      guard let sequence = try oldestFreeSegment() else { return }
+      let object = StorageObject.segment(sequence: sequence)
+      do throws(StorageError) { try storage.remove(object) } catch {
+        throw .unwritable(object, offset: 0, error)
+      }
+      takeFreeSegment(sequence)
+    }
+  }
+
+  /// Takes a free segment anew under another number. `false` if there is none of the size that segments have
+  /// now, or it cannot be had: one that does not let itself be renamed is left alone.
+  mutating func recycleSegment(as sequence: UInt64) throws(JournalError) -> Bool {
+    while let old = try oldestFreeSegment() {
+      takeFreeSegment(old)
+      let object = StorageObject.segment(sequence: old)
+      do throws(StorageError) {
+        if try storage.size(of: object) == configuration.segmentByteCount {
+          try storage.recycle(segment: old, as: sequence)
+          window = Window()
+          return true
+        }
+        try storage.remove(object)
+      } catch {
+        // What it is called now nobody knows; under its old name the next start finds it.
+        abandonedSegmentCount &+= 1
+        return false
+      }
+    }
+    return false
+  }
+
+  /// Makes a summary durable in the slot that is not `slot`, reads it back and compares; returns the slot.
+  ///
+  /// Where one stands that is long enough it is overwritten, so that a full medium does not keep a log from
+  /// giving entries up; the one in the other slot stays whole meanwhile.
+  ///
+  /// - Parameter bytes: whole blocks, aligned to 4,096.
+  /// - Throws: `unwritable`.
+  public mutating func writeSummary(
+    _ bytes: UnsafeMutableBufferPointer<UInt8>, besides slot: UInt8
+  ) throws(JournalError) -> UInt8 {
+    let next: UInt8 = 1 &- slot
+    let object = StorageObject.summary(slot: next)
+    let raw = UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(bytes))
+    window = Window()
+    writtenByteCount &+= wide(count: bytes.count)
+    var offset = 0
+    do throws(StorageError) {
+      if let size = try storage.size(of: object), size >= bytes.count, size & 4095 == 0 {
+        try storage.write(object, at: 0, from: raw)
+      } else {
+        try storage.publish(object, from: raw)
+      }
+      while offset < bytes.count {
+        let left = bytes.count &- offset
+        let copy = scratch.slice(0..<(left < scratch.count ? left : scratch.count))
+        try storage.read(object, at: offset, into: UnsafeMutableRawBufferPointer(copy))
+        guard isEqual(bytes.slice(offset..<(offset &+ copy.count)).span, copy.span) else { break }
+        offset &+= copy.count
+      }
+    } catch {
+      throw .unwritable(object, offset: offset, error)
+    }
+    guard offset >= bytes.count else { throw .unwritable(object, offset: offset, nil) }
+    return next
+  }
+
+  /// The last segment has room for a commit of so many bytes.
+  public func tailTakes(_ byteCount: Int) -> Bool {
+    guard let tail else { return false }
+    return tail.byteCount &- tail.offset >= byteCount
+  }
+
+  /// Makes room for summaries while there is some: a full medium must not keep a log from giving entries up.
+  ///
+  /// - Throws: `unwritable` when the medium refuses.
+  public mutating func reserveSummaries() throws(JournalError) {
+    var slot: UInt8 = 0
+    while slot < 2 {
+      let object = StorageObject.summary(slot: slot)
+      do throws(StorageError) {
+        if try storage.size(of: object) == nil {
+          try storage.create(object, byteCount: LogSummary.reservedByteCount)
+        }
+      } catch {
+        throw .unwritable(object, offset: 0, error)
+      }
+      slot &+= 1
+    }
+  }
+
+  /// Bytes of all segments on the medium, those that hold nothing any more included.
+  public var standingByteCount: UInt64 {
+    (segmentCount &+ freeSegmentCount) &* wide(count: configuration.segmentByteCount)
+  }
+
+  private mutating func takeFreeSegment(_ sequence: UInt64) {
+    firstFree = sequence &+ 1
+    freeSegmentCount &-= 1
+  }
+
+  private mutating func oldestFreeSegment() throws(JournalError) -> UInt64? {
+    guard freeSegmentCount > 0 else { return nil }
+    while firstFree < firstKept {
+      if try segmentByteCount(firstFree) != nil { return firstFree }
+      firstFree &+= 1
+    }
+    freeSegmentCount = 0
+    return nil
+  }
+}
