@@ -58,12 +58,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var lastUTC: UInt64 = 0
     var standing = byteCount
     try journal.salvage { (size: UInt64) in
-      guard !hasRoom(standing) else { return false }
-      // What goes must be durable in the new log; where that fails, all of it may stay.
-      drain()
-      guard !hasRoom(standing) else { return false }
-      standing -= size < standing ? size : standing
-      return true
+      CarryOver.goes(size, of: &standing, drain, hasRoom)
     } visitor: { (index: UInt64, bytes: Span<UInt8>) in
       if index > acknowledged, index > end { gaps.begin() }
       let entry = try? Entry.decode(bytes)
@@ -97,6 +92,18 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     byteCount = standing
     opening.clockWasSetBack(from: lastUTC, drain: drain)
     opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
+  }
+
+  /// A segment of so many bytes must go so that those that stand have room.
+  private static func goes(
+    _ size: UInt64, of standing: inout UInt64, _ drain: () -> Void, _ hasRoom: (UInt64) -> Bool
+  ) -> Bool {
+    guard !hasRoom(standing) else { return false }
+    // What goes must be durable in the new log; where that fails, all of it may stay.
+    drain()
+    guard !hasRoom(standing) else { return false }
+    standing -= size < standing ? size : standing
+    return true
   }
 
   /// Those of the copy beside the log; the log's own come behind them, and count first.

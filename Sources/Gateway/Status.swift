@@ -45,18 +45,7 @@ extension Acquisition {
     writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
-    writer.cbor(text: "link")
-    writer.cbor(mapOf: 3)
-    writer.cbor(text: "state")
-    writer.cbor(text: report.linkState.key)
-    writer.cbor(text: "reason")
-    if let reason = linkReason() {
-      writer.cbor(text: reason)
-    } else {
-      writer.cborNull()
-    }
-    writer.cbor(text: "live_refusal")
-    writer.cbor(orNull: liveRefusal)
+    writeLink(liveRefusal, to: &writer)
     writeRoom(to: &writer)
     writer.cbor(text: "site")
     writer.cbor(text: names.sitePath.span)
@@ -78,6 +67,21 @@ extension Acquisition {
     for condition in conditions { writer.cbor(text: condition.key) }
     writer.cbor(text: "fingerprint")
     writer.cbor(bytes: names.fingerprint.span)
+  }
+
+  private borrowing func writeLink(_ liveRefusal: UInt64?, to writer: inout ByteWriter) {
+    writer.cbor(text: "link")
+    writer.cbor(mapOf: 3)
+    writer.cbor(text: "state")
+    writer.cbor(text: report.linkState.key)
+    writer.cbor(text: "reason")
+    if let reason = linkReason() {
+      writer.cbor(text: reason)
+    } else {
+      writer.cborNull()
+    }
+    writer.cbor(text: "live_refusal")
+    writer.cbor(orNull: liveRefusal)
   }
 
   private borrowing func linkReason() -> StaticString? {

@@ -77,8 +77,7 @@ extension Sampler {
     let first = !channels[channel].isScheduled
     channels[channel].isScheduled = true
     if !channels[channel].hasSlot {
-      begin(slot: current, of: channel)
-      return
+      return begin(slot: current, of: channel, at: now, into: &sink)
     }
     if first, channels[channel].slot >= current {
       // The log is ahead of the clock (set back while the agent was away), or we were quick.
@@ -100,11 +99,7 @@ extension Sampler {
       // What lies behind us is logged at once.
       if first { closeRun(channel, at: now, into: &sink) }
     }
-    // Slots that are not, or not wholly, polled are said to be shed before what is polled of them.
-    if !admitsAll(slot: current, of: channel) {
-      shed(channel, current, current, .givingWay, at: now, into: &sink)
-    }
-    begin(slot: current, of: channel)
+    begin(slot: current, of: channel, at: now, into: &sink)
   }
 
   /// Every request of a channel is made in `slot`.
@@ -159,7 +154,13 @@ extension Sampler {
     return wasLeased(line, since: slot, of: channel, at: now) ? .manualAccess : .lineBusy
   }
 
-  private mutating func begin(slot: UInt64, of channel: Int) {
+  private mutating func begin<Sink: PollSink & ~Copyable>(
+    slot: UInt64, of channel: Int, at now: Instant, into sink: inout Sink
+  ) {
+    // One that is not, or not wholly, polled is said to be shed before what is polled of it.
+    if !admitsAll(slot: slot, of: channel) {
+      shed(channel, slot, slot, .givingWay, at: now, into: &sink)
+    }
     channels[channel].hasSlot = true
     channels[channel].slot = slot
     channels[channel].givingWay = givingWay

@@ -140,10 +140,14 @@ import TransparencyLog
       for bit in 0..<8 {
         var changed = bytes
         changed[at] ^= 1 << UInt8(bit)
-        #expect(LogSummary(changed.span) == nil, "byte \(at)")
+        let none = LogSummary(changed.span)
+        #expect(none == nil, "byte \(at)")
       }
     }
-    for count in 0..<end { #expect(LogSummary(bytes[..<count].span) == nil) }
+    for count in 0..<end {
+      let none = LogSummary(Array(bytes[..<count]).span)
+      #expect(none == nil)
+    }
   }
 
   @Test func `the table of the segment header has its bytes`() throws {

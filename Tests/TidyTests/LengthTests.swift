@@ -4,7 +4,7 @@ import Testing
   /// Files that are longer than most, with their lines. The list may only shrink: split a file before it
   /// gets longer, and lower its number when it got shorter.
   private let longerFiles: [String: Int] = [
-    "Sources/Simulator/Simulation/SimulatedDisk.swift": 431,
+    "Sources/Simulator/Simulation/SimulatedDisk.swift": 413,
     "Tests/UplinkTests/MirrorClientTests.swift": 694,
   ]
   /// Functions that are longer than most, likewise.

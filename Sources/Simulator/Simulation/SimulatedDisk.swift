@@ -16,7 +16,7 @@ final class SimulatedDisk {
     case cut(operation: UInt64)
   }
 
-  private struct Segment {
+  struct Segment {
     var sequence: UInt64
     var bytes: [UInt8]
   }
@@ -29,12 +29,12 @@ final class SimulatedDisk {
     var at: UInt64
   }
 
-  private struct TileKey: Hashable {
+  struct TileKey: Hashable {
     var level: UInt8
     var index: UInt64
   }
   /// The log of one epoch.
-  private struct Volume {
+  struct Volume {
     var superblocks: [[UInt8]?] = [nil, nil]
     var segments: [Segment] = []
     var tiles: [TileKey: [UInt8]] = [:]
@@ -51,7 +51,7 @@ final class SimulatedDisk {
     }
   }
   /// The logs of all epochs, from 1 on.
-  private var volumes: [Volume] = [Volume()]
+  var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
   private var images: [[Volume]] = []
 
@@ -155,25 +155,6 @@ final class SimulatedDisk {
     let at = Int(entropy.below(UInt64(used + 1)))
     volumes[newest].segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
     happened(.fault(.bitRot))
-  }
-
-  /// The last frame of the newest log is gone, and nothing says so: for the canary.
-  func dropLastFrame() {
-    let newest = volumes.count - 1
-    for at in volumes[newest].segments.indices.reversed() {
-      let (sequence, bytes) =
-        (volumes[newest].segments[at].sequence, volumes[newest].segments[at].bytes)
-      // A frame of an earlier use of the segment names another one.
-      let frames = stride(from: 4_096, to: bytes.count, by: 4_096).filter { frame in
-        bytes[frame..<frame + 4].elementsEqual("TSJF".utf8)
-          && (0..<4).allSatisfy {
-            bytes[frame + 12 + $0] == UInt8(truncatingIfNeeded: sequence >> ($0 * 8))
-          }
-      }
-      guard let last = frames.last else { continue }
-      for offset in last..<bytes.count { volumes[newest].segments[at].bytes[offset] = 0 }
-      return
-    }
   }
 
   // MARK: what is there

@@ -154,15 +154,7 @@ extension Simulation where Key: ~Copyable {
     let newest = disk.newestEpoch
     do throws(RecorderError) {
       if let end = try machine.start(at: time.instant, session: jitter.next()) {
-        trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
-        if newest > 0 {
-          goOn(in: newest)
-          epochs[Int(newest) - 1].end(
-            readable: LogOracle.readable(disk.segments(newest), epoch: newest))
-        }
-        if !mediumFailed, !isWarranted(end) {
-          violate(.durability, "a new epoch begins: \(end)")
-        }
+        begins(behind: newest, end)
       }
     } catch {
       machine.kill()
@@ -188,6 +180,19 @@ extension Simulation where Key: ~Copyable {
     }
     committed = machine.report.committedSize
     committedEpoch = machine.epoch
+  }
+
+  /// A new epoch begins behind `newest`.
+  private func begins(behind newest: UInt32, _ end: EpochEnd) {
+    trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+    if newest > 0 {
+      goOn(in: newest)
+      epochs[Int(newest) - 1].end(
+        readable: LogOracle.readable(disk.segments(newest), epoch: newest))
+    }
+    if !mediumFailed, !isWarranted(end) {
+      violate(.durability, "a new epoch begins: \(end)")
+    }
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror

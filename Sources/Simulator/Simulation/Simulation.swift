@@ -36,36 +36,6 @@ public struct SimulationPlan: Sendable {
   }
 }
 
-/// What came of a simulation.
-public struct SimulationResult: Sendable {
-  /// Hash over everything that happened.
-  public var traceHash: Digest
-  /// What must never be, in the order in which it was seen.
-  public var violations: [Violation]
-  /// Requests that meters were sent.
-  public var pollCount: UInt64
-  /// Entries in the gateway's log.
-  public var size: UInt64
-  /// Faults done, by the number of their kind.
-  public var faultCounts: [UInt64]
-  /// Starts of the agent.
-  public var startCount: UInt64
-  /// Size of the largest checkpoint that the mirror has signed for.
-  public var acknowledged: UInt64
-  /// Epochs of the log.
-  public var epochs: Int
-  /// Events that the mirror has, of all epochs, by their code.
-  public var eventCounts: [EventEntry.Code: Int]
-  /// µs from the end of the faults until everything had come to rest; `nil` if it did not.
-  public var rested: UInt64?
-  /// Posts of live values that the mirror took.
-  public var livePostCount: UInt64
-  /// The longest that a value took to the mirror while nothing was wrong with the link, µs.
-  public var liveDelayMax: UInt64
-  /// The trace, if it was kept.
-  public var lines: [String]
-}
-
 /// A whole gateway with all that surrounds it, in one thread and in its own time.
 ///
 /// First anything may fail that the fault model has (*safety*: nothing bad may happen), then nothing fails
