@@ -7,6 +7,8 @@ import TransparencyLog
 public struct LogShelf<Storage: BlockStorage & ~Copyable> {
   /// The newest epoch of which anything is there; 0 if there is none.
   public var newestEpoch: UInt32
+  /// Anything of an epoch is there.
+  public var holds: (UInt32) -> Bool
   /// The storage of an epoch; an empty one is made if there is none.
   public var storage: (UInt32) throws(StorageError) -> Storage
   /// The origin of an epoch.
@@ -19,13 +21,14 @@ public struct LogShelf<Storage: BlockStorage & ~Copyable> {
   /// Takes the parts.
   public init(
     newestEpoch: UInt32, segmentByteCount: Int, quotaByteCount: UInt64,
-    origin: @escaping (UInt32) -> KeyName,
+    origin: @escaping (UInt32) -> KeyName, holds: @escaping (UInt32) -> Bool,
     storage: @escaping (UInt32) throws(StorageError) -> Storage
   ) {
     self.newestEpoch = newestEpoch
     self.segmentByteCount = segmentByteCount
     self.quotaByteCount = quotaByteCount
     self.origin = origin
+    self.holds = holds
     self.storage = storage
   }
 }
@@ -175,6 +178,8 @@ extension LogShelf where Storage: ~Copyable {
     var earlier: [(epoch: UInt32, byteCount: UInt64)] = []
     var number: UInt32 = 1
     while number < epoch {
+      defer { number += 1 }
+      guard holds(number) else { continue }
       var byteCount: UInt64 = 0
       do throws(StorageError) {
         var storage = try self.storage(number)
@@ -182,10 +187,11 @@ extension LogShelf where Storage: ~Copyable {
       } catch {}
       earlier.append((number, byteCount))
       room.earlierByteCount += byteCount
-      number += 1
     }
-    for (number, byteCount) in isSettled ? earlier[...] : earlier.dropLast()
-    where room.earlierByteCount > quotaByteCount / 4 && byteCount > 0 {
+    for (number, byteCount) in earlier
+    where (isSettled || number + 1 < epoch)
+      && room.earlierByteCount > quotaByteCount / 4 && byteCount > 0
+    {
       do throws(StorageError) { try clear(number) } catch { continue }
       room.earlierByteCount -= byteCount
     }

@@ -171,6 +171,7 @@ struct Start {
       newestEpoch: newest, segmentByteCount: site.log.segmentByteCount,
       quotaByteCount: UInt64(site.board.storage.quotaMebibytes) << 20,
       origin: { KeyName(site.origin.origin(epoch: Int($0))) ?? first },
+      holds: { Files.exists("\(directory)/\($0)") },
       storage: { epoch throws(StorageError) in
         do throws(FileError) {
           return try FileBlockStorage(directory: "\(directory)/\(epoch)")

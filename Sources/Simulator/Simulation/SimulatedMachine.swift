@@ -110,6 +110,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
       quotaByteCount: gateway.quotaByteCount,
       origin: gateway.origin,
+      holds: { Int($0) <= disk.volumes.count },
       storage: { epoch throws(StorageError) in
         disk.begin(epoch: epoch)
         return SimulatedStorage(disk: disk, epoch: epoch)
