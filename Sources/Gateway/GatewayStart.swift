@@ -140,7 +140,8 @@ public struct GatewayStart<
         guard problem == nil else { return true }
         let journal = recorder.evidence.journal.standingByteCount
         let segment = UInt64(recorder.evidence.journal.configuration.segmentByteCount)
-        return others + byteCount + journal + 2 * segment <= quota
+        let free = recorder.evidence.journal.storage.freeByteCount() ?? .max
+        return others + byteCount + journal + 2 * segment <= quota && free >= 2 * segment
       }
       do throws(JournalError) {
         try carryOver.run(&opening, drain: drain, hasRoom: hasRoom)

@@ -54,6 +54,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let standing = evidence.journal.standingByteCount
     guard now.mono >= roomAt || standing != roomStanding else { return }
     roomAt = now.mono &+ Limits.roomPeriod
+    evidence.journal.segmentCountMax = room.ownByteCount / segmentByteCount
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
       try giveUpSegments(at: now)
@@ -134,7 +135,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let share = used < usable &* 2 ? used * 1_000 / usable : 2_000
     report.room = (RoomTable.step(share: share, after: report.room.step), share)
     // This segment is full, and there is room for one more only: the last entries of the epoch.
-    if evidence.journal.freeSegmentCount == 0,
+    if damaged == 0, evidence.journal.freeSegmentCount == 0,
       evidence.journal.standingByteCount + 2 * segmentByteCount > room.ownByteCount,
       !evidence.journal.tailTakes(Limits.commitByteCount)
     {

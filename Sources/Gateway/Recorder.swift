@@ -68,6 +68,8 @@ public struct Recorder<
   private var abandoned: UInt32 = 0
   /// How often in a row entries could not be read back for the mirror.
   private var unreadable = 0
+  /// How often the mirror wanted what was given up, since it acknowledged anything.
+  private var missing = 0
   /// When the room is looked at next, µs since boot, and what stood on the medium the last time.
   var roomAt: UInt64 = 0
   var roomStanding = UInt64.max
@@ -236,10 +238,9 @@ public struct Recorder<
     } catch {
       report.post(.storageDegraded)
       // The client asks again after half a minute. What cannot be read then can never be handed over.
-      unreadable += 1
-      if unreadable == Limits.recoveryAttemptsMax {
-        report.epochEnd = error == .missing ? .givenUp : .damaged
-      }
+      if error == .missing { missing += 1 } else { unreadable += 1 }
+      if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+      if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
       report.alarm = mirror.alarm
       if mirror.alarm != nil { setLink(.refused) }
       return nil
@@ -276,6 +277,7 @@ public struct Recorder<
   }
 
   private mutating func acknowledge(_ size: UInt64, _ note: [UInt8]) throws(RecorderError) {
+    missing = 0
     guard size > evidence.journal.superblock.acknowledgedSize else { return }
     do {
       try evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)

@@ -176,6 +176,16 @@ extension Journal where Storage: ~Copyable {
     return start
   }
 
+  /// Counts anew what stands: an operation that failed may have been done.
+  mutating func recountSegments() throws(JournalError) {
+    let range: ClosedRange<UInt64>?
+    do throws(StorageError) { range = try storage.segmentRange() } catch {
+      throw .unreadable(.segment(sequence: 0), offset: 0, error)
+    }
+    if let range { try countSegments(in: range, from: firstKept) }
+    isCountDoubtful = false
+  }
+
   /// Counts the segments that stand, those that are kept from `first` on and those that are free before it.
   private mutating func countSegments(
     in range: ClosedRange<UInt64>, from first: UInt64

@@ -83,6 +83,7 @@ extension Journal where Storage: ~Copyable {
       } catch {
         // What it is called now nobody knows; under its old name the next start finds it.
         abandonedSegmentCount &+= 1
+        isCountDoubtful = true
         return false
       }
     }

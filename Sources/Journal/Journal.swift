@@ -63,6 +63,10 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var firstFree: UInt64 = 0
   /// How many stand there.
   public internal(set) var freeSegmentCount: UInt64 = 0
+  /// An operation on a segment failed: what stands must be counted anew.
+  var isCountDoubtful = false
+  /// The most segments that may stand: a further one is refused as if the medium were full.
+  public var segmentCountMax = UInt64.max
   /// Where the last `visit` stopped.
   var cursor: Cursor?
   /// What `scratch` holds of which segment.
@@ -186,14 +190,17 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// stands in it names another segment, and is no frame of this one.
   private mutating func openSegment() throws(JournalError) -> WriteFailure? {
     guard nextSequence <= wide(UInt32.max) else { throw .exhausted }
+    if isCountDoubtful { try recountSegments() }
     let sequence = nextSequence
     let object = StorageObject.segment(sequence: sequence)
     // The number is used up even if the attempt fails: what it left behind is not touched again.
     nextSequence &+= 1
     if try !recycleSegment(as: sequence) {
       do throws(StorageError) {
+        guard segmentCount &+ freeSegmentCount < segmentCountMax else { throw .full }
         try storage.create(object, byteCount: configuration.segmentByteCount)
       } catch {
+        isCountDoubtful = true
         return WriteFailure(object: object, offset: 0, error: error)
       }
       writtenByteCount &+= wide(count: configuration.segmentByteCount)
@@ -213,7 +220,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Nothing is written to the tail any more.
   private mutating func abandonTail() {
-    if tail != nil { abandonedSegmentCount &+= 1 }
+    abandonedSegmentCount &+= 1
     tail = nil
   }
 

@@ -8,7 +8,8 @@ import HAL
 ///
 /// Each post has the values that have changed since the last one that the collector took. A value that comes while
 /// none is under way leaves at once, or 2 s after the post before: with a second for the way it is there within
-/// five.
+/// five. The first post leaves without any: whoever commissions a gateway learns at once whether its token is right, even
+/// if no meter answers yet.
 public struct LiveClient: Sendable {
   /// µs between two posts.
   public static var period: UInt64 { 2_000_000 }
@@ -22,6 +23,8 @@ public struct LiveClient: Sendable {
   private var backOff = BackOff(limit: LiveClient.waitMax)
   private var notBefore: UInt64 = 0
   private var isUnderWay = false
+  /// The collector has taken a post of this run.
+  private var isKnown = false
   /// Changes up to this one are with the collector.
   private var taken: UInt64 = 0
   /// Changes up to this one are in the post that is under way.
@@ -43,7 +46,7 @@ public struct LiveClient: Sendable {
   /// When something may be due, monotonic µs, if values have changed up to change number `changes`; `nil` if
   /// only another change or an answer can make it so.
   public func wakeAt(changes: UInt64) -> UInt64? {
-    isUnderWay || changes == taken ? nil : notBefore
+    isUnderWay || (isKnown && changes == taken) ? nil : notBefore
   }
 
   /// The post that is due at monotonic time `now` in µs, if values have changed up to change number `changes`;
@@ -69,6 +72,7 @@ public struct LiveClient: Sendable {
     let isTaken = response.status == 200 && response.body.isEmpty
     if isTaken {
       taken = posted
+      isKnown = true
       backOff.reset()
     } else {
       let wait = now &+ backOff.next(&randomness)

@@ -37,6 +37,12 @@ extension MirrorClient {
       return request
     } catch {
       if error == .damaged { alarm = .ownDataDamaged }
+      if error == .missing {
+        // Where the mirror is said to stand is no longer here. Whether it stands there is asked again.
+        isPlaced = false
+        self.target = nil
+        keepFrom = acknowledgedSize
+      }
       notBefore = now &+ 30_000_000
       throw error
     }

@@ -41,8 +41,7 @@ struct DrawnSite {
     let (commit, checkpoint) = intervals[Int(entropy.next() % 5)]
     let segment = [256 << 10, 1 << 20, 4 << 20][Int(entropy.next() % 3)]
     let quota = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
-    // One medium in eight is too small for the quota.
-    let medium = entropy.next() % 8 == 0 ? quota / 4 * 3 : quota * 2
+    let medium = quota * 2
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {

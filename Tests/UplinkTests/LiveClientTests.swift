@@ -26,18 +26,29 @@ import Testing
   }
 
   @Test mutating func `a value leaves at once, and the next one two seconds later`() {
-    #expect(client.wakeAt(changes: 0) == nil && post(at: 5, changes: 0) == nil)
-    #expect(client.wakeAt(changes: 1) == 0 && post(at: 1_000_000, changes: 1) == 0)
+    #expect(post(at: 0, changes: 1) == 0)
+    #expect(answer(200, at: 900_000) == nil)
+    #expect(client.wakeAt(changes: 1) == nil && post(at: 3_000_000, changes: 1) == nil)
+    #expect(client.wakeAt(changes: 2) == 2_000_000 && post(at: 11_000_000, changes: 2) == 1)
     // One at a time.
-    #expect(client.wakeAt(changes: 2) == nil && post(at: 9_000_000, changes: 2) == nil)
-    #expect(answer(200, at: 1_100_000) == nil)
-    #expect(client.wakeAt(changes: 1) == nil)
-    #expect(client.wakeAt(changes: 2) == 3_000_000)
-    #expect(post(at: 2_999_999, changes: 2) == nil)
-    #expect(post(at: 3_000_000, changes: 4) == 1)
-    #expect(answer(200, at: 3_100_000) == nil)
+    #expect(client.wakeAt(changes: 3) == nil && post(at: 19_000_000, changes: 3) == nil)
+    #expect(answer(200, at: 11_100_000) == nil)
+    #expect(client.wakeAt(changes: 2) == nil)
+    #expect(client.wakeAt(changes: 3) == 13_000_000)
+    #expect(post(at: 12_999_999, changes: 3) == nil)
+    #expect(post(at: 13_000_000, changes: 4) == 2)
+    #expect(answer(200, at: 13_100_000) == nil)
     // A long rest, then at once.
     #expect(post(at: 90_000_000, changes: 5) == 4)
+  }
+
+  @Test mutating func `the first post leaves without a value, so that its token is judged`() {
+    #expect(client.wakeAt(changes: 0) == 0 && post(at: 5, changes: 0) == 0)
+    #expect(answer(401, at: 10) == 401 && client.refusal == 401)
+    let now = client.wakeAt(changes: 0) ?? 0
+    #expect(now > 10 && post(at: now, changes: 0) == 0)
+    #expect(answer(200, at: now) == 200)
+    #expect(client.wakeAt(changes: 0) == nil)
   }
 
   @Test mutating func `what was not taken is in the next post`() {

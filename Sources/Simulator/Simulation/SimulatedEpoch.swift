@@ -50,6 +50,12 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
+  /// A later epoch that had taken over what was left behind ended, and of that these places could still be read; what
+  /// its medium had damaged by then is the medium's loss.
+  func keepLeftBehind(in places: Set<FirstPlace>) {
+    leftBehind.removeAll { !places.contains($0.place) }
+  }
+
   /// How many of those left behind are neither in the mirror nor in any other epoch.
   func lost(from epochs: [SimulatedEpoch]) -> Int {
     leftBehind.count { index, leaf, place in

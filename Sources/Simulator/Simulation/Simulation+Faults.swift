@@ -187,8 +187,15 @@ extension Simulation where Key: ~Copyable {
     trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
     if newest > 0 {
       goOn(in: newest)
-      epochs[Int(newest) - 1].end(
-        readable: LogOracle.readable(disk.segments(newest), epoch: newest))
+      let readable = LogOracle.readable(disk.segments(newest), epoch: newest)
+      let places = Set(readable.map(\.place))
+      var isLoss = mediumFailed
+      // What no mirror had of such a log was given up, and said to be.
+      if case .found(.full) = end { isLoss = true }
+      for epoch in epochs where isLoss && epoch.number < newest {
+        epoch.keepLeftBehind(in: places)
+      }
+      epochs[Int(newest) - 1].end(readable: readable)
     }
     if !mediumFailed, !isWarranted(end) {
       violate(.durability, "a new epoch begins: \(end)")

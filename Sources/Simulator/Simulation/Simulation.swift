@@ -150,7 +150,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     var rested: UInt64?
     advance(to: begin + plan.liveness) { [self] in
       // What was under way gets a minute.
-      guard time.now > begin + 60_000_000, isAtRest else { return false }
+      guard time.now > begin + 60_000_000, isAtRest() else { return false }
       rested = time.now - begin
       return true
     }
@@ -158,7 +158,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return SimulationResult(
       traceHash: trace.digest, violations: violations, pollCount: pollCount,
       size: machine.report.committedSize, faultCounts: faultCounts, startCount: startCount,
-      acknowledged: epoch.mirror.mirrored, epochs: epochs.count, eventCounts: eventCounts,
+      acknowledged: epoch.mirror.mirrored, epochs: epochs.count,
+      eventCounts: SimulationResult.eventCounts(epochs.map(\.ledger)),
       rested: rested, livePostCount: live.postCount, liveDelayMax: live.longest,
       lines: trace.lines)
   }
@@ -170,23 +171,16 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return objects
   }
 
-  private var eventCounts: [EventEntry.Code: Int] {
-    var counts: [EventEntry.Code: Int] = [:]
-    for (_, number) in epochs.flatMap(\.ledger.notable) {
-      guard let code = EventEntry.Code(rawValue: UInt8(truncatingIfNeeded: number)) else {
-        continue
-      }
-      counts[code, default: 0] += 1
-    }
-    return counts
-  }
+  /// What had to be acknowledged: what was committed a minute into the liveness phase, of the epoch that goes on.
+  private var restGoal: (epoch: UInt32, size: UInt64) = (0, 0)
 
-  /// Everything that was recorded so far is acknowledged, but for the last few seconds.
-  private var isAtRest: Bool {
+  /// Everything that was recorded by then is acknowledged.
+  private func isAtRest() -> Bool {
     let report = machine.report
     guard machine.isRunning, !report.hasFailed, report.linkState == .up else { return false }
-    return report.acknowledgedSize == report.signedSize && report.signedSize > 0
-      && report.committedSize == report.signedSize
+    if restGoal.epoch != machine.epoch { restGoal = (machine.epoch, report.committedSize) }
+    return report.acknowledgedSize >= restGoal.size && report.acknowledgedSize == report.signedSize
+      && report.signedSize > 0
   }
 
   // MARK: time

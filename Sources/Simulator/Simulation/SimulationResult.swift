@@ -28,4 +28,16 @@ public struct SimulationResult: Sendable {
   public var liveDelayMax: UInt64
   /// The trace, if it was kept.
   public var lines: [String]
+
+  /// Events in logs, by their code.
+  static func eventCounts(_ ledgers: [SlotLedger]) -> [EventEntry.Code: Int] {
+    var counts: [EventEntry.Code: Int] = [:]
+    for (_, number) in ledgers.flatMap(\.notable) {
+      guard let code = EventEntry.Code(rawValue: UInt8(truncatingIfNeeded: number)) else {
+        continue
+      }
+      counts[code, default: 0] += 1
+    }
+    return counts
+  }
 }
