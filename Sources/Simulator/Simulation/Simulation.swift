@@ -171,16 +171,21 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return objects
   }
 
-  /// What had to be acknowledged: what was committed a minute into the liveness phase, of the epoch that goes on.
-  private var restGoal: (epoch: UInt32, size: UInt64) = (0, 0)
+  /// What had to be acknowledged, of the epoch that goes on, and since when that is so. A gateway that commits faster
+  /// than it signs never has all of it acknowledged in one moment.
+  private var restGoal: (epoch: UInt32, size: UInt64, since: UInt64?) = (0, 0, nil)
 
-  /// Everything that was recorded by then is acknowledged.
+  /// Everything that was recorded is acknowledged; or for five minutes everything that had been.
   private func isAtRest() -> Bool {
     let report = machine.report
     guard machine.isRunning, !report.hasFailed, report.linkState == .up else { return false }
-    if restGoal.epoch != machine.epoch { restGoal = (machine.epoch, report.committedSize) }
-    return report.acknowledgedSize >= restGoal.size && report.acknowledgedSize == report.signedSize
-      && report.signedSize > 0
+    if restGoal.epoch != machine.epoch { restGoal = (machine.epoch, report.committedSize, nil) }
+    guard report.acknowledgedSize >= restGoal.size,
+      report.acknowledgedSize == report.signedSize, report.signedSize > 0
+    else { return false }
+    if restGoal.since == nil { restGoal.since = time.now }
+    return report.committedSize == report.signedSize
+      || time.now - (restGoal.since ?? 0) > 300_000_000
   }
 
   // MARK: time
