@@ -17,6 +17,13 @@ struct FoundSegment {
 }
 
 extension Journal where Storage: ~Copyable {
+  /// Sequence numbers of the segments that stand, from the lowest to the highest; `nil` if none does.
+  mutating func segmentRange() throws(JournalError) -> ClosedRange<UInt64>? {
+    do throws(StorageError) { return try storage.segmentRange() } catch {
+      throw .unreadable(.segment(sequence: 0), offset: 0, error)
+    }
+  }
+
   /// Size of a segment in whole blocks; `nil` if there is none.
   mutating func segmentByteCount(_ sequence: UInt64) throws(JournalError) -> Int? {
     let object = StorageObject.segment(sequence: sequence)

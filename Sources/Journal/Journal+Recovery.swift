@@ -116,11 +116,7 @@ extension Journal where Storage: ~Copyable {
     _ visitor: (UInt64, Span<UInt8>) -> Void
   ) throws(JournalError) -> Scan {
     var scan = Scan()
-    let range: ClosedRange<UInt64>?
-    do throws(StorageError) { range = try storage.segmentRange() } catch {
-      throw .unreadable(.segment(sequence: 0), offset: 0, error)
-    }
-    guard let range else { return scan }
+    guard let range = try segmentRange() else { return scan }
     nextSequence = range.upperBound &+ 1
     let start = try firstSegment(in: range)
     try countSegments(in: range, from: start?.sequence ?? range.lowerBound)
@@ -178,11 +174,7 @@ extension Journal where Storage: ~Copyable {
 
   /// Counts anew what stands: an operation that failed may have been done.
   mutating func recountSegments() throws(JournalError) {
-    let range: ClosedRange<UInt64>?
-    do throws(StorageError) { range = try storage.segmentRange() } catch {
-      throw .unreadable(.segment(sequence: 0), offset: 0, error)
-    }
-    if let range { try countSegments(in: range, from: firstKept) }
+    if let range = try segmentRange() { try countSegments(in: range, from: firstKept) }
     isCountDoubtful = false
   }
 

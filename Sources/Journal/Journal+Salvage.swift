@@ -26,11 +26,7 @@ extension Journal where Storage: ~Copyable {
   public mutating func forEachWholeFrame(
     _ body: (FoundFrame) -> Void
   ) throws(JournalError) {
-    let range: ClosedRange<UInt64>?
-    do throws(StorageError) { range = try storage.segmentRange() } catch {
-      throw .unreadable(.segment(sequence: 0), offset: 0, error)
-    }
-    guard let range else { return }
+    guard let range = try segmentRange() else { return }
     var sequence = range.lowerBound
     while sequence <= range.upperBound {
       let byteCount: Int?

@@ -87,11 +87,7 @@ extension Journal where Storage: ~Copyable {
 
   /// The last segment whose first index is at most `index`, by halving.
   mutating func search(for index: UInt64) throws(JournalError) -> Cursor {
-    let range: ClosedRange<UInt64>?
-    do throws(StorageError) { range = try storage.segmentRange() } catch {
-      throw .unreadable(.segment(sequence: 0), offset: 0, error)
-    }
-    guard let range else { throw .notStored(index: index) }
+    guard let range = try segmentRange() else { throw .notStored(index: index) }
     // What stands before is free, and may be under way to another number.
     var low = range.lowerBound > firstKept ? range.lowerBound : firstKept
     var end = range.upperBound &+ 1

@@ -14,8 +14,8 @@ struct DrawnSite {
   let yaml: [UInt8]
   /// The site as the agent reads it.
   let site: Site
-  /// Bytes that the log may take, and bytes that fit on its medium.
-  let room: (quota: UInt64, medium: Int)
+  /// Bytes that the log may take.
+  let quotaByteCount: Int
 
   /// Draws a site of `deviceCount` devices on the board `native/simulation`.
   ///
@@ -41,7 +41,6 @@ struct DrawnSite {
     let (commit, checkpoint) = intervals[Int(entropy.next() % 5)]
     let segment = [256 << 10, 1 << 20, 4 << 20][Int(entropy.next() % 3)]
     let quota = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
-    let medium = quota * 2
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -49,7 +48,7 @@ struct DrawnSite {
         text(lines, slowness: slowness, commit, checkpoint, segment, mirrorKey: mirrorKey).utf8)
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
-        return DrawnSite(yaml: yaml, site: site, room: (UInt64(quota), medium))
+        return DrawnSite(yaml: yaml, site: site, quotaByteCount: quota)
       }
       refused = found
     }
@@ -109,7 +108,7 @@ struct DrawnSite {
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
       catchUp: catchUp, segmentByteCount: site.log.segmentByteCount,
-      quotaByteCount: room.quota, makeKey: makeKey,
+      quotaByteCount: UInt64(quotaByteCount), makeKey: makeKey,
       makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 

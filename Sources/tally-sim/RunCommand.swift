@@ -134,7 +134,7 @@ struct SimulationWorld {
     var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
     plan.keepsLines = keepsLines
     plan.hasCanary = hasCanary
-    plan.mediumByteCount = drawn.room.medium
+    plan.mediumByteCount = 2 * drawn.quotaByteCount
     plan.offline = offline * 3_600_000_000
     let gateway = drawn.gateway(
       origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: SodiumVerifier(),

@@ -45,17 +45,25 @@ import Uplink
     }
   }
 
+  /// A recorder of a one-way site with 30 entries that are committed and signed.
+  private func begun(
+    on disk: MemoryDisk, _ queue: EntryQueue, _ report: RecorderReport
+  ) throws -> MemoryRecorder {
+    let recovered = try Rig.log(on: disk)
+    var recorder = try Rig.recorder(
+      recovered, queue: queue, report: report, packages: Self.terms)
+    push(0..<30, to: queue)
+    try recorder.step(at: Rig.instant(6_000_000))
+    return recorder
+  }
+
   @Test func `a package leaves under a checkpoint that is durable, and no mirror is asked`() throws
   {
     let disk = MemoryDisk()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let recovered = try Rig.log(on: disk)
-    var recorder = try Rig.recorder(
-      recovered, queue: queue, report: report, packages: Self.terms)
+    var recorder = try begun(on: disk, queue, report)
     var entropy = SecureRandom()
-    push(0..<30, to: queue)
-    try recorder.step(at: Rig.instant(6_000_000))
     let request = try recorder.packageTurn(
       at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
     let left = try checkpoint(request)
@@ -76,12 +84,8 @@ import Uplink
     let disk = MemoryDisk()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let recovered = try Rig.log(on: disk)
-    var recorder = try Rig.recorder(
-      recovered, queue: queue, report: report, packages: Self.terms)
+    var recorder = try begun(on: disk, queue, report)
     var entropy = SecureRandom()
-    push(0..<30, to: queue)
-    try recorder.step(at: Rig.instant(6_000_000))
     let request = try recorder.packageTurn(
       at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
     let left = try checkpoint(request)
@@ -96,12 +100,8 @@ import Uplink
   {
     let queue = EntryQueue()
     let report = RecorderReport()
-    let recovered = try Rig.log(on: MemoryDisk())
-    var recorder = try Rig.recorder(
-      recovered, queue: queue, report: report, packages: Self.terms)
+    var recorder = try begun(on: MemoryDisk(), queue, report)
     var entropy = SecureRandom()
-    push(0..<30, to: queue)
-    try recorder.step(at: Rig.instant(6_000_000))
     _ = try recorder.packageTurn(
       at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
     _ = try recorder.packageTurn(
@@ -125,12 +125,8 @@ import Uplink
     let disk = MemoryDisk()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let recovered = try Rig.log(on: disk)
-    var recorder = try Rig.recorder(
-      recovered, queue: queue, report: report, packages: Self.terms)
+    var recorder = try begun(on: disk, queue, report)
     var entropy = SecureRandom()
-    push(0..<30, to: queue)
-    try recorder.step(at: Rig.instant(6_000_000))
     let request = try recorder.packageTurn(
       at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
     let left = try checkpoint(request)
@@ -155,12 +151,8 @@ import Uplink
   @Test func `an acknowledgement of more than was signed ends the epoch`() throws {
     let queue = EntryQueue()
     let report = RecorderReport()
-    let recovered = try Rig.log(on: MemoryDisk())
-    var recorder = try Rig.recorder(
-      recovered, queue: queue, report: report, packages: Self.terms)
+    var recorder = try begun(on: MemoryDisk(), queue, report)
     var entropy = SecureRandom()
-    push(0..<30, to: queue)
-    try recorder.step(at: Rig.instant(6_000_000))
     _ = try recorder.packageTurn(
       at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
     let larger = try acknowledgement(of: 31, root: .zero)
