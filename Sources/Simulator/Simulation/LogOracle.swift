@@ -17,9 +17,11 @@ struct LogOracle {
   init(leaves: [Digest] = []) { self.leaves = leaves }
 
   /// Takes the bytes of a write to a segment.
-  mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+  ///
+  /// - Returns: the index of the frame's first entry; `nil` if it is no frame.
+  mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int? {
     // Block 0 is the segment's header.
-    guard offset > 0, bytes.count >= 44, bytes.starts(with: Array("TSJF".utf8)) else { return }
+    guard offset > 0, bytes.count >= 44, bytes.starts(with: Array("TSJF".utf8)) else { return nil }
     let first = Int(number(bytes, 16, 8))
     let count = Int(number(bytes, 24, 4))
     precondition(first <= leaves.count, "a frame continues the log")
@@ -37,6 +39,7 @@ struct LogOracle {
       leaves.append(hash.finalize())
       at += 2 + length
     }
+    return first
   }
 
   /// The root over the first `size` entries; `nil` if there are not so many. Sizes that grow cost what lies

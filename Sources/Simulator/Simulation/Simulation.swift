@@ -339,7 +339,13 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   ) {
     goOn(in: epoch)
     trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
-    if case .segment = object { epochs[Int(epoch) - 1].oracle.take(bytes, at: offset) }
+    guard case .segment = object,
+      let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
+    else { return }
+    if epoch == committedEpoch, first < committed, !mediumFailed {
+      violate(
+        .durability, "\(committed) entries were committed, and entry \(first) is written again")
+    }
   }
 
   private func happened(_ incident: SimulatedDisk.Incident) {
