@@ -14,7 +14,8 @@ import TransparencyLog
   }
 
   private func write(_ frame: [UInt8], to oracle: inout LogOracle) {
-    frame.withUnsafeBytes { oracle.take($0, at: 4_096) }
+    let first = frame.withUnsafeBytes { oracle.take($0, at: 4_096) }
+    #expect(first == Int(frame[16]))
   }
 
   @Test func `a root that was asked for before follows entries that are replaced`() {
