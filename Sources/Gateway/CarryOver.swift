@@ -35,6 +35,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       byteCount: configuration.memoryByteCount, alignment: 4_096)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
     journal = Journal(storage: storage, configuration: configuration, memory: memory)
+    journal.spareReadCount = Limits.spareReadCount
     epoch = configuration.epoch
     self.acknowledged = acknowledged
     self.byteCount = byteCount

@@ -127,6 +127,7 @@ public struct GatewayStart<
     var opening = OpeningEntries(
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
+    recorder.limitSegments()
     opening.boot(
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
@@ -135,17 +136,13 @@ public struct GatewayStart<
       // What of the old log stays must leave room for the new one.
       let others =
         recorder.room.earlierByteCount - min(recorder.room.earlierByteCount, carryOver.byteCount)
-      let quota = recorder.room.quotaByteCount
       func hasRoom(_ byteCount: UInt64) -> Bool {
-        guard problem == nil else { return true }
-        let journal = recorder.evidence.journal.standingByteCount
-        let segment = UInt64(recorder.evidence.journal.configuration.segmentByteCount)
-        let free = recorder.evidence.journal.storage.freeByteCount() ?? .max
-        return others + byteCount + journal + 2 * segment <= quota && free >= 2 * segment
+        problem != nil || recorder.hasRoom(beside: others + byteCount)
       }
       do throws(JournalError) {
         try carryOver.run(&opening, drain: drain, hasRoom: hasRoom)
         recorder.room.earlierByteCount = others + carryOver.byteCount
+        recorder.limitSegments()
       } catch {
         throw .journal(error)
       }

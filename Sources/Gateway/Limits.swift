@@ -27,6 +27,9 @@ public enum Limits {
   public static var endMax: UInt64 { 10_000_000 }
   /// How often a log is read before what cannot be read counts as lost.
   public static var recoveryAttemptsMax: Int { 3 }
+  /// Reads beyond three in a row of what an epoch that ended holds: what is skipped there is lost, and a medium whose
+  /// every read takes seconds must come to an end.
+  public static var spareReadCount: Int { 64 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.

@@ -69,8 +69,14 @@ extension Journal where Storage: ~Copyable {
       do throws(StorageError) {
         return try storage.read(object, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
       } catch {
-        guard error == .io, attempt < 3 else { throw error }
-        attempt &+= 1
+        guard error == .io else { throw error }
+        if attempt < 3 {
+          attempt &+= 1
+        } else if spareReadCount > 0 {
+          spareReadCount &-= 1
+        } else {
+          throw error
+        }
       }
     }
   }

@@ -72,6 +72,9 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// What `scratch` holds of which segment.
   var window = Window()
 
+  /// Further attempts at reads that were refused three times, for all of them together.
+  public var spareReadCount = 0
+
   /// The end of the log.
   struct Tail {
     var sequence: UInt64

@@ -17,8 +17,8 @@ extension MirrorClient {
     noteLink(response.status != 0, &events)
     guard let target else { return events }
     let (answer, place) = classify(response, target)
-    if stage == .probe, Answer.placing.contains(answer) { isPlaced = true }
-    if answer == .sizeBeyond { beyondAnswers += 1 } else if answer != .network { beyondAnswers = 0 }
+    if isToBeHeardAgain(answer) { return events }
+    noteDivergence(answer)
     if let place { ticket = place.ticket }
     switch Decision.table(stage, answer) {
     case .sendEntries:
@@ -27,12 +27,12 @@ extension MirrorClient {
       stage = .entries
       clearAlarm()
     case .askFromSize:
-      pendingSize = place?.pending ?? 0
+      takePending(place)
       staleAnswers += 1
       if staleAnswers > 3 { pause(now, &randomness) }
     case .takeNewest:
       begin()
-      pendingSize = place?.pending ?? 0
+      takePending(place)
     case .continueFromThere: continueEntries(place, target, now, &randomness, &events)
     case .changeEnd: changeEnd(place, target, now, &randomness, &events)
     case .verify:
@@ -45,7 +45,7 @@ extension MirrorClient {
     case .startOver:
       if acknowledgedSize > 0 { noteLoss(next: 0, &events) }
       begin()
-      pendingSize = 0
+      takePending(nil)
       start = 0
       pauseIfRepeated(now, &randomness)
     case .offerAgain:
@@ -70,6 +70,33 @@ extension MirrorClient {
       pause(now, &randomness)
     }
     return events
+  }
+
+  /// "I know of no checkpoint" lets the newest one out. Whoever else stands in the way says the same with 422, so it
+  /// counts when it is said twice.
+  private mutating func isToBeHeardAgain(_ answer: Answer) -> Bool {
+    guard !isPlaced, stage == .probe else { return false }
+    isProbeRefused = answer == .refused && !isProbeRefused
+    isPlaced = !isProbeRefused && Answer.placing.contains(answer)
+    return isProbeRefused
+  }
+
+  /// The size that the mirror names, to begin a proof from; without one from nothing.
+  private mutating func takePending(_ place: MirrorPlace?) {
+    pendingSize = place?.pending ?? 0
+    isPendingNamed = pendingSize > 0
+  }
+
+  /// Counts answers that show another history than this log's: more than it ever released, or at a size that the
+  /// mirror named itself one from which no proof leads here. A login page or a broken proxy names no size.
+  private mutating func noteDivergence(_ answer: Answer) {
+    switch (stage, answer) {
+    case (_, .sizeBeyond): divergentAnswers += 1
+    case (.checkpoint, .refused) where isPendingNamed: divergentAnswers += 1
+    case (_, .network), (.checkpoint, .sizeBehind), (.checkpoint, .sizeAhead): break
+    case (.probe, _) where Answer.placing.contains(answer): break
+    default: divergentAnswers = 0
+    }
   }
 
   private mutating func endExchange(_ now: UInt64) {
@@ -138,7 +165,7 @@ extension MirrorClient {
     guard let newest else { return }
     self.target = newest
     moveTo(place.next, newest, now, &randomness, &events)
-    pendingSize = place.pending
+    takePending(place)
     if place.pending == newest.size {
       stage = .entries
     } else {
@@ -210,13 +237,18 @@ extension MirrorClient {
     raise(alarm, &events)
     stage = opening
     notBefore = now &+ 900_000_000
-    guard alarm == .beyondSigned, beyondAnswers <= MirrorClient.beyondAnswersMax else { return }
+    if alarm == .historyConflict {
+      // From nothing: a mirror names its size again then.
+      takePending(nil)
+      staleAnswers = 0
+    }
+    guard (1...MirrorClient.divergentAnswersMax).contains(divergentAnswers) else { return }
     // An epoch ends by this: it is asked again soon, and believed when it is said again.
     notBefore = now &+ 60_000_000
-    if beyondAnswers == MirrorClient.beyondAnswersMax { events.append(.rolledBack) }
+    if divergentAnswers == MirrorClient.divergentAnswersMax { events.append(.rolledBack) }
   }
 
-  private static var beyondAnswersMax: Int { 3 }
+  private static var divergentAnswersMax: Int { 3 }
 
   /// Something worked: an alarm about the mirror's refusals holds no longer. Lost data stays an alarm
   /// until it is acknowledged again.

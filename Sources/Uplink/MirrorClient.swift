@@ -76,6 +76,8 @@ public struct MirrorClient: Sendable {
   let recoveredSize: UInt64
   /// Where the mirror stands was asked since the start, before anything new was sent.
   var isPlaced: Bool
+  /// The last probe was answered as if the mirror knew of no checkpoint.
+  var isProbeRefused = false
 
   var newest: SignedNote?
   /// The checkpoint that is being mirrored; nil when there is nothing to do.
@@ -84,6 +86,8 @@ public struct MirrorClient: Sendable {
   var awaiting = false
   /// The size that the mirror is thought to expect as `old`.
   var pendingSize: UInt64
+  /// The mirror itself named that size.
+  var isPendingNamed = false
   /// Where the mirror wants to continue.
   var start: UInt64
   var ticket: [UInt8] = []
@@ -103,8 +107,8 @@ public struct MirrorClient: Sendable {
   /// So many are taken at once: a crash of the mirror loses what it had not synced, once.
   static var stepsBackMax: Int { 3 }
   var prefixRefusals = 0
-  /// How often in a row the mirror named more than was released.
-  var beyondAnswers = 0
+  /// How often in a row the mirror showed another history than this log's.
+  var divergentAnswers = 0
   var offeredAgain = false
 
   /// A client that knows what a gateway knows when it starts.

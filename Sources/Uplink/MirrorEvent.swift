@@ -5,7 +5,8 @@ public enum MirrorAlarm: UInt8, Error, CaseIterable, Sendable {
   /// The mirror knows the log but not its key (403); asked again every 15 minutes.
   case keyUnknown = 2
   /// The mirror holds another history of this log (422 on a checkpoint). Asked again every 15
-  /// minutes with the same checkpoint.
+  /// minutes with the same checkpoint; three times after a minute if it names a size from which no proof leads
+  /// to this log.
   case historyConflict = 3
   /// The mirror has our checkpoint and refuses the entries under it (422), although they hash to it
   /// here. Asked again every 15 minutes.
@@ -37,7 +38,8 @@ public enum MirrorEvent: Equatable, Sendable {
   case stored(size: UInt64)
   /// Something is wrong; told once until something else happens.
   case alarm(MirrorAlarm)
-  /// Asked three times, the mirror knows of more than this log ever released: the medium was set back.
+  /// Asked three times, the mirror knows of more than this log ever released, or of another tree at a size that it
+  /// names: the medium was set back.
   case rolledBack
   /// No answer came, where one came before.
   case linkDown

@@ -91,15 +91,17 @@ enum Rig {
     return Array(writer.written)
   }
 
-  /// The next request with a checkpoint. Where the mirror stands is asked first on a new log: it has nothing.
+  /// The next request with a checkpoint. Where the mirror stands is asked first on a new log, twice: it has nothing.
   static func nextCheckpoint(
     _ recorder: inout MemoryRecorder, at microseconds: UInt64
   ) throws -> UplinkRequest? {
     let now = instant(microseconds)
-    let request = recorder.nextRequest(at: now)
-    guard request?.path == .addEntries else { return request }
     var entropy = SecureRandom()
-    try recorder.receive(UplinkResponse(status: 422), at: now, entropy: &entropy)
+    for _ in 0..<2 {
+      let request = recorder.nextRequest(at: now)
+      guard request?.path == .addEntries else { return request }
+      try recorder.receive(UplinkResponse(status: 422), at: now, entropy: &entropy)
+    }
     return recorder.nextRequest(at: now)
   }
 

@@ -5,7 +5,7 @@ import Testing
   /// gets longer, and lower its number when it got shorter.
   private let longerFiles: [String: Int] = [
     "Sources/Simulator/Simulation/SimulatedDisk.swift": 413,
-    "Tests/UplinkTests/MirrorClientTests.swift": 694,
+    "Tests/UplinkTests/MirrorClientTests.swift": 622,
   ]
   /// Functions that are longer than most, likewise.
   private let longerFunctions: [String: Int] = [

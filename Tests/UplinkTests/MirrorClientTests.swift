@@ -9,7 +9,7 @@ import TransparencyLog
 @testable import Uplink
 
 @Suite struct MirrorClientTests {
-  private func place(_ status: Int, _ pending: Int, _ next: Int, ticket: String = "")
+  func place(_ status: Int, _ pending: Int, _ next: Int, ticket: String = "")
     -> UplinkResponse
   {
     UplinkResponse(
@@ -17,13 +17,13 @@ import TransparencyLog
       body: Array("\(pending)\n\(next)\n\(ticket)\n".utf8))
   }
 
-  private func size(_ size: Int) -> UplinkResponse {
+  func size(_ size: Int) -> UplinkResponse {
     UplinkResponse(
       status: 409, contentType: Array("text/x.tlog.size".utf8), body: Array("\(size)\n".utf8))
   }
 
   /// A scene whose client has its checkpoint accepted and is about to send entries.
-  private func atEntries(_ entries: Int, _ configuration: MirrorConfiguration = .init()) throws
+  func atEntries(_ entries: Int, _ configuration: MirrorConfiguration = .init()) throws
     -> Scene
   {
     var scene = try Scene(entries: entries, configuration: configuration)
@@ -33,7 +33,7 @@ import TransparencyLog
     return scene
   }
 
-  private func next(_ scene: inout Scene) throws -> UplinkRequest? {
+  func next(_ scene: inout Scene) throws -> UplinkRequest? {
     scene.now = max(scene.now, scene.client.wakeAt ?? 0)
     return try scene.client.nextRequest(now: scene.now, source: &scene.log)
   }
@@ -204,81 +204,26 @@ import TransparencyLog
     #expect(scene.alarms == [])
   }
 
-  @Test(arguments: [301, 500])
-  func `a size that was never released here holds the upload, on either path`(size: Int) throws {
-    var first = try Scene(entries: 300)
-    first.sign()
-    _ = try next(&first)
-    // Signed meanwhile, and not released: that the log has grown past it proves nothing.
-    first.grow(400)
-    first.sign()
-    #expect(first.take(self.size(size)) == [.alarm(.beyondSigned)])
-    try expectHold(&first, .beyondSigned, self.size(size), releases: 300)
-
-    var second = try atEntries(300)
-    _ = try next(&second)
-    #expect(second.take(place(409, size, 300)) == [.alarm(.beyondSigned)])
-    try expectHold(&second, .beyondSigned, self.size(size), releases: 300)
-  }
-
-  /// The same checkpoint is offered again every 15 minutes, and nothing else.
-  private func expectHold(
-    _ scene: inout Scene, _ alarm: MirrorAlarm, _ response: UplinkResponse, releases size: Int
-  ) throws {
-    for round in 1...4 {
-      let isSoon = alarm == .beyondSigned && round < 4
-      #expect(scene.client.wakeAt == scene.now + (isSoon ? 60_000_000 : 900_000_000))
-      let request = try #require(try next(&scene))
-      #expect(request.path == .addCheckpoint)
-      let text = String(decoding: request.body, as: UTF8.self)
-      #expect(text.contains("\n\(size)\n"))
-      #expect(scene.take(response) == (alarm == .beyondSigned && round == 2 ? [.rolledBack] : []))
-      #expect(scene.client.alarm == alarm)
-    }
-  }
-
   @Test func `a log that was never signed asks where the mirror stands before it sends anything`()
     throws
   {
-    for (response, released) in [
-      (UplinkResponse(status: 422), true), (place(409, 0, 0), true), (place(409, 5, 0), false),
-      (UplinkResponse(status: 404), true), (UplinkResponse(status: 0), false),
+    let refused = UplinkResponse(status: 422)
+    for (responses, released) in [
+      ([refused], false), ([refused, refused], true), ([refused, place(409, 5, 0)], false),
+      ([refused, UplinkResponse(status: 0), refused], false), ([place(409, 0, 0)], true),
+      ([place(409, 5, 0)], false), ([UplinkResponse(status: 404)], true),
+      ([UplinkResponse(status: 0)], false),
     ] {
       var scene = try Scene(entries: 10)
       scene.client.noteSigned(note: scene.log.note(Scene.origin, 10, scene.signer))
-      let probe = try next(&scene)
-      #expect(probe?.path == .addEntries && probe?.body.count == 45)
-      _ = scene.take(response)
+      for response in responses {
+        let probe = try next(&scene)
+        #expect(probe?.path == .addEntries && probe?.body.count == 45)
+        _ = scene.take(response)
+      }
       let second = try next(&scene)
-      #expect((second?.path == .addCheckpoint) == released, "\(response.status)")
+      #expect((second?.path == .addCheckpoint) == released, "\(responses.map(\.status))")
     }
-  }
-
-  @Test func `after a start the last note goes first, so a medium that was set back shows`() throws
-  {
-    var scene = try Scene(entries: 300)
-    scene.sign()
-    try scene.drain()
-    let before = scene
-    scene.grow(300)
-    scene.sign()
-    try scene.drain()
-    // The medium is as it was, and other entries come.
-    var after = before
-    after.restart()
-    after.log.append([7])
-    after.sign()
-    for _ in 0..<5 {
-      after.now = max(after.now, after.client.wakeAt ?? 0)
-      _ = try after.step()
-    }
-    #expect(after.events.filter { $0 == .rolledBack }.count == 1)
-    #expect(after.client.alarm == .beyondSigned)
-    #expect(!after.requests.dropFirst(before.requests.count).contains { $0.body.contains(0x07) })
-    let sizes = after.requests.filter { $0.path == .addCheckpoint }.map {
-      String(decoding: $0.body, as: UTF8.self).contains("\n300\n")
-    }
-    #expect(sizes.allSatisfy { $0 }, "no checkpoint but that of 300 was released")
   }
 
   @Test(arguments: [(404, MirrorAlarm.notEnrolled), (403, .keyUnknown)])
@@ -295,23 +240,6 @@ import TransparencyLog
     }
     try scene.drain()
     #expect(scene.acknowledged == [10] && scene.client.alarm == nil)
-  }
-
-  @Test func `another history in the mirror holds the upload until it says otherwise`() throws {
-    for response in [
-      UplinkResponse(status: 422),
-      UplinkResponse(status: 409, contentType: Array("text/plain".utf8)),
-    ] {
-      var scene = try Scene(entries: 10)
-      scene.sign()
-      _ = try next(&scene)
-      #expect(scene.take(response) == [.alarm(.historyConflict)])
-      scene.grow(10)
-      scene.sign()
-      try expectHold(&scene, .historyConflict, response, releases: 10)
-      try scene.drain()
-      #expect(scene.acknowledged == [10, 20] && scene.client.alarm == nil)
-    }
   }
 
   @Test func `entries refused under a checkpoint that the mirror still has hold the upload`() throws

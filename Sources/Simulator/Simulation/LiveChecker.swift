@@ -58,9 +58,12 @@ struct LiveChecker {
     oldest = min(oldest, now)
   }
 
-  /// The mirror has taken a post; it counts when the gateway has heard so. Returns what is wrong.
-  mutating func posted(_ post: LivePostReader) -> String? {
+  /// The mirror has taken a post; it counts when the gateway has heard so. A copy that comes late counts for nothing
+  /// and must be right all the same. Returns what is wrong.
+  mutating func posted(_ post: LivePostReader, isCopy: Bool) -> String? {
+    let answered = underWay
     underWay = []
+    defer { if isCopy { underWay = answered } }
     // In the order of the plan, as a rule.
     var next = 0
     for value in post.values {
