@@ -137,7 +137,8 @@ struct SimulationWorld {
     plan.mediumByteCount = 2 * drawn.quotaByteCount
     plan.offline = offline * 3_600_000_000
     let gateway = drawn.gateway(
-      origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: SodiumVerifier(),
+      origin: SimulationWorld.origin, mirrorKey: mirrorKey,
+      verifier: RememberingVerifier(SodiumVerifier()),
       makeMirrorKey: { SimulationWorld.key("mirror", seed) },
       makeKey: { SimulationWorld.key("gateway", seed) },
       catchUp: budget(of: drawn.site, seed: seed))

@@ -7,14 +7,16 @@ import TransparencyLog
 /// A frame is 44 bytes and entries, each with its length before it (article DataOnDisk). A frame that begins
 /// at an index replaces what stood from there on: it was never committed, or lost.
 struct LogOracle {
-  private(set) var leaves: [Digest] = []
-  private var stack: [(height: Int, hash: Digest)] = []
-  private var stackSize = 0
-  /// Every root computed so far of a log that nothing has replaced since, by ascending size.
-  private var roots: [(size: Int, root: Digest)] = []
+  /// Hash of each entry.
+  var leaves: [Digest] { subtrees[0] }
+  /// Hashes of the subtrees of 2^k entries, for each k from left to right: what the definition gave when it
+  /// was asked for them first.
+  private var subtrees: [[Digest]]
 
   /// A log of these leaves.
-  init(leaves: [Digest] = []) { self.leaves = leaves }
+  init(leaves: [Digest] = []) {
+    subtrees = [leaves] + [[Digest]](repeating: [], count: 40)
+  }
 
   /// Takes the bytes of a write to a segment.
   ///
@@ -25,9 +27,7 @@ struct LogOracle {
     let first = Int(number(bytes, 16, 8))
     let count = Int(number(bytes, 24, 4))
     precondition(first <= leaves.count, "a frame continues the log")
-    leaves.removeLast(leaves.count - first)
-    while let last = roots.last, last.size > first { roots.removeLast() }
-    if stackSize > first { (stack, stackSize) = ([], 0) }
+    forget(from: first)
     var at = 44
     for _ in 0..<count {
       let length = Int(bytes[at]) << 8 | Int(bytes[at + 1])
@@ -36,59 +36,44 @@ struct LogOracle {
       hash.update(
         UnsafeRawBufferPointer(rebasing: bytes[at + 2..<at + 2 + length])
           .assumingMemoryBound(to: UInt8.self))
-      leaves.append(hash.finalize())
+      subtrees[0].append(hash.finalize())
       at += 2 + length
     }
     return first
   }
 
-  /// The root over the first `size` entries; `nil` if there are not so many. Sizes that grow cost what lies
-  /// between them, and one that was asked for before costs nothing unless entries under it changed.
+  /// Entries from an index on never were, and nothing that was over them.
+  private mutating func forget(from first: Int) {
+    for height in subtrees.indices {
+      subtrees[height].removeLast(max(subtrees[height].count - first >> height, 0))
+    }
+  }
+
+  /// The root over the first `size` entries by the definition of RFC 6962, 2.1; `nil` if there are not so many.
+  ///
+  /// It has nothing in common with any other tree here. What it has computed of entries that nothing replaced
+  /// since is not computed again.
   mutating func root(size: Int) -> Digest? {
     guard size <= leaves.count else { return nil }
-    let at = place(of: size)
-    if at < roots.count, roots[at].size == size { return roots[at].root }
-    let root = computedRoot(size: size)
-    roots.insert((size, root), at: at)
-    return root
+    return size == 0 ? Tree.empty : hash(of: 0..<size)
   }
 
-  /// Where in `roots` a size stands or would stand.
-  private func place(of size: Int) -> Int {
-    var low = 0
-    var high = roots.count
-    while low < high {
-      let middle = (low + high) / 2
-      if roots[middle].size < size { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  private mutating func computedRoot(size: Int) -> Digest {
-    if stackSize > size { (stack, stackSize) = ([], 0) }
-    while stackSize < size {
-      var node = (height: 0, hash: leaves[stackSize])
-      while let left = stack.last, left.height == node.height {
-        stack.removeLast()
-        node = (node.height + 1, Tree.node(left.hash, node.hash))
-      }
-      stack.append(node)
-      stackSize += 1
-    }
-    guard var root = stack.last?.hash else { return Tree.empty }
-    for left in stack.dropLast().reversed() { root = Tree.node(left.hash, root) }
-    return root
-  }
-
-  /// The same by the definition of RFC 6962, 2.1: slow, and with nothing in common with any other tree here.
-  func naiveRoot(size: Int) -> Digest { naiveRoot(leaves[..<size]) }
-
-  private func naiveRoot(_ part: ArraySlice<Digest>) -> Digest {
-    guard part.count > 1 else { return part.first ?? Tree.empty }
+  /// MTH of a range that is not empty and begins where a subtree of its width may.
+  private mutating func hash(of range: Range<Int>) -> Digest {
+    let isComplete = range.count & (range.count - 1) == 0
+    let height = range.count.trailingZeroBitCount
+    let index = range.lowerBound >> height
+    if isComplete, index < subtrees[height].count { return subtrees[height][index] }
     var split = 1
-    while split * 2 < part.count { split *= 2 }
-    let middle = part.startIndex + split
-    return Tree.node(naiveRoot(part[..<middle]), naiveRoot(part[middle...]))
+    while split * 2 < range.count { split *= 2 }
+    let middle = range.lowerBound + split
+    let left = hash(of: range.lowerBound..<middle)
+    let root = Tree.node(left, hash(of: middle..<range.upperBound))
+    if isComplete {
+      precondition(index == subtrees[height].count, "subtrees are asked for from left to right")
+      subtrees[height].append(root)
+    }
+    return root
   }
 
   private func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UInt64 {

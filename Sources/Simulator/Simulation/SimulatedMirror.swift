@@ -198,14 +198,15 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
         return authenticated == 0 ? (400, "", []) : place(end, valid: true, status: 202)
       }
       if !wholeFollows { return (500, "", []) }
-      let added = package.entries.map { Tree.leaf($0.span) }
-      let block = Block(base: Int(base), from: Int(from), end: Int(upTo), added: added)
-      guard
+      let stored = nodes[0].count
+      guard hold(package.entries.map { Tree.leaf($0.span) }, at: Int(from)),
         package.proof.verifies(
-          subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo), in: block),
-          root: goal.root)
-      else { return (422, "", []) }
-      take(package.entries, hashes: added, at: Int(from))
+          subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo)), root: goal.root)
+      else {
+        forgetLeaves(from: stored)
+        return (422, "", [])
+      }
+      take(package.entries.dropFirst(stored - Int(from)), at: stored)
       authenticated += 1
       from = upTo
       base += 256
@@ -220,19 +221,18 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     return (200, "text/plain; charset=utf-8", line)
   }
 
-  /// Stores authenticated entries from an index on, as far as they are new.
-  private func take(_ added: [[UInt8]], hashes: [Digest], at first: Int) {
-    for (offset, entry) in added.enumerated() {
-      let index = first + offset
-      if index < nodes[0].count {
-        precondition(
-          nodes[0][index] == hashes[offset], "an authenticated entry differs from a stored one")
-      } else {
-        append(hashes[offset])
-        if keepsEntries { entries.append(entry) }
-        stored(UInt64(index), entry)
-      }
-    }
+  /// Adds leaves from an index on to the tree, as far as they are new; `false` if one differs from a stored one.
+  private func hold(_ hashes: [Digest], at first: Int) -> Bool {
+    let known = min(nodes[0].count - first, hashes.count)
+    guard nodes[0][first..<first + known].elementsEqual(hashes[..<known]) else { return false }
+    for hash in hashes[known...] { append(hash) }
+    return true
+  }
+
+  /// Stores authenticated entries that are new.
+  private func take(_ added: ArraySlice<[UInt8]>, at first: Int) {
+    if keepsEntries { entries += added }
+    for (offset, entry) in added.enumerated() { stored(UInt64(first + offset), entry) }
   }
 
   private func goal(_ end: UInt64, _ ticket: [UInt8], _ pending: Pending) -> Pending? {
@@ -299,21 +299,16 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     for height in 0...8 { nodes[height].removeLast(nodes[height].count - index >> height) }
   }
 
-  /// MTH of leaves of a block, recursively down to subtrees that are stored whole.
-  private func root(_ range: Range<Int>, in block: Block) -> Digest {
-    guard range.count > 1 else {
-      return range.lowerBound < block.from
-        ? nodes[0][range.lowerBound] : block.added[range.lowerBound - block.from]
-    }
-    if range.upperBound <= block.from, range.count & (range.count - 1) == 0 {
+  /// MTH of leaves of a block, recursively down to complete subtrees.
+  private func root(_ range: Range<Int>) -> Digest {
+    if range.count & (range.count - 1) == 0 {
       let height = range.count.trailingZeroBitCount
       return nodes[height][range.lowerBound >> height]
     }
     var power = 1
     while power * 2 < range.count { power *= 2 }
     let middle = range.lowerBound + power
-    return Tree.node(
-      root(range.lowerBound..<middle, in: block), root(middle..<range.upperBound, in: block))
+    return Tree.node(root(range.lowerBound..<middle), root(middle..<range.upperBound))
   }
 
   private func firstBlankLine(_ body: [UInt8]) -> Int? {
@@ -351,12 +346,4 @@ private struct Cursor {
     guard let count = number(2) else { return nil }
     return take(Int(count))
   }
-}
-
-/// A block of at most 256 leaves: what of it is stored, and from `from` on what a package brings.
-private struct Block {
-  var base: Int
-  var from: Int
-  var end: Int
-  var added: [Digest]
 }
