@@ -58,6 +58,29 @@ private final class SimulatedProcess<Key: Signer & ~Copyable, Verifier: Signatur
     self.gateway = gateway
     live = LiveClient(token: SimulatedMachine<Key, Verifier>.liveToken, session: session)
   }
+
+  /// A turn of the sampling half, then whatever it has to send. Returns when the next is due.
+  func sample(
+    at now: Instant, lineCount: Int, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void
+  ) -> UInt64 {
+    gateway.acquisition.turn(at: now, lineCount: lineCount, send)
+  }
+}
+
+extension Acquisition {
+  /// What the sampling thread does in one turn.
+  fileprivate mutating func turn(
+    at now: Instant, lineCount: Int, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void
+  ) -> UInt64 {
+    step(at: now)
+    for line in 0..<lineCount {
+      let output = sampler.output(line: line)
+      guard !output.isEmpty else { continue }
+      send(line, output)
+      sampler.sent(line: line, count: output.count, at: now)
+    }
+    return nextStep(after: now)
+  }
 }
 
 /// The machine on which the agent runs: it loses power, its process dies, and it starts again.
@@ -74,6 +97,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   private(set) var recorderDue: UInt64 = 0
   /// When the sampling half has its next one.
   private(set) var samplingDue: UInt64 = 0
+  /// Every line of the site is open.
+  private(set) var isWholeOpen = false
 
   /// Changes of values up to this one were told.
   private var toldChanges: UInt64 = 0
@@ -127,6 +152,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       report: report)
     toldChanges = 0
     process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
+    isWholeOpen = false
     recorderDue = now.mono
     samplingDue = now.mono
     return end
@@ -154,16 +180,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
 
   /// A turn of the sampling half, then whatever it has to send.
   func sample(at now: Instant, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void) {
-    process?.gateway.acquisition.step(at: now)
-    for line in gateway.site.lines.indices {
-      guard let output = process?.gateway.acquisition.sampler.output(line: line), !output.isEmpty
-      else {
-        continue
-      }
-      send(line, output)
-      process?.gateway.acquisition.sampler.sent(line: line, count: output.count, at: now)
-    }
-    samplingDue = process?.gateway.acquisition.nextStep(after: now) ?? .max
+    guard let process else { return }
+    samplingDue = process.sample(at: now, lineCount: gateway.site.lines.count, send)
     // The sampling thread wakes the recorder when the queue fills.
     if queue.ring.byteCount >= Limits.ringWakeByteCount { recorderDue = min(recorderDue, now.mono) }
   }
@@ -175,11 +193,13 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
 
   func opened(line: Int, at now: Instant) {
     process?.gateway.acquisition.opened(line: line, at: now)
+    isWholeOpen = gateway.site.lines.indices.allSatisfy { isOpen(line: $0) }
     samplingDue = now.mono
   }
 
   func lost(line: Int, at now: Instant) {
     process?.gateway.acquisition.lost(line: line, at: now)
+    isWholeOpen = false
     samplingDue = now.mono
   }
 

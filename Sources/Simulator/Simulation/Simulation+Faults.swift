@@ -24,10 +24,10 @@ extension Simulation where Key: ~Copyable {
     time.drift = 0
     asleepUntil = 0
     for line in cables.indices {
-      cables[line].isCalm = true
-      cables[line].unpluggedUntil = min(cables[line].unpluggedUntil, time.now)
-      for meter in cables[line].line.meters.indices {
-        cables[line].silence(meter: meter, until: 0)
+      cables.change(line: line) { cable in
+        cable.isCalm = true
+        cable.unpluggedUntil = min(cable.unpluggedUntil, time.now)
+        for meter in cable.line.meters.indices { cable.silence(meter: meter, until: 0) }
       }
     }
     if time.currentOffset != 0 {
@@ -103,7 +103,7 @@ extension Simulation where Key: ~Copyable {
     cutAt = nil
     asleepUntil = 0
     trace.note(.ended("no power"), at: time.now)
-    for line in cables.indices { cables[line].unplug(until: cables[line].unpluggedUntil) }
+    for line in cables.indices { cables.change(line: line) { $0.unplug(until: $0.unpluggedUntil) } }
     startsAt = time.now + entropy.within(1_000_000...600_000_000)
   }
 
@@ -234,13 +234,13 @@ extension Simulation where Key: ~Copyable {
   // MARK: lines
 
   private func disturbLine(_ kind: FaultKind) {
-    let line = Int(entropy.below(UInt64(cables.count)))
+    let line = Int(entropy.below(UInt64(cables.indices.count)))
     if kind == .deadDevice {
       let meter = entropy.below(UInt64(max(cables[line].line.meters.count, 1)))
       let end = time.now + entropy.within(60_000_000...3_600_000_000)
       guard !cables[line].line.meters.isEmpty else { return }
       count(kind)
-      cables[line].silence(meter: Int(meter), until: end)
+      cables.change(line: line) { $0.silence(meter: Int(meter), until: end) }
       return
     }
     let end = time.now + entropy.within(1_000_000...600_000_000)
@@ -248,21 +248,21 @@ extension Simulation where Key: ~Copyable {
       return
     }
     count(kind)
-    cables[line].unplug(until: end)
+    cables.change(line: line) { $0.unplug(until: end) }
     machine.lost(line: line, at: time.instant)
     expect(.portLost, for: kind)
   }
 
   /// Opens ports that are there.
   func plugIn() {
-    for line in cables.indices
-    where cables[line].unpluggedUntil <= time.now && !machine.isOpen(line: line) {
-      machine.opened(line: line, at: time.instant)
+    if !machine.isWholeOpen {
+      for line in cables.indices
+      where cables[line].unpluggedUntil <= time.now && !machine.isOpen(line: line) {
+        machine.opened(line: line, at: time.instant)
+      }
     }
-    for line in cables.indices where !cables[line].incidents.isEmpty {
-      for kind in cables[line].incidents { count(kind) }
-      cables[line].incidents = []
-    }
+    if cables.hasIncidents { for kind in cables.takeIncidents() { count(kind) } }
+    guard !network.incidents.isEmpty else { return }
     for kind in network.incidents { count(kind) }
     network.incidents = []
   }

@@ -49,7 +49,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var epochs: [SimulatedEpoch<Key, Verifier>]
   let disk: SimulatedDisk
   var network: SimulatedNetwork
-  var cables: [SimulatedCable]
+  var cables: SimulatedCables
   var time = SimulatedTime()
   var entropy: SeededEntropy
   var jitter: SeededEntropy
@@ -105,7 +105,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     quota = QuotaChecker(
       quotaByteCount: gateway.quotaByteCount, segmentByteCount: gateway.segmentByteCount)
     network = SimulatedNetwork(faults: plan.faults, entropy: branch())
-    cables = lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) }
+    cables = SimulatedCables(
+      lines.map { SimulatedCable(line: $0, faults: plan.faults, entropy: branch()) })
     machine = SimulatedMachine(gateway, disk: disk)
     self.gateway = gateway
     live = LiveChecker(gateway.site)
@@ -217,11 +218,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if !network.isBusy(.live), let due = machine.liveDue {
       next = min(next, time.time(ofMono: due))
     }
-    for cable in cables {
-      if let wake = cable.wakeAt { next = min(next, wake) }
-      if cable.unpluggedUntil > time.now { next = min(next, cable.unpluggedUntil) }
-    }
-    return next
+    return min(next, cables.nextWake(after: time.now))
   }
 
   /// Does what is due now. Returns whether the recorder had a turn.
@@ -246,17 +243,12 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let response = network.receive(.record, at: time.now)
     plugIn()
     let now = time.instant
-    for line in cables.indices {
-      guard let wake = cables[line].wakeAt, wake <= time.now else { continue }
-      cables[line].receive(at: time.now, values: { PlantMoment(plant: plant, time: $0) }) {
-        machine.received(line: line, $0, at: now)
-      }
-    }
+    for line in cables.indices where cables.isDue(line: line, at: time.now) { receive(line, now) }
     if now.mono >= machine.samplingDue {
       machine.sample(at: now) { line, bytes in
         pollCount += 1
         trace.mix(bytes)
-        cables[line].send(bytes, at: time.now)
+        cables.change(line: line) { $0.send(bytes, at: time.now) }
       }
     }
     postLive(at: now)
@@ -279,6 +271,15 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let isBad = network.submit(request, at: time.now) { [self] in deliver($0) }
     // An answer that is late comes within 100 s, one that never comes is given up after 60.
     if isBad { live.excuse(until: time.now + 101_000_000 + LiveChecker.within) }
+  }
+
+  /// What has arrived at the gateway on a line.
+  private func receive(_ line: Int, _ now: Instant) {
+    cables.change(line: line) { cable in
+      cable.receive(at: time.now, values: { PlantMoment(plant: plant, time: $0) }) {
+        machine.received(line: line, $0, at: now)
+      }
+    }
   }
 
   private func record(at now: Instant, _ response: UplinkResponse?) {
