@@ -152,7 +152,6 @@ public struct Recorder<
         let fits = evidence.journal.stage(bytes.span)
         precondition(fits, "an empty frame takes the longest entry")
       }
-      leaves[Int(evidence.journal.stagedCount) - 1] = Tree.leaf(bytes)
       queue.ring.removeFirst()
       count = queue.ring.peek(into: entry)
     }
@@ -162,14 +161,19 @@ public struct Recorder<
   private mutating func commit() throws(RecorderError) {
     let count = Int(evidence.journal.stagedCount)
     guard count > 0 else { return }
+    let added = UnsafeMutableBufferPointer(rebasing: leaves[0..<count])
+    let isHashed = Tree.leaves(ofBundle: evidence.journal.staged.span, into: added)
+    precondition(isHashed, "what is staged is a bundle")
     do { try evidence.journal.commit() } catch {
       report.note(.entries, failed: true)
       throw .journal(error)
     }
     report.note(.entries, failed: false)
-    for i in 0..<count {
-      evidence.tiles.append(leaves[i])
+    var rest = UnsafeBufferPointer(added)
+    while !rest.isEmpty {
+      let taken = evidence.tiles.append(rest)
       if evidence.tiles.filledLevelCount > 1 { keepFilledTiles() }
+      rest = UnsafeBufferPointer(rebasing: rest[taken...])
     }
     if evidence.journal.abandonedSegmentCount != abandoned {
       abandoned = evidence.journal.abandonedSegmentCount

@@ -132,6 +132,12 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     return true
   }
 
+  /// The staged entries, each behind its length (u16be). Valid until the next change.
+  public var staged: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(
+      frame.slice(FrameHeader.byteCount..<(FrameHeader.byteCount &+ stagedByteCount)))
+  }
+
   /// Forgets the staged entries; for an agent that gives up after `commit` failed.
   public mutating func discardStaged() {
     stagedCount = 0

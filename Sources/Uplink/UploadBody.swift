@@ -49,8 +49,8 @@ enum UploadBody {
       known += 1 << UInt64(height)
     }
     try source.appendEntries(first..<end, to: &body)
-    guard leaves.append(body.span.extracting(packageStart..<body.count)),
-      wide(count: leaves.count) == end &- base
+    guard
+      leaves.append(body.span.extracting(packageStart..<body.count), count: narrow(end &- first))
     else { throw .damaged }
     let proof = try Proof.subtree(base, end, in: size, &source)
     guard proof.verifies(subtree: base, end, in: size, node: leaves.root(), root: root) else {
@@ -63,44 +63,50 @@ enum UploadBody {
   }
 }
 
-/// The root over at most 256 entries, folded as they come.
+/// The root over at most 256 entries, of which complete subtrees at the left are known.
 private struct BlockHash {
-  private var stack: [Digest] = []
-  private(set) var count = 0
+  /// Hashes of complete subtrees side by side, each narrower than the one before.
+  private var known: [Digest] = []
+  private var knownCount = 0
+  private var added: [Digest] = []
 
-  /// Adds a complete subtree that is narrower than those before it.
+  /// Adds a complete subtree that is narrower than those before it; before any entry.
   mutating func push(_ hash: Digest, height: Int) {
-    stack.append(hash)
-    count += 1 << height
+    known.append(hash)
+    knownCount += 1 << height
   }
 
-  /// Adds the entries of a bundle; `false` if it ends inside one.
-  mutating func append(_ bundle: Span<UInt8>) -> Bool {
-    var entries = EntryBundle(bundle)
-    do throws(EntryBundle.Truncated) {
-      while let entry = try entries.next() {
-        var hash = Tree.leaf(bundle.extracting(entry))
-        count += 1
-        var carry = count
-        while carry & 1 == 0, let left = stack.popLast() {
-          hash = Tree.node(left, hash)
-          carry = carry &>> 1
-        }
-        stack.append(hash)
+  /// Adds `count` entries, all that a bundle has; `false` if it has more or fewer, or ends inside one.
+  mutating func append(_ bundle: Span<UInt8>, count: Int) -> Bool {
+    var leaves = [Digest](repeating: .zero, count: count)
+    let isWhole = leaves.withUnsafeMutableBufferPointer {
+      Tree.leaves(ofBundle: bundle, into: $0)
+    }
+    added = leaves
+    return isWhole
+  }
+
+  /// Folds level by level: what is known joins from the left where a level begins with a right child, and what
+  /// has no right sibling waits for the levels above.
+  consuming func root() -> Digest {
+    var level = added
+    var first = knownCount
+    var tail: Digest?
+    while !level.isEmpty || !known.isEmpty {
+      if first & 1 == 1, let left = known.popLast() {
+        level.insert(left, at: 0)
+        first -= 1
       }
-    } catch {
-      return false
+      if level.count & 1 == 1, let last = level.popLast() {
+        tail = tail.map { Tree.node(last, $0) } ?? last
+      }
+      var nodes = [Digest](repeating: .zero, count: level.count / 2)
+      level.withUnsafeBufferPointer { pairs in
+        nodes.withUnsafeMutableBufferPointer { Tree.nodes(over: pairs, into: $0) }
+      }
+      level = nodes
+      first = first >> 1
     }
-    return true
-  }
-
-  func root() -> Digest {
-    guard var hash = stack.last else { return Tree.empty }
-    var i = stack.count - 2
-    while i >= 0 {
-      hash = Tree.node(stack[i], hash)
-      i -= 1
-    }
-    return hash
+    return tail ?? Tree.empty
   }
 }

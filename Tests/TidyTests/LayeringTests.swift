@@ -22,7 +22,8 @@ private let layers: [Layer] = [
   Layer(name: "Metering", ring: 0, inner: []),
   Layer(name: "HAL", ring: 0, inner: ["Metering"]),
   Layer(name: "MeterProtocols", ring: 0, inner: core),
-  Layer(name: "TransparencyLog", ring: 0, inner: core),
+  Layer(name: "CSHA256", ring: 0, inner: []),
+  Layer(name: "TransparencyLog", ring: 0, inner: core.union(["CSHA256"])),
   Layer(
     name: "Sampling", ring: 0, inner: core.union(["MeterProtocols", "TransparencyLog"]),
     outer: atomics),

@@ -55,25 +55,23 @@ struct LogOracle {
   /// since is not computed again.
   mutating func root(size: Int) -> Digest? {
     guard size <= leaves.count else { return nil }
+    // A subtree of 2^k entries is a node over its halves.
+    for height in 1..<subtrees.count where subtrees[height].count < size >> height {
+      let pairs = 2 * subtrees[height].count..<2 * (size >> height)
+      Tree.append(nodesOver: subtrees[height - 1][pairs], to: &subtrees[height])
+    }
     return size == 0 ? Tree.empty : hash(of: 0..<size)
   }
 
   /// MTH of a range that is not empty and begins where a subtree of its width may.
-  private mutating func hash(of range: Range<Int>) -> Digest {
-    let isComplete = range.count & (range.count - 1) == 0
-    let height = range.count.trailingZeroBitCount
-    let index = range.lowerBound >> height
-    if isComplete, index < subtrees[height].count { return subtrees[height][index] }
+  private func hash(of range: Range<Int>) -> Digest {
+    if range.count & (range.count - 1) == 0 {
+      return subtrees[range.count.trailingZeroBitCount][range.lowerBound / range.count]
+    }
     var split = 1
     while split * 2 < range.count { split *= 2 }
     let middle = range.lowerBound + split
-    let left = hash(of: range.lowerBound..<middle)
-    let root = Tree.node(left, hash(of: middle..<range.upperBound))
-    if isComplete {
-      precondition(index == subtrees[height].count, "subtrees are asked for from left to right")
-      subtrees[height].append(root)
-    }
-    return root
+    return Tree.node(hash(of: range.lowerBound..<middle), hash(of: middle..<range.upperBound))
   }
 
   private func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UInt64 {

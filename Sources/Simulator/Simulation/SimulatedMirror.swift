@@ -225,7 +225,11 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   private func hold(_ hashes: [Digest], at first: Int) -> Bool {
     let known = min(nodes[0].count - first, hashes.count)
     guard nodes[0][first..<first + known].elementsEqual(hashes[..<known]) else { return false }
-    for hash in hashes[known...] { append(hash) }
+    nodes[0] += hashes[known...]
+    for height in 1...8 {
+      let pairs = 2 * nodes[height].count..<nodes[height - 1].count & ~1
+      Tree.append(nodesOver: nodes[height - 1][pairs], to: &nodes[height])
+    }
     return true
   }
 
@@ -286,14 +290,6 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   }
 
   // MARK: the tree
-
-  private func append(_ leaf: Digest) {
-    nodes[0].append(leaf)
-    for height in 1...8 where nodes[0].count & ((1 << height) - 1) == 0 {
-      let right = nodes[height - 1].count - 1
-      nodes[height].append(Tree.node(nodes[height - 1][right - 1], nodes[height - 1][right]))
-    }
-  }
 
   private func forgetLeaves(from index: Int) {
     for height in 0...8 { nodes[height].removeLast(nodes[height].count - index >> height) }
