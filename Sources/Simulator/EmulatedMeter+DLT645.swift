@@ -39,14 +39,6 @@ extension EmulatedMeter {
       to: request, data: rest.prefix(model.frameDataMax), more: rest.count > model.frameDataMax)
   }
 
-  /// Its address; the model was checked to have six bytes.
-  var dlt645Address: DLT645Address {
-    guard let address = DLT645Address(model.address.span) else {
-      preconditionFailure("an address of decimal digits")
-    }
-    return address
-  }
-
   private func reply(
     to request: DLT645Request, data: ArraySlice<UInt8>, more: Bool
   ) -> [UInt8] {

@@ -12,8 +12,18 @@ public struct EmulatedMeter: Sendable {
   /// value is torn.
   var longReply: (identifier: UInt32, data: [UInt8])?
 
+  /// Its address, if it speaks DL/T 645.
+  private let ownAddress: DLT645Address?
+
   /// A meter of a model.
-  public init(model: MeterModel) { self.model = model }
+  public init(model: MeterModel) {
+    self.model = model
+    ownAddress =
+      switch model.meterProtocol {
+      case .modbusRTU: nil
+      case .dlt645: DLT645Address(model.address.span)
+      }
+  }
 
   /// The reply to a whole frame; `nil`, silence, to what is damaged or meant for another.
   ///
@@ -32,6 +42,12 @@ public struct EmulatedMeter: Sendable {
     case .modbusRTU: query.modbusRTU?.unit == model.address[0]
     case .dlt645: query.dlt645?.address.matches(dlt645Address) ?? false
     }
+  }
+
+  /// Its address; the model was checked to have six bytes.
+  var dlt645Address: DLT645Address {
+    guard let ownAddress else { preconditionFailure("an address of decimal digits") }
+    return ownAddress
   }
 
   /// The reply to a query that is meant for it.

@@ -76,6 +76,8 @@ public struct SimulatedLine: Sendable {
   private var lastHeard: UInt64?
   /// Somebody's requests end with silence.
   private let hasSilence: Bool
+  /// Protocols whose requests end with silence.
+  private static let silentProtocols = MeterProtocol.allCases.filter(\.requestsEndWithSilence)
   /// One meter of each protocol whose requests end with their last byte.
   private let scanners: [EmulatedMeter]
 
@@ -142,7 +144,7 @@ public struct SimulatedLine: Sendable {
   public mutating func advance(to now: UInt64, values: (UInt64) -> PlantMoment) -> [UInt8] {
     var sent: [UInt8] = []
     while let next = wakeAt, next <= now {
-      if passAlone(until: now, sent: &sent) { continue }
+      if passAlone(until: now, sent: &sent, values) { continue }
       step(at: next, sent: &sent, values: values)
     }
     return sent
@@ -158,9 +160,11 @@ public struct SimulatedLine: Sendable {
   }
 
   /// Lets all characters of a burst pass that end by `now`, if nothing else can happen between them: a
-  /// reply while nobody else sends and no silence is waited for, or a request that only silence can end.
+  /// reply while nobody else sends and no silence is waited for, or a request that nobody answers yet.
   /// Returns whether it did; if so, at least one character passed.
-  private mutating func passAlone(until now: UInt64, sent: inout [UInt8]) -> Bool {
+  private mutating func passAlone(
+    until now: UInt64, sent: inout [UInt8], _ values: (UInt64) -> PlantMoment
+  ) -> Bool {
     switch (inbound, outbound) {
     case (nil, let burst?):
       guard silenceDue == nil else { return false }
@@ -173,8 +177,12 @@ public struct SimulatedLine: Sendable {
     case (let burst?, nil):
       let first = burst.end(burst.done, baudRate: baudRate)
       // Within a burst no silence is long enough.
-      guard scanners.isEmpty, silenceDue ?? .max > first else { return false }
+      guard silenceDue ?? .max > first else { return false }
       let end = burst.endedCount(by: now, baudRate: baudRate)
+      guard scanners.isEmpty else {
+        hearAlone(burst, until: end, values)
+        return true
+      }
       statistics.charactersHeard += UInt64(end - burst.done)
       lastHeard = burst.end(end - 1, baudRate: baudRate)
       if hasSilence { keep(burst.bytes[burst.done..<end]) }
@@ -182,6 +190,18 @@ public struct SimulatedLine: Sendable {
       return true
     default: return false
     }
+  }
+
+  /// Lets characters of the client pass one by one until `end`, or until a meter answers.
+  private mutating func hearAlone(
+    _ burst: Burst, until end: Int, _ values: (UInt64) -> PlantMoment
+  ) {
+    var next = burst.done
+    repeat {
+      hear(burst.bytes[next], at: burst.end(next, baudRate: baudRate), values)
+      next += 1
+    } while next < end && outbound == nil
+    pass(until: next)
   }
 
   /// The client's characters up to `end` are over.
@@ -193,7 +213,7 @@ public struct SimulatedLine: Sendable {
   }
 
   /// Adds characters to the frame that silence will end, unless it is too long to be one.
-  private mutating func keep(_ bytes: ArraySlice<UInt8>) {
+  private mutating func keep(_ bytes: some Collection<UInt8>) {
     silentFrame?.append(contentsOf: bytes)
     if let count = silentFrame?.count, count > SimulatedLine.modbusFrameMax { silentFrame = nil }
   }
@@ -205,7 +225,7 @@ public struct SimulatedLine: Sendable {
     if silenceDue == time {
       let frame = silentFrame ?? []
       silentFrame = []
-      for kind in MeterProtocol.allCases where kind.requestsEndWithSilence {
+      for kind in SimulatedLine.silentProtocols {
         offer(frame, of: kind, heardUntil: time - modbusSilence, at: time, values)
       }
       return
@@ -234,7 +254,7 @@ public struct SimulatedLine: Sendable {
     }
     let gap = lastHeard.map { time - $0 } ?? 0
     lastHeard = time
-    if hasSilence { keep([byte]) }
+    if hasSilence { keep(CollectionOfOne(byte)) }
     guard !scanners.isEmpty else { return }
     if gap > SimulatedLine.dlt645ByteGapMax { stream = [] }
     stream.append(byte)

@@ -199,7 +199,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
       }
       if !wholeFollows { return (500, "", []) }
       let stored = nodes[0].count
-      guard hold(package.entries.map { Tree.leaf($0.span) }, at: Int(from)),
+      guard hold(package.leaves, at: Int(from)),
         package.proof.verifies(
           subtree: base, upTo, in: end, node: root(Int(base)..<Int(upTo)), root: goal.root)
       else {
@@ -274,19 +274,24 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
 
   private func readPackage(
     _ reader: inout Cursor, _ count: Int
-  ) -> (entries: [[UInt8]], proof: Proof)? {
-    var found: [[UInt8]] = []
+  ) -> Package? {
+    var entries: [[UInt8]] = []
+    entries.reserveCapacity(count)
+    let start = reader.position
     for _ in 0..<count {
       guard let entry = reader.counted() else { return nil }
-      found.append(entry)
+      entries.append(entry)
     }
+    let bytes = reader.bytes
+    let bundle = bytes.span.extracting(start..<reader.position)
+    guard let leaves = Tree.leaves(ofBundle: bundle, count: count) else { return nil }
     guard let hashCount = reader.number(1), hashCount <= 63 else { return nil }
     var proof = Proof()
     for _ in 0..<hashCount {
       guard let hash = reader.take(32), let digest = Digest(hash.span) else { return nil }
       _ = proof.push(digest)
     }
-    return (found, proof)
+    return Package(entries: entries, leaves: leaves, proof: proof)
   }
 
   // MARK: the tree
@@ -315,6 +320,13 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
     guard let value = UInt64(String(decoding: text, as: UTF8.self)) else { return nil }
     return "\(value)".utf8.elementsEqual(text) ? value : nil
   }
+}
+
+/// What a package brings: entries with their hashes, and the proof for their block.
+private struct Package {
+  var entries: [[UInt8]]
+  var leaves: [Digest]
+  var proof: Proof
 }
 
 /// Reads a request's body; outside of the generic class, whose nested types are looked up at each use.
