@@ -161,7 +161,7 @@ let package = Package(
     .testTarget(
       name: "TransparencyLogTests",
       dependencies: [
-        "Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium", "Articles",
+        "Metering", "HAL", "TransparencyLog", "HostCrypto", "CSodium", "CSHA256", "Articles",
       ],
       exclude: ["Vectors"], swiftSettings: strict),
     .target(name: "Articles", path: "Tests/Articles", swiftSettings: strict),

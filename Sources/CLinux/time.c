@@ -15,6 +15,7 @@ static uint64_t now(clockid_t clock) {
 }
 
 uint64_t clinux_boot_us(void) { return now(CLOCK_BOOTTIME); }
+uint64_t clinux_thread_cpu_us(void) { return now(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t clinux_utc_us(void) { return now(CLOCK_REALTIME); }
 
 void clinux_clocks(uint64_t *boot_us, uint64_t *utc_us) {

@@ -23,6 +23,9 @@ public final class HostClock: MonotonicClock, WallClock, Sendable {
   /// `CLOCK_REALTIME` in µs since 1970.
   public func utcMicroseconds() -> UInt64 { clinux_utc_us() }
 
+  /// CPU time that the calling thread has used, µs.
+  public static func threadMicroseconds() -> UInt64 { clinux_thread_cpu_us() }
+
   /// Waits; a signal may end it early.
   public func sleep(microseconds: UInt64) { clinux_sleep_us(microseconds) }
 

@@ -49,6 +49,8 @@ struct RunCommand: ParsableCommand {
         share: share, devices: devices, hours: hours, offline: offline, faults: faults,
         hasCanary: canary)
       var hasFailed = false
+      let begin = HostClock.threadMicroseconds()
+      var pollCount: UInt64 = 0
       if let replay {
         let outcome = try world.run(seed: replay, keepsLines: true)
         writeStandardOutput(outcome.result.lines.map { $0 + "\n" }.joined())
@@ -57,10 +59,14 @@ struct RunCommand: ParsableCommand {
       } else {
         for number in 0..<count {
           let outcome = try world.run(seed: seed &+ number, keepsLines: false)
+          pollCount += outcome.result.pollCount
           if let out { try SimulatedDirectory(out).write(outcome) }
           writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
           if !outcome.result.violations.isEmpty { hasFailed = true }
         }
+        let used = HostClock.threadMicroseconds() - begin
+        writeStandardOutput(
+          RunText.rate(polls: pollCount, microseconds: used).text(texts.language) + "\n")
       }
       if hasFailed { throw ExitCode(1) }
     } catch let problem as SiteProblem {

@@ -4,7 +4,10 @@ import TransparencyLog
 
 /// What `tally-sim run` says.
 enum RunText {
+  /// What came of a seed.
   case outcome(SeedOutcome)
+  /// Polls of all seeds, and the CPU time of the thread that simulated them, µs.
+  case rate(polls: UInt64, microseconds: UInt64)
 
   func text(_ language: Language) -> String {
     switch language {
@@ -23,6 +26,9 @@ enum RunText {
         + "live values within \((result.liveDelayMax + 99_999) / 100_000 * 100) ms, "
         + "trace \(result.traceHash.hex.prefix(16)): "
         + RunText.verdict(result, good: "good")
+    case .rate(let polls, let used):
+      return "\(polls) polls in \(RunText.seconds(used)) s of CPU time: "
+        + "\(RunText.rate(polls, used)) polls a second and core"
     }
   }
 
@@ -35,7 +41,19 @@ enum RunText {
         + "启动 \(result.startCount) 次，纪元 \(result.epochs) 个，条目 \(result.size) 条，"
         + "实时值延迟不超过 \((result.liveDelayMax + 99_999) / 100_000 * 100) 毫秒，"
         + "轨迹 \(result.traceHash.hex.prefix(16))：" + RunText.verdict(result, good: "通过")
+    case .rate(let polls, let used):
+      return "轮询 \(polls) 次，用 CPU 时间 \(RunText.seconds(used)) 秒：每核每秒 \(RunText.rate(polls, used)) 次"
     }
+  }
+
+  /// With one digit after the point.
+  private static func seconds(_ microseconds: UInt64) -> String {
+    let tenths = (microseconds + 50_000) / 100_000
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
+  private static func rate(_ polls: UInt64, _ microseconds: UInt64) -> UInt64 {
+    polls * 1_000_000 / max(microseconds, 1)
   }
 
   /// Violations are for developers, and in their language.

@@ -103,6 +103,8 @@ void clinux_unlock(int32_t fd);
 
 /// CLOCK_BOOTTIME in µs.
 uint64_t clinux_boot_us(void);
+// CPU time of the calling thread (CLOCK_THREAD_CPUTIME_ID).
+uint64_t clinux_thread_cpu_us(void);
 /// CLOCK_REALTIME in µs since 1970.
 uint64_t clinux_utc_us(void);
 /// Both, read within a few µs of each other (again if the thread was interrupted between them).
