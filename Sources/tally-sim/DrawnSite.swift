@@ -29,7 +29,10 @@ struct DrawnSite {
     guard let board else { throw .findings(findings) }
     let profiles = share.profileNames
     guard !profiles.isEmpty else { throw .noShare([share.path]) }
-    let lineCount = min(board.ports.count, 1 + Int(entropy.next() % UInt64(deviceCount)))
+    let perLine = board.limits.devicesPerLine
+    let lineCount = min(
+      board.ports.count,
+      max(1 + Int(entropy.next() % UInt64(deviceCount)), (deviceCount + perLine - 1) / perLine))
     var lines = (0..<lineCount).map { DrawnLine(port: board.ports[$0].name, &entropy) }
     for number in 1...deviceCount {
       lines[(number - 1) % lineCount].devices.append(

@@ -56,9 +56,11 @@ flip_byte() {
   printf "$(printf '\\%03o' $((value ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# 500 gateways in virtual time, and one with a planted defect, which must be found.
+# 500 gateways in virtual time; one with as many devices as may be, whose seed would put them all on one line; and
+# one with a planted defect, which must be found.
 simulate() {
   scripts/simulate --built --seeds 500
+  .build/release/tally-sim run --seed 6 --hours 1 --devices 64
   ! .build/release/tally-sim run --seed 1 --hours 1 --canary || { echo "the planted defect was not found"; return 1; }
 }
 crash_loop() { scripts/crash-loop --built 50 --lanes 2; }
