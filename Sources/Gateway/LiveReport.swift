@@ -57,7 +57,7 @@ extension Acquisition {
     if value.noData == nil {
       let text = DecimalText(value.value)
       body.append("\"")
-      for i in 0..<text.count { body.append(text.bytes[i]) }
+      text.bytes.span.extracting(0..<text.count).withUnsafeBufferPointer { body += $0 }
       body.append("\"")
     } else {
       body.append("null")
@@ -78,35 +78,38 @@ extension [UInt8] {
   }
 
   mutating func append(decimal value: UInt64) {
-    var low = count
+    // 2^64 has 20 digits.
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var start = digits.count
     var left = value
     repeat {
-      append(48 &+ UInt8(truncatingIfNeeded: left % 10))
+      start -= 1
+      digits[start] = 48 &+ UInt8(truncatingIfNeeded: left % 10)
       left /= 10
     } while left > 0
-    var high = count - 1
-    while low < high {
-      swapAt(low, high)
-      low += 1
-      high -= 1
-    }
+    digits.span.extracting(start..<digits.count).withUnsafeBufferPointer { self += $0 }
   }
 
   /// A JSON string (RFC 8259 §7) of UTF-8 bytes.
   mutating func append(quoted text: [UInt8]) {
     append("\"")
-    for byte in text {
-      if byte == 0x22 || byte == 0x5C {
+    // What stands for itself is appended in one piece.
+    var done = 0
+    for i in 0..<text.count {
+      let byte = text[i]
+      guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { continue }
+      self += text[done..<i]
+      done = i + 1
+      if byte >= 0x20 {
         append(0x5C)
         append(byte)
-      } else if byte < 0x20 {
+      } else {
         append("\\u00")
         append(hexDigit(byte >> 4))
         append(hexDigit(byte & 15))
-      } else {
-        append(byte)
       }
     }
+    self += text[done...]
     append("\"")
   }
 
