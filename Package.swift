@@ -53,8 +53,7 @@ let package = Package(
     .target(name: "Metering", swiftSettings: ring0),
     .target(name: "HAL", dependencies: ["Metering"], swiftSettings: ring0),
     .target(name: "MeterProtocols", dependencies: ["Metering", "HAL"], swiftSettings: ring0),
-    // Vector code for hosts. It is optimised in debug builds too: tests spend their time on hashes.
-    .target(name: "CSHA256", cSettings: [.unsafeFlags(["-O2"])]),
+    .target(name: "CSHA256"),
     .target(
       name: "TransparencyLog",
       dependencies: [

@@ -29,6 +29,13 @@ static inline uint32_t word(const uint8_t *bytes) {
   return value;
 }
 
+static inline void put_word(uint32_t value, uint8_t *bytes) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  value = __builtin_bswap32(value);
+#endif
+  __builtin_memcpy(bytes, &value, 4);
+}
+
 /// One message 0x00 ‖ entry.
 struct leaf {
   const uint8_t *entry;

@@ -26,10 +26,7 @@ TARGET static void NAMED(put, LANES)(
 
 TARGET static void NAMED(take, LANES)(
     const struct NAMED(group, LANES) *group, int lane, uint8_t *digest) {
-  for (int i = 0; i < 8; i++) {
-    uint32_t bytes = __builtin_bswap32(group->state[i][lane]);
-    __builtin_memcpy(digest + 4 * i, &bytes, 4);
-  }
+  for (int i = 0; i < 8; i++) put_word(group->state[i][lane], digest + 4 * i);
 }
 
 TARGET static void NAMED(compress, LANES)(struct NAMED(group, LANES) *group) {

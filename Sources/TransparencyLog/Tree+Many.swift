@@ -1,4 +1,4 @@
-#if canImport(CSHA256) && !hasFeature(Embedded)
+#if !hasFeature(Embedded)
   import CSHA256
 #endif
 
@@ -11,7 +11,7 @@ extension Tree {
     ofBundle bundle: Span<UInt8>, into leaves: UnsafeMutableBufferPointer<Digest>
   ) -> Bool {
     guard EntryBundle.count(bundle) == leaves.count else { return false }
-    #if canImport(CSHA256) && !hasFeature(Embedded)
+    #if !hasFeature(Embedded)
       if leaves.count > 1, let target = UnsafeMutableRawPointer(leaves.baseAddress) {
         bundle.withUnsafeBufferPointer {
           csha256_leaves(
@@ -35,7 +35,7 @@ extension Tree {
     over pairs: UnsafeBufferPointer<Digest>, into nodes: UnsafeMutableBufferPointer<Digest>
   ) {
     precondition(pairs.count == 2 &* nodes.count, "two digests make a node")
-    #if canImport(CSHA256) && !hasFeature(Embedded)
+    #if !hasFeature(Embedded)
       if nodes.count > 1, let source = UnsafeRawPointer(pairs.baseAddress),
         let target = UnsafeMutableRawPointer(nodes.baseAddress)
       {

@@ -103,7 +103,7 @@ void clinux_unlock(int32_t fd);
 
 /// CLOCK_BOOTTIME in µs.
 uint64_t clinux_boot_us(void);
-// CPU time of the calling thread (CLOCK_THREAD_CPUTIME_ID).
+/// CPU time of the calling thread in µs (CLOCK_THREAD_CPUTIME_ID).
 uint64_t clinux_thread_cpu_us(void);
 /// CLOCK_REALTIME in µs since 1970.
 uint64_t clinux_utc_us(void);

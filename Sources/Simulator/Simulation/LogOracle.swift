@@ -51,14 +51,16 @@ struct LogOracle {
 
   /// The root over the first `size` entries by the definition of RFC 6962, 2.1; `nil` if there are not so many.
   ///
-  /// It has nothing in common with any other tree here. What it has computed of entries that nothing replaced
-  /// since is not computed again.
+  /// It has nothing in common with any other tree here, and hashes one by one, never many at once as those that
+  /// it judges do. What it has computed of entries that nothing replaced since is not computed again.
   mutating func root(size: Int) -> Digest? {
     guard size <= leaves.count else { return nil }
     // A subtree of 2^k entries is a node over its halves.
     for height in 1..<subtrees.count where subtrees[height].count < size >> height {
-      let pairs = 2 * subtrees[height].count..<2 * (size >> height)
-      Tree.append(nodesOver: subtrees[height - 1][pairs], to: &subtrees[height])
+      for i in subtrees[height].count..<size >> height {
+        subtrees[height].append(
+          Tree.node(subtrees[height - 1][2 * i], subtrees[height - 1][2 * i + 1]))
+      }
     }
     return size == 0 ? Tree.empty : hash(of: 0..<size)
   }

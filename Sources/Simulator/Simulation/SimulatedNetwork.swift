@@ -52,9 +52,10 @@ struct SimulatedNetwork {
 
   /// When something arrives next.
   var nextArrival: UInt64? {
-    var next = copies.isEmpty ? nil : copies.map(\.at).min()
-    for i in 0..<2 {
-      if let pending = pending[i] { next = min(pending.at, next ?? .max) }
+    var next: UInt64?
+    for i in copies.indices { next = min(copies[i].at, next ?? .max) }
+    for i in pending.indices {
+      if let at = pending[i]?.at { next = min(at, next ?? .max) }
     }
     return next
   }
@@ -126,9 +127,9 @@ struct SimulatedNetwork {
 
   /// The answer that has arrived on a connection by `now`.
   mutating func receive(_ connection: Connection, at now: UInt64) -> UplinkResponse? {
-    guard let answer = pending[connection.rawValue], answer.at <= now else { return nil }
-    pending[connection.rawValue] = nil
-    return answer.response
+    guard let at = pending[connection.rawValue]?.at, at <= now else { return nil }
+    defer { pending[connection.rawValue] = nil }
+    return pending[connection.rawValue]?.response
   }
 
   private mutating func strikes(_ kind: FaultKind) -> Bool {

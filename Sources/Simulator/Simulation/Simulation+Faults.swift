@@ -253,6 +253,15 @@ extension Simulation where Key: ~Copyable {
     expect(.portLost, for: kind)
   }
 
+  /// What has arrived at the gateway on a line.
+  func receive(_ line: Int, _ now: Instant) {
+    cables.change(line: line) { cable in
+      cable.receive(at: time.now, values: { PlantMoment(plant: plant, time: $0) }) {
+        machine.received(line: line, $0, at: now)
+      }
+    }
+  }
+
   /// Opens ports that are there.
   func plugIn() {
     if !machine.isWholeOpen {

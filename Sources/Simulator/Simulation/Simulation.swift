@@ -273,15 +273,6 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if isBad { live.excuse(until: time.now + 101_000_000 + LiveChecker.within) }
   }
 
-  /// What has arrived at the gateway on a line.
-  private func receive(_ line: Int, _ now: Instant) {
-    cables.change(line: line) { cable in
-      cable.receive(at: time.now, values: { PlantMoment(plant: plant, time: $0) }) {
-        machine.received(line: line, $0, at: now)
-      }
-    }
-  }
-
   private func record(at now: Instant, _ response: UplinkResponse?) {
     if let response { take(response) }
     let turn = machine.record(
