@@ -38,6 +38,13 @@ struct RunCommand: ParsableCommand {
       存放运行结束时网关数据目录及站点文件的目录。
       """)
   var out: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      For developers: do on files below this directory, too, what the agent asks of its storage, and list it in \
+      the file operations. 开发用：在此目录下的真实文件上同样执行代理的存储操作，并列入文件 operations。
+      """, visibility: .hidden))
+  var storage: String?
   @Option(help: "Directory with profiles, boards and plant. 含 profiles、boards 和 plant 的目录。")
   var share: String?
   @Flag(help: "Plant a defect: the run must fail. 植入缺陷：运行必须失败。") var canary = false
@@ -58,7 +65,8 @@ struct RunCommand: ParsableCommand {
         hasFailed = !outcome.result.violations.isEmpty
       } else {
         for number in 0..<count {
-          let outcome = try world.run(seed: seed &+ number, keepsLines: false)
+          let outcome = try world.run(
+            seed: seed &+ number, keepsLines: false, storage: storage.map(StorageOnFiles.init))
           pollCount += outcome.result.pollCount
           if let out { try SimulatedDirectory(out).write(outcome) }
           writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
@@ -128,8 +136,10 @@ struct SimulationWorld {
     }
   }
 
-  /// Runs one seed.
-  func run(seed: UInt64, keepsLines: Bool) throws(SiteProblem) -> SeedOutcome {
+  /// Runs one seed. `storage` does what the agent asks of its medium.
+  func run(
+    seed: UInt64, keepsLines: Bool, storage: StorageOnFiles? = nil
+  ) throws(SiteProblem) -> SeedOutcome {
     var entropy = SeededEntropy(seed: seed)
     let deviceCount = devices ?? 1 + Int(entropy.next() % 8)
     let faults = model.model(&entropy)
@@ -151,7 +161,9 @@ struct SimulationWorld {
     let simulation = Simulation(
       plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),
       plant: plant)
+    if let storage { simulation.onStorageCall { storage.take($1, epoch: $0) } }
     let result = simulation.run()
+    try storage?.finish()
     return SeedOutcome(
       seed: seed, deviceCount: deviceCount, hours: hours, result: result, site: drawn.yaml,
       gatewayKey: SimulationWorld.key("gateway", seed).verifierKey(

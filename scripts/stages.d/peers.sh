@@ -20,6 +20,8 @@ full_disk() { /usr/bin/python3 Tests/peers/full_disk.py .build/release .build/te
 # As root: packages on a stick that is unplugged, full, read-only and swapped; OpenSSL and a second collector judge them.
 one_way() { /usr/bin/python3 Tests/peers/one_way.py .build/release .build/test/one-way; }
 commit_bytes() { /usr/bin/python3 Tests/peers/commit_bytes.py .build/release .build/test/commit-bytes; }
+# What the kernel is asked for against what the gateway asked of its storage, in the simulator and of the real agent.
+strace_equality() { /usr/bin/python3 Tests/peers/strace_equality.py .build/release .build/test/strace-equality; }
 
 # On the log of the whole run: OpenSSL on its signatures, cbor2 (Debian) and zcbor on its entries.
 openssl_signatures() { /usr/bin/python3 Tests/peers/openssl_signatures.py "$test_run" .build/test/openssl; }

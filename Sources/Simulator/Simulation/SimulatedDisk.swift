@@ -75,6 +75,8 @@ final class SimulatedDisk {
   private var diedAt: UInt64 = 0
   /// Called with what each write brings, whatever becomes of it; for the oracle.
   var attempted: (UInt32, StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _, _ in }
+  /// Called with each call of the agent, before anything comes of it.
+  var called: (UInt32, StorageCall) -> Void = { _, _ in }
   /// Called with each incident.
   var happened: (Incident) -> Void = { _ in }
   /// The time, for what ages.

@@ -7,39 +7,59 @@ struct SimulatedStorage: BlockStorage {
   /// The epoch.
   let epoch: UInt32
 
+  init(disk: SimulatedDisk, epoch: UInt32) {
+    self.disk = disk
+    self.epoch = epoch
+    disk.called(epoch, .open)
+  }
+
   mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
+    disk.called(epoch, .size(object))
     try disk.begin()
     if disk.isDead { throw .io }
     return disk.byteCount(epoch, object)
   }
 
   mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
+    disk.called(epoch, .segmentRange)
     try disk.begin()
     if disk.isDead { throw .io }
     return disk.segmentRange(epoch)
   }
 
   mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
+    disk.called(epoch, .create(object, byteCount: byteCount))
     try disk.whole(epoch, object, [UInt8](repeating: 0, count: byteCount))
   }
 
   mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(StorageError) { try disk.read(epoch, object, at: offset, into: buffer) }
+  ) throws(StorageError) {
+    disk.called(epoch, .read(object, offset: offset, byteCount: buffer.count))
+    try disk.read(epoch, object, at: offset, into: buffer)
+  }
 
   mutating func write(
     _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.write(epoch, object, at: offset, from: buffer) }
+  ) throws(StorageError) {
+    disk.called(epoch, .write(object, offset: offset, buffer))
+    try disk.write(epoch, object, at: offset, from: buffer)
+  }
 
   mutating func publish(
     _ object: StorageObject, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { try disk.whole(epoch, object, [UInt8](buffer)) }
+  ) throws(StorageError) {
+    disk.called(epoch, .publish(object, buffer))
+    try disk.whole(epoch, object, [UInt8](buffer))
+  }
 
   mutating func remove(_ object: StorageObject) throws(StorageError) {
+    disk.called(epoch, .remove(object))
     try disk.remove(epoch, object)
   }
 
   mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
+    disk.called(epoch, .recycle(segment: old, as: new))
     try disk.recycle(epoch, old, as: new)
   }
 

@@ -169,6 +169,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       lines: trace.lines)
   }
 
+  /// Calls `body` with what the agent asks of its storage from now on, by epoch, before anything comes of it.
+  public func onStorageCall(_ body: @escaping (UInt32, StorageCall) -> Void) { disk.called = body }
+
   /// What stands on the gateway's medium.
   public var objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] {
     var objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] = []
