@@ -27,7 +27,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -405,17 +404,7 @@ class Lane:
         substation.wait(
             "what was read is decoded", lambda: substation.readings.cursor() >= entries.count, WITHIN)
         substation.readings.audit(entries)
-        connection = sqlite3.connect(
-            f"file:{substation.path('collector/collector.sqlite')}?mode=ro", uri=True, timeout=20)
-        (forks,) = connection.execute("SELECT count(*) FROM fork").fetchone()
-        connection.close()
-        if forks:
-            raise Wrong(f"the collector has kept {forks} forks")
-        for (path, status), count in substation.relay.answers.items():
-            if (path, status) == ("/add-entries", 422) and count <= self.first_questions:
-                continue
-            if status in (400, 403, 404, 413, 422) or status >= 500:
-                raise Wrong(f"{count} answers {status} to {path}")
+        substation.check_nothing_refused(self.first_questions)
 
     def check_words(self, was_full):
         """None of the three said that something is wrong."""

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
@@ -311,6 +312,21 @@ class Substation:
             if time.monotonic() > deadline:
                 raise Failure(f"{what}: not within {seconds} s")
             time.sleep(0.03)
+
+    def check_nothing_refused(self, first_questions):
+        """The collector has seen one history and answered nothing badly, but for so many questions where it stands
+        with a log of which it has nothing."""
+        connection = sqlite3.connect(
+            f"file:{self.path('collector/collector.sqlite')}?mode=ro", uri=True, timeout=20)
+        (forks,) = connection.execute("SELECT count(*) FROM fork").fetchone()
+        connection.close()
+        if forks:
+            raise log_audit.Wrong(f"the collector has kept {forks} forks")
+        for (path, status), count in self.relay.answers.items():
+            if (path, status) == ("/add-entries", 422) and count <= first_questions:
+                continue
+            if status in (400, 403, 404, 413, 422) or status >= 500:
+                raise log_audit.Wrong(f"{count} answers {status} to {path}")
 
     def verify(self, half):
         """`tally verify` on one half: what it printed when it found something, else None."""
