@@ -11,6 +11,8 @@ final class StorageOnFiles {
   private let directory: String
   private var lines = ""
   private var logs: [UInt32: OpenLog] = [:]
+  /// Why no log can be kept here; told at the end.
+  private var problem: FileError?
 
   private final class OpenLog {
     var storage: FileBlockStorage
@@ -25,9 +27,7 @@ final class StorageOnFiles {
   func take(_ call: StorageCall, epoch: UInt32) {
     lines += "\(epoch) \(StorageOnFiles.line(call))\n"
     if case .open = call { return open(epoch) }
-    guard let log = logs[epoch] else {
-      preconditionFailure("a log is opened before anything is asked of it")
-    }
+    guard let log = logs[epoch] else { return }
     // What is not there in the simulation is not there on the disk either; files are compared at the end.
     try? StorageOnFiles.perform(call, &log.storage)
   }
@@ -38,13 +38,14 @@ final class StorageOnFiles {
     do throws(FileError) {
       logs[epoch] = try OpenLog(directory: "\(directory)/log/\(epoch)")
     } catch {
-      preconditionFailure("\(directory) cannot hold a log: \(error)")
+      problem = problem ?? error
     }
   }
 
   /// Closes the files and writes the list.
   func finish() throws(SiteProblem) {
     logs = [:]
+    if let problem { throw .file(problem) }
     let (path, bytes) = (directory + "/operations", Array(lines.utf8))
     try SiteProblem.file { () throws(FileError) in try Files.replace(path, with: bytes) }
   }
