@@ -111,6 +111,8 @@ public struct Report: Sendable {
   public var givenUp: UInt64 = 0
   /// Bytes behind the last whole frame: a write that was cut, and never signed.
   public var tornTail: (path: String, offset: Int)?
+  /// The one of two superblocks that is not valid: a write that was cut, which the next start repeats.
+  public var tornSuperblock: String?
   /// What the entries say.
   public var statistics = Statistics()
   /// What is wrong, in the order of the log; at most `findingLimit`, `findingCount` counts on.

@@ -57,13 +57,14 @@ struct GatewayVerifier {
   /// Checks both superblocks with the notes in them, and learns what is signed.
   mutating func checkSuperblocks() throws(ReadFailure) {
     var newest: Superblock?
+    var invalid: [Finding] = []
     for path in ["super.a", "super.b"] {
       guard let bytes = try files.read(path) else {
-        report.add(.missingFile(path: path))
+        invalid.append(.missingFile(path: path))
         continue
       }
       guard let block = Superblock(bytes.span) else {
-        report.add(.damagedFile(path: path, offset: nil))
+        invalid.append(.damagedFile(path: path, offset: nil))
         continue
       }
       guard block.originHash == policy.logKey.name.hash, block.epoch == epoch else {
@@ -75,6 +76,12 @@ struct GatewayVerifier {
         newest = block
         report.notePath = path
       }
+    }
+    // A loss of power may cost one; the next start writes it again.
+    if newest != nil, case .damagedFile(let path, _)? = invalid.first {
+      report.tornSuperblock = path
+    } else {
+      for finding in invalid { report.add(finding) }
     }
     guard let newest else { return }
     minimumIndex = newest.minimumIndex

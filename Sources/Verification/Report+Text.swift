@@ -22,6 +22,7 @@ extension Report {
     }
     if givenUp > 0 { rows.append(.givenUp(givenUp)) }
     if let tornTail { rows.append(.tornTail(path: tornTail.path, offset: tornTail.offset)) }
+    if let tornSuperblock { rows.append(.tornSuperblock(path: tornSuperblock)) }
     rows += findings.map(ReportRow.finding)
     if findingCount > findings.count { rows.append(.more(findingCount - findings.count)) }
     return rows + [
@@ -58,6 +59,7 @@ private enum ReportRow {
   case checkpoint(size: UInt64, root: String)
   case givenUp(UInt64)
   case tornTail(path: String, offset: Int)
+  case tornSuperblock(path: String)
   case finding(Finding)
   case more(Int)
   case verdict(VerdictKind, Verdict, [ReportDetail])
@@ -71,6 +73,8 @@ private enum ReportRow {
       ("note", "entries below \(index) are no longer here: verify the collector's copy of them")
     case .tornTail(let path, let offset):
       ("note", "\(path): a write was cut at byte \(offset); it was never signed")
+    case .tornSuperblock(let path):
+      ("note", "\(path): not valid, a write of it was cut; the next start writes it again")
     case .finding(let finding): ("finding", finding.english)
     case .more(let count): ("…", "\(count) more")
     case .verdict(let kind, let verdict, let details):
@@ -87,6 +91,8 @@ private enum ReportRow {
       ("提示", "条目 \(index) 之前的内容已不在本机：请核查汇集端的副本")
     case .tornTail(let path, let offset):
       ("提示", "\(path) 字节 \(offset) 处有一次未完成且未签名的写入")
+    case .tornSuperblock(let path):
+      ("提示", "\(path) 无效：写入曾中断；下次启动将重新写入")
     case .finding(let finding): ("发现", finding.chinese)
     case .more(let count): ("…", "另有 \(count) 项")
     case .verdict(let kind, let verdict, let details):
