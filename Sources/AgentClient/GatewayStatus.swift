@@ -113,6 +113,26 @@ public struct GatewayStatus: Equatable, Sendable {
     }
   }
 
+  /// What the poll plan writes to the medium of the log.
+  public struct Wear: Equatable, Sendable {
+    /// Milliseconds between two group commits: what a power cut costs at most.
+    public var commitMilliseconds: Int
+    /// Bytes that a day of the plan writes.
+    public var planned: Int
+    /// Bytes that may be written to a new medium; `nil` where its board does not say.
+    public var budget: Int?
+    /// Years that it must last; `nil` where the site does not say.
+    public var years: Int?
+
+    /// Tenths of years that a new medium lasts when so many bytes are written a day; `nil` where nobody knows.
+    public func tenthsOfYears(bytesPerDay: Int) -> Int? {
+      guard let budget, budget >= 0, bytesPerDay > 0 else { return nil }
+      // In days first: the numbers come from outside, and their product need not fit.
+      let (scaled, overflow) = (budget / bytesPerDay).multipliedReportingOverflow(by: 1_000)
+      return overflow ? nil : scaled / 36_525
+    }
+  }
+
   /// µs since 1970 when the agent answered.
   public var now: Int?
   /// Devices in the order of the site.
@@ -123,6 +143,8 @@ public struct GatewayStatus: Equatable, Sendable {
   public var log: Log
   /// The room that it has; `nil` from an agent that does not tell.
   public var room: Room?
+  /// What the plan writes to the medium; `nil` from an agent that does not tell.
+  public var wear: Wear?
   /// Keys of the conditions that stand (`Gateway.StandingCondition`), the gravest first.
   public var conditions: [String]
   /// The clock-quality word (`Metering.ClockQuality`).
@@ -149,6 +171,7 @@ public struct GatewayStatus: Equatable, Sendable {
     lines = (root["lines"]?.items ?? []).map(Line.init)
     log = Log(root["log"] ?? .null)
     room = root["room"].map(Room.init)
+    wear = root["wear"].flatMap(Wear.init)
     conditions = (root["conditions"]?.items ?? []).compactMap(\.string)
     clockQuality = root["clock"]?["quality"]?.number.flatMap(UInt16.init(exactly:))
     link = root["link"]?["state"]?.string.map(LinkState.init(key:))
@@ -257,6 +280,18 @@ extension GatewayStatus.Room {
     growth = item["growth"]?.number
     minimum = item["minimum"]?.number ?? 0
     written = item["written"]?.number
+  }
+}
+
+extension GatewayStatus.Wear {
+  init?(_ item: CBORValue) {
+    guard let commit = item["commit"]?.number, let planned = item["planned"]?.number else {
+      return nil
+    }
+    commitMilliseconds = commit
+    self.planned = planned
+    budget = item["endurance"]?.number
+    years = item["years"]?.number
   }
 }
 

@@ -138,6 +138,14 @@ extension GatewayStatus {
           $0.add("written", room.written)
         }
       }
+      if let wear {
+        $0.object("wear") {
+          $0.add("years", wear.years)
+          $0.add("commit", wear.commitMilliseconds)
+          $0.add("planned", wear.planned)
+          $0.add("endurance", wear.budget)
+        }
+      }
       $0.add("conditions", conditions)
       $0.object("clock") { $0.add("quality", clockQuality.map { Int($0) }) }
       $0.object("link") {

@@ -27,6 +27,10 @@ public struct StatusScreen {
     }
     result += logLines
     if let room = status.room { result.append(wording(of: room)) }
+    if let wear = status.wear {
+      let wording = WearWording(wear: wear, written: status.room?.written)
+      result += TextLayout.wrap(wording.text(language), columns)
+    }
     for key in status.conditions { result += TextLayout.wrap(condition(key), columns) }
     if let reason = linkReason { result += TextLayout.wrap(reason, columns) }
     if let refusal = status.liveRefusal {

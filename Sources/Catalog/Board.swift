@@ -54,8 +54,21 @@ public struct BoardLimits: Sendable, Equatable {
 
 /// Where and how the journal is kept.
 public struct StorageSettings: Sendable, Equatable {
-  /// Bytes of a journal segment: a multiple of 4096, 16 KiB to 64 MiB.
+  /// Bytes of a journal segment: a multiple of 4096, 20 KiB to 64 MiB.
   public var segmentByteCount: Int
   /// The most that all segments may take, in MiB.
   public var quotaMebibytes: Int
+  /// What the medium endures; `nil` where nobody knows.
+  public var endurance: Endurance?
+}
+
+/// What may be written to a medium before it is worn out.
+public struct Endurance: Sendable, Equatable {
+  /// In units of 10^12 bytes, as makers state it ("TBW").
+  public var terabytes: Int
+  /// Where the figure is from.
+  public var source: String
+
+  /// The same in bytes.
+  public var byteCount: Int { terabytes * 1_000_000_000_000 }
 }

@@ -71,6 +71,11 @@ extension Site {
     Finding(file: path, place: place, kind: .agent(fault))
   }
 
+  /// The commit interval as the file has it. One that follows from the years is followed while the agent runs.
+  private var statedCommit: String {
+    log.isCommitStated || log.years == nil ? "\(log.commitMilliseconds)" : "-"
+  }
+
   /// What another site says otherwise of the settings that only a restart changes. The mirror's key is not
   /// among them: it may stand in a file, which the agent reads.
   public func fixedSettings(changedBy next: Site) -> [FixedSetting] {
@@ -89,7 +94,7 @@ extension Site {
         .uplinkRetention, seconds(packages?.retentionSeconds),
         seconds(next.packages?.retentionSeconds)
       ),
-      (.logCommit, "\(log.commitMilliseconds)", "\(next.log.commitMilliseconds)"),
+      (.logCommit, statedCommit, next.statedCommit),
       (.logCheckpoint, "\(log.checkpointMilliseconds)", "\(next.log.checkpointMilliseconds)"),
       (
         .logCheckpointEntries, "\(log.checkpointEntryCount)", "\(next.log.checkpointEntryCount)"

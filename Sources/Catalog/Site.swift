@@ -54,45 +54,34 @@ public struct Site: Sendable {
     return hash.finalize()
   }
 
+  /// What the poll plan writes to the medium.
+  public var wear: MediumWear { MediumWear(self) }
+
   /// Entries that the poll plan makes in a day: one for each request of each stream and slot.
-  public var entriesPerDay: Int { planPerDay.entries }
+  public var entriesPerDay: Int { wear.entries }
 
   /// Bytes by which the poll plan lets the journal grow in a day, roughly: each commit fills whole
   /// blocks (*Data on disk*).
-  public var bytesPerDay: Int {
-    let plan = planPerDay
-    let commits = min(86_400_000 / log.commitMilliseconds, plan.entries)
-    if commits == 0 { return 0 }
-    let block = 4096
-    let frame = 44 + (plan.bytes + commits - 1) / commits
-    return commits * ((frame + block - 1) / block * block)
+  public var bytesPerDay: Int { wear.day(commitEvery: log.commitMilliseconds).frames }
+
+  /// Tenths of years that a new medium lasts with the plan; `nil` where it is not known what it endures.
+  public var mediumTenths: Int? {
+    let wear = wear
+    return board.storage.endurance.flatMap {
+      wear.tenthsOfYears(
+        endurance: $0.byteCount,
+        bytesPerDay: wear.day(commitEvery: log.commitMilliseconds).total)
+    }
   }
 
   /// Bytes that the record sends to the mirror in a day when it is not behind, roughly, and at least.
-  public var uploadBytesPerDay: Int { planPerDay.bytes }
+  public var uploadBytesPerDay: Int { wear.entryBytes }
 
   /// Hours that a day without a link takes to drain, within the budget; `nil` without one.
   public var drainHours: Int? {
     guard let rate = mirror.catchUp, rate.bytesPerDay > uploadBytesPerDay else { return nil }
     let spare = rate.bytesPerDay - uploadBytesPerDay
     return (24 * uploadBytesPerDay + spare - 1) / spare
-  }
-
-  /// Entries of a day and their bytes, each 48 more than the answer: its length, the head and the
-  /// elements of a reading (*Data on disk*).
-  private var planPerDay: (entries: Int, bytes: Int) {
-    var entries = 0
-    var bytes = 0
-    for device in lines.flatMap(\.devices) {
-      for stream in device.streams {
-        let count = 86_400_000 / stream.periodMilliseconds
-        entries += stream.requests.count * count
-        for request in stream.requests.map({ device.profile.requests[$0] }) {
-          bytes += (LineLoad.replyByteCount(request, address: device.address) + 48) * count
-        }
-      }
-    }
-    return (entries, bytes)
   }
 }
 
@@ -142,8 +131,12 @@ public struct PackageSettings: Sendable, Equatable {
 
 /// How the log is kept.
 public struct LogSettings: Sendable, Equatable {
-  /// Milliseconds between group commits.
+  /// Milliseconds between group commits: what a power cut costs at most.
   public var commitMilliseconds: Int
+  /// Years that the medium must last; `nil` where the site does not say.
+  public var years: Int?
+  /// The site states the commit interval. Else it follows from the years and the poll plan, or is 5 s.
+  public var isCommitStated: Bool
   /// Milliseconds after which a checkpoint is signed.
   public var checkpointMilliseconds: Int
   /// Entries after which a checkpoint is signed earlier.

@@ -41,8 +41,40 @@ public struct SiteSummary: Sendable {
           + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，断网约 \(offlineDays) 天后才会降低轮询")
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
+    lines.append(commitText(language))
     if let packages = site.packages { lines.append(text(of: packages, language)) }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// The commit interval, what it costs at a power cut, and what it leaves of the medium.
+  private func commitText(_ language: Language) -> String {
+    let commit = site.log.commitMilliseconds
+    let follows = site.log.isCommitStated ? nil : site.log.years
+    let day = site.wear.day(commitEvery: commit).total
+    let mebibytes = (day + (1 << 19)) >> 20
+    var text: String
+    switch language {
+    case .english:
+      text = "a commit every \(commit) ms"
+      if let follows { text += ", as follows from the \(follows) years that the medium must last" }
+      text +=
+        ": a power cut loses at most that much; about \(mebibytes) MiB a day are written to the medium"
+    case .chinese:
+      text = "每 \(commit) ms 提交一次"
+      if let follows { text += "（由介质须用 \(follows) 年推算）" }
+      text += "：断电最多丢失一个提交间隔的数据；每天约向介质写入 \(mebibytes) MiB"
+    }
+    guard let endurance = site.board.storage.endurance, let tenths = site.mediumTenths else {
+      return text
+    }
+    return switch language {
+    case .english:
+      text + ", which a new one of \(endurance.terabytes) TB bears for \(tenthsText(tenths)) years "
+        + "(flash writes \(MediumWear.amplification) times that; \(endurance.source))"
+    case .chinese:
+      text + "，\(endurance.terabytes) TB 的新介质可用 \(tenthsText(tenths)) 年"
+        + "（闪存写放大按 \(MediumWear.amplification) 倍计；出处：\(endurance.source)）"
+    }
   }
 
   private func catchUpText(_ language: Language) -> String {

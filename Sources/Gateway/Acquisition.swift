@@ -3,6 +3,26 @@ import Metering
 import Sampling
 import TransparencyLog
 
+/// What the poll plan writes to the medium of the log; for the recorder and for status.
+public struct MediumPlan: Sendable, Equatable {
+  /// Milliseconds between two group commits.
+  public var commitMilliseconds: UInt64
+  /// Bytes that a day of the plan writes.
+  public var bytesPerDay: UInt64
+  /// Bytes that may be written to a new medium, as its board says; `nil` where nobody knows.
+  public var budget: UInt64?
+  /// Years that it must last; `nil` where the site does not say.
+  public var years: UInt64?
+
+  /// Takes the fields.
+  public init(commitMilliseconds: UInt64, bytesPerDay: UInt64, budget: UInt64?, years: UInt64?) {
+    self.commitMilliseconds = commitMilliseconds
+    self.bytesPerDay = bytesPerDay
+    self.budget = budget
+    self.years = years
+  }
+}
+
 /// What people call the parts of the site; for status and live values.
 public struct SiteNames: Sendable {
   /// A device.
@@ -50,12 +70,15 @@ public struct SiteNames: Sendable {
   /// SHA-256 over the SHA-256 of the site file and of each of its profiles, sorted by name: tells a tool
   /// whether the files that it reads are those in force.
   public var fingerprint: Digest
+  /// What the plan writes to the medium; `nil` where nobody computed it.
+  public var medium: MediumPlan?
 
   /// Takes the fields.
   public init(
     devices: [Device], lines: [Line], origin: [UInt8], epoch: UInt32, sitePath: [UInt8],
-    fingerprint: Digest
+    fingerprint: Digest, medium: MediumPlan? = nil
   ) {
+    self.medium = medium
     self.devices = devices
     self.lines = lines
     self.origin = origin

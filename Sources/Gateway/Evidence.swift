@@ -125,6 +125,18 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
 }
 
 extension Journal where Storage: ~Copyable {
+  /// What is acknowledged under `key`, with its note as the log signed it: nothing where the cosigned note is
+  /// another mirror's. A collector that was put in its place is owed everything that is kept.
+  func acknowledgement<Verifier: SignatureVerifier>(
+    under key: VerifierKey, with verifier: Verifier
+  ) -> (size: UInt64, note: [UInt8]?) {
+    let note = Array(cosignedNote)
+    do throws(NoteError) {
+      _ = try Note.parse(note.span).verify(note.span, key: key, with: verifier)
+    } catch { return (0, nil) }
+    return (superblock.acknowledgedSize, acknowledgedLogNote)
+  }
+
   /// The note that the mirror has acknowledged, with the log's own signature alone; `nil` if there is none.
   var acknowledgedLogNote: [UInt8]? {
     let note = Array(cosignedNote)

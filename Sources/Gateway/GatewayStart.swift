@@ -80,15 +80,15 @@ public struct GatewayStart<
     self.history = history
     self.queue = queue
     self.report = report
+    let acknowledged = evidence.journal.acknowledgement(under: identity.mirrorKey, with: verifier)
     let mirror = MirrorClient(
-      origin: identity.origin, mirrorKey: identity.mirrorKey,
-      acknowledgedSize: superblock.acknowledgedSize,
-      acknowledged: evidence.journal.acknowledgedLogNote, releasedSize: superblock.releasedSize,
+      origin: identity.origin, mirrorKey: identity.mirrorKey, acknowledgedSize: acknowledged.size,
+      acknowledged: acknowledged.note, releasedSize: superblock.releasedSize,
       signedSize: superblock.signedSize, configuration: uplink)
     let packages = identity.packages.map { terms in
       PackageClient(
         origin: identity.origin, mirrorKey: identity.mirrorKey,
-        acknowledgedSize: superblock.acknowledgedSize, terms: terms)
+        acknowledgedSize: acknowledged.size, terms: terms)
     }
     recorder = Recorder(
       evidence: evidence, origin: identity.origin, key: key, verifier: verifier, mirror: mirror,

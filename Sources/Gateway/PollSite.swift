@@ -43,7 +43,7 @@ public struct PollSite: Sendable {
   /// Both say the same, so that a load of the one after the other changes nothing.
   func isSame(as other: PollSite) -> Bool {
     guard document == other.document, profiles == other.profiles,
-      lines.count == other.lines.count
+      lines.count == other.lines.count, names.medium == other.names.medium
     else { return false }
     // Ports stand in the board's file, which is no document of the log.
     for line in lines.indices {

@@ -22,7 +22,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     guard var packages else { return nil }
     if let answer {
       let superblock = evidence.journal.superblock
-      let before = superblock.acknowledgedSize
+      let before = packages.acknowledgedSize
       let log = SignedLog(
         key: VerifierKey(name: packages.origin, type: .log, publicKey: key.publicKey),
         signedSize: superblock.signedSize)

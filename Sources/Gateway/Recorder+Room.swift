@@ -114,7 +114,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     while evidence.journal.freeSegmentCount == 0 {
       let (whole, reserve) = capacity()
       guard evidence.journal.standingByteCount + segmentByteCount + reserve > whole,
-        try evidence.giveUpOldestSegment(below: evidence.journal.superblock.acknowledgedSize)
+        try evidence.giveUpOldestSegment(below: acknowledgedSize)
       else { break }
       report.post(.entriesGivenUp)
     }
@@ -145,7 +145,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let width = UInt64(OpenTiles.tileWidth)
     let superblock = evidence.journal.superblock
     let used = try evidence.journal.byteCount(
-      from: max(superblock.acknowledgedSize / width * width, superblock.minimumIndex))
+      from: max(acknowledgedSize / width * width, superblock.minimumIndex))
     report.isMediumShort = whole < room.ownByteCount
     report.roomByteCount = usable
     report.waitingByteCount = used

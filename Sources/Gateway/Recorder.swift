@@ -117,7 +117,7 @@ public struct Recorder<
   /// again, in a fresh segment. Nothing is signed meanwhile.
   public mutating func step(at now: Instant) throws(RecorderError) {
     try absorb(at: now)
-    if now.mono &- committedAt >= timing.commit {
+    if now.mono &- committedAt >= commitInterval {
       try commit()
       committedAt = now.mono
     }
@@ -136,10 +136,13 @@ public struct Recorder<
 
   /// When `step` must be called next, µs since boot, if nothing else happens.
   public func nextStep(after now: Instant) -> UInt64 {
-    var next = committedAt &+ timing.commit
+    var next = committedAt &+ commitInterval
     if let wake = packages == nil ? mirror.wakeAt : packages?.wakeAt, wake < next { next = wake }
     return next > now.mono ? next : now.mono
   }
+
+  /// The one that the agent was started with, until a changed site has another.
+  private var commitInterval: UInt64 { report.commitInterval ?? timing.commit }
 
   private mutating func absorb(at now: Instant) throws(RecorderError) {
     var count = queue.ring.peek(into: entry)
@@ -282,7 +285,9 @@ public struct Recorder<
 
   private mutating func acknowledge(_ size: UInt64, _ note: [UInt8]) throws(RecorderError) {
     missing = 0
-    guard size > evidence.journal.superblock.acknowledgedSize else { return }
+    // A new collector catches up with the one before, whose acknowledgement the superblock still has: from there
+    // on its own is written down.
+    guard size > evidence.journal.superblock.acknowledgedSize else { return publish() }
     do {
       try evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     } catch {
@@ -304,11 +309,19 @@ public struct Recorder<
     }
   }
 
+  /// Everything below is acknowledged under the configured key, and durably so under that or an earlier one: what
+  /// may be given up.
+  var acknowledgedSize: UInt64 {
+    let durable = evidence.journal.superblock.acknowledgedSize
+    let own = packages?.acknowledgedSize ?? mirror.acknowledgedSize
+    return own < durable ? own : durable
+  }
+
   func publish() {
     let superblock = evidence.journal.superblock
     report.committedSize = evidence.journal.committedSize
     report.signedSize = superblock.signedSize
-    report.acknowledgedSize = superblock.acknowledgedSize
+    report.acknowledgedSize = acknowledgedSize
     report.byteCount = evidence.journal.usedByteCount
     report.packagedSize = packages?.writtenSize
   }

@@ -81,6 +81,7 @@ public final class RecorderReport: Sendable {
   private let wear = Atomic<UInt64>(.max)
   private let short = Atomic<UInt32>(0)
   private let indirect = Atomic<UInt32>(0)
+  private let interval = Atomic<UInt64>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -176,6 +177,14 @@ public final class RecorderReport: Sendable {
       wear.store(newValue?.written ?? .max, ordering: .relaxed)
       growth.store(newValue?.appended ?? .max, ordering: .relaxed)
     }
+  }
+  /// Sampling thread: µs between two group commits since the site was changed; `nil` before that.
+  public var commitInterval: UInt64? {
+    get {
+      let microseconds = interval.load(ordering: .relaxed)
+      return microseconds == 0 ? nil : microseconds
+    }
+    set { interval.store(newValue ?? 0, ordering: .relaxed) }
   }
   /// The file system has less room than the quota allows.
   public var isMediumShort: Bool {

@@ -16,7 +16,10 @@ import Uplink
 //                  "live_refusal": HTTP status with which live values are refused, else null }
 //     "room"     { "bytes": taken by entries that cannot be given up, "limit": bytes that they may take,
 //                  "growth": bytes a day / null, "minimum": entries below it were given up,
-//                  "written": bytes a day that the medium takes / null }
+//                  "written": bytes a day that the medium takes, the zeros of new segments apart / null }
+//     "wear"     null / { "years": that the medium must last / null, "commit": ms between group commits,
+//                  "planned": bytes a day that the poll plan writes to the medium,
+//                  "endurance": bytes that may be written to a new one, after write amplification / null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
 //     "lines"    [* { "name", "open", "device", "errors", "utilisation_permille" }]
@@ -41,7 +44,7 @@ extension Acquisition {
     at now: Instant, errors: (Int) -> UARTErrorCounters? = { _ in nil }, liveRefusal: UInt64? = nil,
     to writer: inout ByteWriter
   ) {
-    writer.cbor(mapOf: 11)
+    writer.cbor(mapOf: 12)
     writeLog(to: &writer)
     writer.cbor(text: "now")
     writer.cbor(now.utc)
@@ -49,6 +52,7 @@ extension Acquisition {
     writeRoom(to: &writer)
     writer.cbor(text: "site")
     writer.cbor(text: names.sitePath.span)
+    writeWear(to: &writer)
     writer.cbor(text: "clock")
     writer.cbor(mapOf: 1)
     writer.cbor(text: "quality")
@@ -129,6 +133,23 @@ extension Acquisition {
     writer.cbor(report.minimumIndex)
     writer.cbor(text: "written")
     writer.cbor(orNull: rates?.written)
+  }
+
+  private borrowing func writeWear(to writer: inout ByteWriter) {
+    writer.cbor(text: "wear")
+    guard let medium = names.medium else {
+      writer.cborNull()
+      return
+    }
+    writer.cbor(mapOf: 4)
+    writer.cbor(text: "years")
+    writer.cbor(orNull: medium.years)
+    writer.cbor(text: "commit")
+    writer.cbor(medium.commitMilliseconds)
+    writer.cbor(text: "planned")
+    writer.cbor(medium.bytesPerDay)
+    writer.cbor(text: "endurance")
+    writer.cbor(orNull: medium.budget)
   }
 
   private borrowing func writeLine(

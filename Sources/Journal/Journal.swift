@@ -44,7 +44,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public internal(set) var stagedByteCount = 0
   /// Bytes of frames that were committed since `recover`.
   public internal(set) var appendedByteCount: UInt64 = 0
-  /// Bytes that were handed to the medium since then: frames, superblocks, summaries and segments that were made.
+  /// Bytes that were handed to the medium since then: frames, superblocks, headers and summaries. The zeros with which
+  /// a segment is made are not in it: they are written once in its life, which no rate of a day shows.
   public internal(set) var writtenByteCount: UInt64 = 0
   /// Segments given up after a write error, since `recover`.
   public internal(set) var abandonedSegmentCount: UInt32 = 0
@@ -212,7 +213,6 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
         isCountDoubtful = true
         return WriteFailure(object: object, offset: 0, error: error)
       }
-      writtenByteCount &+= wide(count: configuration.segmentByteCount)
     }
     segmentCount &+= 1
     let page = nextSuperblockPage

@@ -96,6 +96,15 @@ public struct Composition: Sendable {
     }
   }
 
+  private var mediumPlan: MediumPlan {
+    let wear = site.wear
+    return MediumPlan(
+      commitMilliseconds: UInt64(site.log.commitMilliseconds),
+      bytesPerDay: UInt64(wear.day(commitEvery: site.log.commitMilliseconds).total),
+      budget: site.board.storage.endurance.map { UInt64(wear.budget(endurance: $0.byteCount)) },
+      years: site.log.years.map { UInt64($0) })
+  }
+
   /// What people call things.
   private func names(origin: KeyName, epoch: UInt32) -> SiteNames {
     SiteNames(
@@ -110,6 +119,6 @@ public struct Composition: Sendable {
       },
       origin: Array(origin.description.utf8), epoch: epoch,
       sitePath: Array(((try? Files.resolve(site.path)) ?? site.path).utf8),
-      fingerprint: site.fingerprint)
+      fingerprint: site.fingerprint, medium: mediumPlan)
   }
 }

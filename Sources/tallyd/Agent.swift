@@ -86,6 +86,7 @@ struct Agent: ~Copyable {
     var deadline = acquisition.nextStep(after: now)
     if let retry = ports.nextRetry, retry < deadline { deadline = retry }
     if let post = live?.nextPost(acquisition), post < deadline { deadline = post }
+    if let held = messages.sayHeld(), held < deadline { deadline = held }
     _ = loop.wait(until: deadline)
 
     if loop.readiness(wakePlace).isReadable { wake.clear() }

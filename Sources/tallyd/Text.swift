@@ -50,6 +50,7 @@ enum Text: Error {
   case reloaded(SiteChangeReport)
   case nothingChanged
   case notReloaded
+  case repeated(english: String, chinese: String, count: UInt64, seconds: UInt64)
 
   func text(_ language: Language) -> String {
     switch language {
@@ -155,6 +156,8 @@ enum Text: Error {
         + "\(report.entries) config entries"
     case .nothingChanged: "site reloaded: nothing changed"
     case .notReloaded: "the site was not reloaded, the old one stays in force:"
+    case .repeated(let english, _, let count, let seconds):
+      "\(english) [the newest of \(count) such messages in \((seconds + 59) / 60) min]"
     }
   }
 
@@ -237,6 +240,8 @@ enum Text: Error {
         + "写入 \(report.entries) 条配置"
     case .nothingChanged: "站点已重新加载：没有变化"
     case .notReloaded: "站点未重新加载，旧站点继续有效："
+    case .repeated(_, let chinese, let count, let seconds):
+      "\(chinese)［\((seconds + 59) / 60) 分钟内同类消息 \(count) 条，此为最新］"
     }
   }
 }

@@ -5,8 +5,10 @@ import HostHAL
 
 let language = Language(environment: ProcessEnvironment.value(of: "LANG"))
 
-/// One line on standard output; the service's log.
-func say(_ text: Text) { writeStandardOutput(text.text(language) + "\n") }
+let messages = Messages(language: language)
+
+/// One line on standard output, the service's log; held if there were many like it.
+func say(_ text: Text) { messages.say(text) }
 
 /// Says why on standard error and ends with exit code 2: usage or I/O; 1: findings in the configuration.
 func end(_ text: String, code: Int32) -> Never {

@@ -1,4 +1,4 @@
-import AgentClient
+@testable import AgentClient
 import Catalog
 import HAL
 import Testing
@@ -42,6 +42,33 @@ import Uplink
       lines.dropLast().last
         == "log 12 345 entries  signed 12 340  acknowledged 12 300  backlog 45")
     #expect(lines.last == "mirror up  clock NTP, within 1 ms  on disk 1024 KiB")
+  }
+
+  @Test func `the medium's years by the plan and as measured`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    // A budget of 1,461,000 MiB: 7,305 days of 200 MiB are 20 years, 5,844 of 250 MiB are 16.
+    status.wear = GatewayStatus.Wear(
+      commitMilliseconds: 2_848, planned: 200 << 20, budget: 1_461_000 << 20, years: 10)
+    status.room = GatewayStatus.Room(
+      byteCount: 0, limit: 1 << 30, growth: nil, minimum: 0, written: 250 << 20)
+    func text(_ language: Language) -> String {
+      StatusScreen(status, language: language, columns: 400).lines.joined(separator: "\n")
+    }
+    #expect(
+      text(.english).contains(
+        "a commit every 2848 ms: a power cut loses at most that much; the plan writes 200 MiB a day, which a new "
+          + "medium bears for 20.0 years (10 wanted); measured is 125 % of the plan: 16.0 years"))
+    #expect(
+      text(.chinese).contains(
+        "每 2848 ms 提交一次：断电最多丢失一个提交间隔的数据；计划每天写入 200 MiB，新介质可用 20.0 年（要求 10 年）；"
+          + "实测为计划的 125 %：16.0 年"))
+    #expect(
+      status.json.contains(#""wear":{"years":10,"commit":2848,"planned":209715200,"endurance":"#))
+    status.room = nil
+    status.wear?.budget = nil
+    #expect(
+      text(.english).contains("the plan writes 200 MiB a day\n")
+        || text(.english).hasSuffix("MiB a day"))
   }
 
   @Test(arguments: LinkFailure.allCases, [Language.english, .chinese])

@@ -234,8 +234,8 @@ struct Meter: ~Copyable {
     try reader.finish()
     #expect(
       names == [
-        "log", "now", "link", "room", "site", "clock", "lines", "devices", "dropped", "conditions",
-        "fingerprint",
+        "log", "now", "link", "room", "site", "wear", "clock", "lines", "devices", "dropped",
+        "conditions", "fingerprint",
       ])
     let fingerprint: [UInt8] = [0x58, 32] + Array(repeating: 0x2A, count: 32)
     #expect(Array(bytes.suffix(34)) == fingerprint)

@@ -55,27 +55,27 @@ enum Rig {
 
   static func recorder(
     _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport,
-    packages: PackageTerms? = nil
+    packages: PackageTerms? = nil, mirrorKey: VerifierKey? = nil, quota: UInt64 = 1 << 30
   ) throws -> MemoryRecorder {
+    let mirrorKey = try mirrorKey ?? Rig.mirrorKey()
     let evidence = log.takeEvidence()
     let superblock = evidence.journal.superblock
-    let note = evidence.journal.acknowledgedLogNote
+    let acknowledged = evidence.journal.acknowledgement(under: mirrorKey, with: SodiumVerifier())
     let origin = try origin
-    let mirrorKey = try mirrorKey()
     let packages = packages.map {
       PackageClient(
-        origin: origin, mirrorKey: mirrorKey, acknowledgedSize: superblock.acknowledgedSize,
+        origin: origin, mirrorKey: mirrorKey, acknowledgedSize: acknowledged.size,
         terms: $0)
     }
     return MemoryRecorder(
       evidence: evidence, origin: origin, key: try key(), verifier: SodiumVerifier(),
       mirror: MirrorClient(
         origin: origin, mirrorKey: mirrorKey,
-        acknowledgedSize: superblock.acknowledgedSize, acknowledged: note,
+        acknowledgedSize: acknowledged.size, acknowledged: acknowledged.note,
         releasedSize: superblock.releasedSize, signedSize: superblock.signedSize),
       packages: packages,
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-      room: LogRoom(quotaByteCount: 1 << 30),
+      room: LogRoom(quotaByteCount: quota),
       queue: queue, report: report)
   }
 

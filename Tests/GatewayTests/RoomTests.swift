@@ -1,9 +1,11 @@
 import HAL
+import HostCrypto
 import Journal
 import MemoryStorage
 import Sampling
 import Testing
 import TransparencyLog
+import Uplink
 
 @testable import Gateway
 
@@ -78,6 +80,46 @@ import TransparencyLog
     while try evidence.giveUpOldestSegment(below: 1_200) {}
     for slot in 0..<2 { disk.replace("summary.\(slot)", with: nil) }
     #expect(throws: RecorderError.self) { _ = try Rig.log(on: disk) }
+  }
+
+  /// With the key of another mirror in the site nothing is acknowledged, and so nothing is given up.
+  @Test(arguments: [false, true])
+  func `what an earlier mirror acknowledged is kept for the next one`(isOther: Bool) throws {
+    let disk = MemoryDisk()
+    try fill(disk)
+    var log = try Rig.log(on: disk)
+    let size = log.evidence.journal.superblock.signedSize
+    let note = try cosignedNote(log.evidence.journal.signedNote)
+    try log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
+    let segments = log.evidence.journal.standingByteCount
+    let key =
+      isOther
+      ? try Rig.key().verifierKey(name: try Rig.mirrorKey().name, type: .cosigner)
+      : try Rig.mirrorKey()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(
+      log, queue: EntryQueue(), report: report, mirrorKey: key, quota: segments + (64 << 10))
+    #expect(recorder.mirror.acknowledgedSize == (isOther ? 0 : size))
+    #expect(report.acknowledgedSize == (isOther ? 0 : size))
+    recorder.keepRoom(at: Rig.instant(100_000_000))
+    #expect((recorder.evidence.journal.superblock.minimumIndex == 0) == isOther)
+    // What cannot be given up counts as taken.
+    #expect((report.waitingByteCount > segments / 2) == isOther)
+  }
+
+  /// A note of the log with the cosignature of the rig's mirror.
+  private func cosignedNote(_ signed: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
+    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
+    defer { memory.deallocate() }
+    let note = Array(signed)
+    let text = Array(note[try Note.parse(note.span).text])
+    var line = ByteWriter(memory)
+    var signer = try Rig.mirrorSigner()
+    let isSigned = Cosignature.sign(
+      text: text.span, time: 1_785_000_010, name: try Rig.mirrorKey().name, with: &signer, to: &line
+    )
+    #expect(isSigned)
+    return note + Array(line.written)
   }
 
   /// Whatever operation the power goes in while a segment is given up: the next start has the whole tree.

@@ -96,14 +96,27 @@ extension Decoding {
   }
 
   fileprivate mutating func storage(_ board: Fields) -> StorageSettings? {
-    let keys = ["segment_bytes", "quota_mib"]
+    let keys = ["segment_bytes", "quota_mib", "endurance_tb", "endurance_source"]
     guard let node = required("storage", board),
       let fields = fields(node, key: "storage", section: .storage, known: keys)
     else { return nil }
     let quota = integer("quota_mib", fields, in: 16...1_048_576, unit: "MiB")
     let segment = segmentByteCount(fields, quotaMebibytes: quota, default: 4 << 20)
+    let endurance = endurance(fields)
     guard let quota else { return nil }
-    return StorageSettings(segmentByteCount: segment, quotaMebibytes: quota)
+    return StorageSettings(
+      segmentByteCount: segment, quotaMebibytes: quota, endurance: endurance)
+  }
+
+  /// Both keys or none: a figure without its source is a guess, and years would follow from it.
+  private mutating func endurance(_ storage: Fields) -> Endurance? {
+    guard ["endurance_tb", "endurance_source"].contains(where: { storage.node[$0] != nil }) else {
+      return nil
+    }
+    let terabytes = integer("endurance_tb", storage, in: 1...100_000, unit: "TB")
+    let source = text("endurance_source", storage)
+    guard let terabytes, let source else { return nil }
+    return Endurance(terabytes: terabytes, source: source)
   }
 
   /// A segment's size: whole blocks of 4096 bytes, at least five of them. One is the segment's header

@@ -152,6 +152,14 @@ package struct Decoding {
     return integer(node, key: key, in: range, unit: unit).map { Int($0) } ?? fallback
   }
 
+  /// A whole number that may be missing.
+  mutating func optionalInteger(
+    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = ""
+  ) -> Int? {
+    guard let node = fields.node[key], !node.isEmpty else { return nil }
+    return integer(node, key: key, in: range, unit: unit).map { Int($0) }
+  }
+
   /// One of a few words; `guesses` unless each of them is a slip of each other.
   package mutating func choice<Value>(
     _ node: YAMLNode, key: String, among choices: [(String, Value)], guesses: Bool = true

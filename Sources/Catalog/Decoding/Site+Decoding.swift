@@ -93,7 +93,7 @@ struct SiteLoading {
     let lines = self.lines(fields, board: board)
     guard let origin, let timezone, let mirror, let board, let log else { return nil }
     if isOneWay, packages == nil { return nil }
-    let site = Site(
+    var site = Site(
       origin: origin, timezone: timezone, mirror: mirror, packages: packages, board: board,
       lines: lines, log: log, yaml: yaml, path: path, warnings: [],
       places: Dictionary(uniqueKeysWithValues: SiteKey.allCases.map { ($0, $0.place(in: root)) }))
@@ -102,6 +102,8 @@ struct SiteLoading {
         .neverDrains(rate, bytesPerDay: site.uploadBytesPerDay),
         at: site.place(of: .mirrorCatchUp))
     }
+    // What a plan with mistakes in it would write says nothing of the medium.
+    if decoding.isUsable { decoding.settleCommit(of: &site, at: LogSettings.yearsPlace(in: root)) }
     return site
   }
 
@@ -364,20 +366,27 @@ extension Decoding {
 
   fileprivate mutating func log(_ site: Fields, storage: StorageSettings?) -> LogSettings? {
     let segment = storage?.segmentByteCount ?? 4 << 20
-    let keys = ["commit_ms", "checkpoint_ms", "checkpoint_entries", "segment_bytes"]
+    let keys = ["commit_ms", "years", "checkpoint_ms", "checkpoint_entries", "segment_bytes"]
     guard let node = site.node["log"], !node.isEmpty else {
       return LogSettings(
-        commitMilliseconds: 5000, checkpointMilliseconds: 60_000, checkpointEntryCount: 256,
+        commitMilliseconds: 5000, years: nil, isCommitStated: false, checkpointMilliseconds: 60_000,
+        checkpointEntryCount: 256,
         segmentByteCount: segment)
     }
     guard let fields = fields(node, key: "log", section: .log, known: keys) else { return nil }
-    let commit = integer("commit_ms", fields, in: 1...60_000, unit: "ms", default: 5000)
+    let isStated = fields.node["commit_ms"].map { !$0.isEmpty } ?? false
+    let commit = integer(
+      "commit_ms", fields, in: 1...Int64(LogSettings.commitMax), unit: "ms", default: 5000)
+    let years = optionalInteger("years", fields, in: 1...50)
+    // One that follows from the years stays below the checkpoints'.
+    let checkpointMin = years == nil || isStated ? commit : 1
     let checkpoint = integer(
-      "checkpoint_ms", fields, in: Int64(commit)...3_600_000, unit: "ms",
+      "checkpoint_ms", fields, in: Int64(checkpointMin)...3_600_000, unit: "ms",
       default: max(60_000, commit))
     let entries = integer("checkpoint_entries", fields, in: 1...65_536, default: 256)
     return LogSettings(
-      commitMilliseconds: commit, checkpointMilliseconds: checkpoint,
+      commitMilliseconds: commit, years: years, isCommitStated: isStated,
+      checkpointMilliseconds: checkpoint,
       checkpointEntryCount: entries,
       segmentByteCount: segmentByteCount(
         fields, quotaMebibytes: storage?.quotaMebibytes, default: segment))

@@ -128,7 +128,8 @@ public enum FindingKind: Sendable, Equatable, Worded {
     switch self {
     case .line(let fault): fault.isWarning
     case .device(let fault): fault.isWarning
-    case .file, .yaml, .value, .site, .profile, .agent, .plant: false
+    case .site(let fault): fault.isWarning
+    case .file, .yaml, .value, .profile, .agent, .plant: false
     }
   }
 

@@ -32,6 +32,17 @@ public enum SiteFault: Worded, Sendable, Equatable {
   case dataRate(String)
   /// The poll plan makes as much as the record may send, or more.
   case neverDrains(DataRate, bytesPerDay: Int)
+  /// Years are stated, and the board does not say what its medium endures.
+  case enduranceUnknown(years: Int, board: String)
+  /// The medium does not last the years with the stated commit interval (ms), but tenths of years; one that would do.
+  case wearsOut(years: Int, Endurance, commit: Int, tenths: Int, enough: Int)
+  /// It does with none; with the longest (ms) it lasts so many tenths of years.
+  case neverLasts(years: Int, Endurance, longest: Int, tenths: Int)
+
+  /// The configuration is usable in spite of it.
+  public var isWarning: Bool {
+    if case .wearsOut = self { true } else { false }
+  }
 
   var english: Wording {
     switch self {
@@ -107,6 +118,23 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "'catch_up' is \(rate.text), and the poll plan makes \((bytes + 999) / 1_000) kB a day",
         "more than the plan makes, so that a backlog ever ends",
         "allow more, or poll less often")
+    case .enduranceUnknown(let years, let board):
+      Wording(
+        "'years' is \(years), and the board does not say what its medium endures",
+        "'endurance_tb' and 'endurance_source' under 'storage' in boards/\(board)/board.yaml",
+        "state there how many TB its maker lets be written (TBW) and where that stands, or leave 'years' out"
+      )
+    case .wearsOut(let years, let endurance, let commit, let tenths, let enough):
+      Wording(
+        "with 'commit_ms' at \(commit) a medium of \(endurance.terabytes) TB lasts \(tenthsText(tenths)) years",
+        "\(years) years, as 'years' says",
+        "write commit_ms: \(enough) or more, or leave it out and it follows; a power cut then loses at most "
+          + "that much")
+    case .neverLasts(let years, let endurance, let longest, let tenths):
+      Wording(
+        "even with a commit every \(longest) ms a medium of \(endurance.terabytes) TB lasts \(tenthsText(tenths)) years",
+        "\(years) years, as 'years' says",
+        "take a larger medium, fewer channels, or a longer 'period_ms' or 'checkpoint_ms'")
     }
   }
 
@@ -169,6 +197,20 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording(
         "“catch_up”为 \(rate.text)，而采集计划每天产生 \((bytes + 999) / 1_000) kB",
         "大于计划产生的数据量，积压才能清空", "提高限额，或降低采集频率")
+    case .enduranceUnknown(let years, let board):
+      Wording(
+        "“years”为 \(years)，而板卡未说明存储介质的写入寿命",
+        "boards/\(board)/board.yaml 的“storage”中写明“endurance_tb”和“endurance_source”",
+        "在该处写明厂家给出的总写入量（TBW，单位 TB）及其出处，或删除“years”")
+    case .wearsOut(let years, let endurance, let commit, let tenths, let enough):
+      Wording(
+        "“commit_ms”为 \(commit) 时，\(endurance.terabytes) TB 的介质可用 \(tenthsText(tenths)) 年",
+        "“years”要求的 \(years) 年",
+        "写成 commit_ms: \(enough) 或更大，或删除它由程序推算；断电最多丢失一个提交间隔的数据")
+    case .neverLasts(let years, let endurance, let longest, let tenths):
+      Wording(
+        "即使每 \(longest) ms 提交一次，\(endurance.terabytes) TB 的介质也只能用 \(tenthsText(tenths)) 年",
+        "“years”要求的 \(years) 年", "换用更大的介质，减少通道，或加大“period_ms”或“checkpoint_ms”")
     }
   }
 }
@@ -191,3 +233,6 @@ func durationText(_ seconds: Int) -> String {
   }
   return "\(seconds)s"
 }
+
+/// Tenths as people write them: 123 is `12.3`.
+package func tenthsText(_ tenths: Int) -> String { "\(tenths / 10).\(tenths % 10)" }

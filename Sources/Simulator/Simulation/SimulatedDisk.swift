@@ -66,7 +66,6 @@ final class SimulatedDisk {
   var isFull = false
   /// No power: every operation fails.
   private(set) var isDead = false
-  /// Operations since the beginning.
   private(set) var operationCount: UInt64 = 0
   /// µs that operations took since `takeDuration`.
   private var duration: UInt64 = 0
@@ -79,7 +78,6 @@ final class SimulatedDisk {
   var called: (UInt32, StorageCall) -> Void = { _, _ in }
   /// Called with each incident.
   var happened: (Incident) -> Void = { _ in }
-  /// The time, for what ages.
   var now: UInt64 = 0
 
   /// An empty medium.
