@@ -12,17 +12,13 @@ public struct EmulatedMeter: Sendable {
   /// value is torn.
   var longReply: (identifier: UInt32, data: [UInt8])?
 
-  /// Its address, if it speaks DL/T 645.
+  /// Its address, if it has the six bytes of DL/T 645.
   private let ownAddress: DLT645Address?
 
   /// A meter of a model.
   public init(model: MeterModel) {
     self.model = model
-    ownAddress =
-      switch model.meterProtocol {
-      case .modbusRTU: nil
-      case .dlt645: DLT645Address(model.address.span)
-      }
+    ownAddress = DLT645Address(model.address.span)
   }
 
   /// The reply to a whole frame; `nil`, silence, to what is damaged or meant for another.

@@ -6,6 +6,7 @@ docs() {
   rm -rf "$out" && mkdir -p "$out/symbols"
   triple=$(swiftc -print-target-info | sed -n '0,/"triple"/s/.*"triple": "\([^"]*\)".*/\1/p')
   swift symbolgraph-extract -module-name Gateway -I "$modules" -target "$triple" \
+    -Xcc -fmodule-map-file=.build/debug/CSHA256.build/module.modulemap \
     -minimum-access-level public -output-dir "$out/symbols"
   docc convert Sources/Gateway/Gateway.docc --additional-symbol-graph-dir "$out/symbols" \
     --fallback-display-name Gateway --fallback-bundle-identifier tallystick.gateway \
