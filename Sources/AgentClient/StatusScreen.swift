@@ -92,7 +92,7 @@ public struct StatusScreen {
     var parts = [isNamedSo ? line.name : "\(word(.line)) \(line.name)"]
     parts.append(word(line.isOpen ? .open : .portLost))
     if let permille = line.utilisationPermille {
-      parts.append("\(TextLayout.tenths(permille)) % \(word(.use))")
+      parts.append("\(tenthsText(permille)) % \(word(.use))")
     }
     if let device = line.device { parts.append(device) }
     return parts.joined(separator: "  ")
@@ -140,10 +140,10 @@ public struct StatusScreen {
   /// How long the gateway can be offline, how much of its room is taken, and what its medium bears.
   private func wording(of room: GatewayStatus.Room) -> String {
     let share = room.limit > 0 ? min(room.byteCount / (room.limit / 1_000 + 1), 1_000) : 1_000
-    var parts = ["\(word(.room)) \(TextLayout.tenths(share)) %"]
+    var parts = ["\(word(.room)) \(tenthsText(share)) %"]
     if let days = room.offlineTenths {
       parts.append(
-        "\(word(.offline)) \(days < 10_000 ? TextLayout.tenths(days) : ">1000") \(word(.days))")
+        "\(word(.offline)) \(days < 10_000 ? tenthsText(days) : ">1000") \(word(.days))")
     } else {
       parts.append("\(word(.offline)) \(word(.notYetKnown))")
     }
@@ -178,14 +178,14 @@ public struct StatusScreen {
   private func age(_ milliseconds: Int?) -> String {
     guard let milliseconds else { return "" }
     switch milliseconds / 1000 {
-    case ..<120: return "\(TextLayout.tenths(milliseconds / 100)) s"
+    case ..<120: return "\(tenthsText(milliseconds / 100)) s"
     case ..<7200: return "\(milliseconds / 60_000) min"
     default: return "\(milliseconds / 3_600_000) h"
     }
   }
 
   private func roundTrip(_ microseconds: Int?) -> String {
-    microseconds.map { "\(TextLayout.tenths($0 / 100)) ms" } ?? ""
+    microseconds.map { "\(tenthsText($0 / 100)) ms" } ?? ""
   }
 
   /// UCUM codes as people write the units.

@@ -78,9 +78,4 @@ public enum TextLayout {
       return digits.count < 2 ? "0" + digits : digits
     }.joined(separator: " ")
   }
-
-  /// `value` tenths with one decimal: 342 is "34.2".
-  public static func tenths(_ value: Int) -> String {
-    "\(value / 10).\(abs(value % 10))"
-  }
 }

@@ -29,9 +29,15 @@ public enum SiteKey: String, CaseIterable, Sendable {
   case logSegment = "log.segment_bytes"
 
   /// Where its value stands; its section, or the file's beginning, where it was left out.
-  func place(in root: YAMLNode) -> YAMLPlace {
-    let words = rawValue.split(separator: ".").map(String.init)
-    var node = root
+  func place(in root: YAMLNode) -> YAMLPlace { root.place(of: rawValue) }
+}
+
+extension YAMLNode {
+  /// Where the value of a key stands, written with its section's before it (`log.years`); the section, or the file's
+  /// beginning, where it was left out.
+  func place(of key: String) -> YAMLPlace {
+    let words = key.split(separator: ".").map(String.init)
+    var node = self
     var place = YAMLPlace.start
     for (number, word) in words.enumerated() {
       guard case .mapping(let entries) = node.content,

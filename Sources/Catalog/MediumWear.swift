@@ -113,24 +113,23 @@ public struct MediumWear: Sendable, Equatable {
     Self.quotient(64 + 3 * 128 * 32 + 128 * streamCount, Self.block) * Self.block
   }
 
+  /// Bytes of flash of a new medium which bears `endurance` of them, when the zeros of all segments are written.
+  private func usable(_ endurance: Int) -> Int { max(endurance - quotaByteCount, 0) }
+
   /// Bytes that may be written to a new medium which bears `endurance` bytes of flash, the zeros of segments apart.
-  public func budget(endurance: Int) -> Int {
-    max(endurance - quotaByteCount, 0) / Self.amplification
-  }
+  public func budget(endurance: Int) -> Int { usable(endurance) / Self.amplification }
 
   /// Tenths of years that a new medium lasts which bears `endurance` bytes, when so many are written a day; `nil`
   /// when none are.
   public func tenthsOfYears(endurance: Int, bytesPerDay: Int) -> Int? {
-    let usable = max(endurance - quotaByteCount, 0)
     guard bytesPerDay > 0 else { return nil }
-    let tenth = Self.quotient(Self.flashBytesPerYear(bytesPerDay), 10)
-    return usable / tenth
+    return usable(endurance) / Self.quotient(Self.flashBytesPerYear(bytesPerDay), 10)
   }
 
   /// A new medium that bears `endurance` bytes lasts so many years.
   public func lasts(years: Int, endurance: Int, commitEvery milliseconds: Int) -> Bool {
     let day = day(commitEvery: milliseconds)
-    return Self.flashBytesPerYear(day.total) <= max(endurance - quotaByteCount, 0) / years
+    return Self.flashBytesPerYear(day.total) <= usable(endurance) / years
   }
 
   /// The shortest commit interval in milliseconds, `longest` at most, with which a new medium lasts so many years;

@@ -127,7 +127,7 @@ public struct GatewayStart<
     var opening = OpeningEntries(
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
-    recorder.limitSegments()
+    recorder.limitSegments(beside: recorder.room.earlierByteCount)
     opening.boot(
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
@@ -141,8 +141,7 @@ public struct GatewayStart<
       }
       do throws(JournalError) {
         try carryOver.run(&opening, drain: drain, hasRoom: hasRoom)
-        recorder.room.earlierByteCount = others + carryOver.byteCount
-        recorder.limitSegments()
+        recorder.limitSegments(beside: others + carryOver.byteCount)
       } catch {
         throw .journal(error)
       }

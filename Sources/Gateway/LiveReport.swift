@@ -1,6 +1,7 @@
 import HAL
 import Metering
 import Sampling
+import Uplink
 
 // The body of POST /api/live: the newest value of each point that has changed since the last post that was taken.
 // Preliminary and unsigned: a screen may show it, a report may not use it.
@@ -73,23 +74,6 @@ extension Acquisition {
 }
 
 extension [UInt8] {
-  mutating func append(_ text: StaticString) {
-    self += UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-  }
-
-  mutating func append(decimal value: UInt64) {
-    // 2^64 has 20 digits.
-    var digits = InlineArray<20, UInt8>(repeating: 0)
-    var start = digits.count
-    var left = value
-    repeat {
-      start -= 1
-      digits[start] = 48 &+ UInt8(truncatingIfNeeded: left % 10)
-      left /= 10
-    } while left > 0
-    digits.span.extracting(start..<digits.count).withUnsafeBufferPointer { self += $0 }
-  }
-
   /// A JSON string (RFC 8259 §7) of UTF-8 bytes.
   mutating func append(quoted text: [UInt8]) {
     append("\"")

@@ -81,9 +81,7 @@ public struct MessageLimit<Message> {
   /// What is to be said now of what was held; call it until it gives `nil`.
   public mutating func due(at now: UInt64) -> HeldMessages<Message>? {
     for i in 0..<places.count {
-      guard let end = MessageLimit.end(places[i]), now >= end else { continue }
-      guard let newest = places[i].newest else {
-        places[i] = Place()
+      guard let newest = places[i].newest, let end = MessageLimit.end(places[i]), now >= end else {
         continue
       }
       let held = HeldMessages(

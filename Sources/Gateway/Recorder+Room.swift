@@ -73,17 +73,17 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     if let rates { report.bytesPerDay = rates }
   }
 
-  /// Limits the segments of a log that begins to the room that those before it leave, but for the two that a first
-  /// commit may need: one that could begin nothing would never make room by carrying over.
-  mutating func limitSegments() {
+  /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two
+  /// that a first commit may need: one that could begin nothing would never make room by carrying over.
+  mutating func limitSegments(beside earlierByteCount: UInt64) {
+    room.earlierByteCount = earlierByteCount
     let standing = evidence.journal.standingByteCount / segmentByteCount
     evidence.journal.segmentCountMax = max(room.ownByteCount / segmentByteCount, standing + 2)
   }
 
   /// Segments of earlier epochs of so many bytes leave the log the room for its next two.
   mutating func hasRoom(beside earlierByteCount: UInt64) -> Bool {
-    room.earlierByteCount = earlierByteCount
-    limitSegments()
+    limitSegments(beside: earlierByteCount)
     let next = 2 * segmentByteCount
     let free = evidence.journal.storage.freeByteCount() ?? .max
     return earlierByteCount + evidence.journal.standingByteCount + next <= room.quotaByteCount

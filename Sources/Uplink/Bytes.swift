@@ -1,17 +1,17 @@
 import HAL
 import TransparencyLog
 
-// Growing bodies byte by byte: the formats themselves are TransparencyLog's.
+// Growing bodies: the formats themselves are TransparencyLog's.
 extension [UInt8] {
-  mutating func append(_ text: StaticString) {
-    for i in 0..<text.utf8CodeUnitCount { append(text.utf8Start[i]) }
+  package mutating func append(_ text: StaticString) {
+    self += UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
   }
 
-  mutating func append(decimal value: UInt64) {
+  package mutating func append(decimal value: UInt64) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { memory in
       var writer = ByteWriter(memory)
       UnsignedText.write(value, to: &writer)
-      for i in 0..<writer.count { append(memory[i]) }
+      self += writer.written
     }
   }
 

@@ -17,7 +17,7 @@ extension MirrorClient {
     noteLink(response.status != 0, &events)
     guard let target else { return events }
     let (answer, place) = classify(response, target)
-    if isToBeHeardAgain(answer) { return events }
+    notePlace(answer)
     noteDivergence(answer)
     if let place { ticket = place.ticket }
     switch Decision.table(stage, answer) {
@@ -42,6 +42,7 @@ extension MirrorClient {
       if response.status == 500, !sentWasWhole { prefixRefusals += 1 }
       stage = .probe
       pause(now, &randomness)
+    case .startOver where !isPlaced: break  // It is asked once more.
     case .startOver:
       if acknowledgedSize > 0 { noteLoss(next: 0, &events) }
       begin()
@@ -72,13 +73,13 @@ extension MirrorClient {
     return events
   }
 
-  /// "I know of no checkpoint" lets the newest one out. Whoever else stands in the way says the same with 422, so it
-  /// counts when it is said twice.
-  private mutating func isToBeHeardAgain(_ answer: Answer) -> Bool {
-    guard !isPlaced, stage == .probe else { return false }
-    isProbeRefused = answer == .refused && !isProbeRefused
-    isPlaced = !isProbeRefused && Answer.placing.contains(answer)
-    return isProbeRefused
+  /// An answer to a probe says where the mirror stands. "I know of no checkpoint" lets the newest one out, and whoever
+  /// else stands in the way says the same with 422: it counts when it is said twice.
+  private mutating func notePlace(_ answer: Answer) {
+    guard stage == .probe else { return }
+    let isRefused = answer == .refused
+    if Answer.placing.contains(answer), !isRefused || isProbeRefused { isPlaced = true }
+    isProbeRefused = isRefused
   }
 
   /// The size that the mirror names, to begin a proof from; without one from nothing.

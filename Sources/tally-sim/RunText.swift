@@ -48,8 +48,7 @@ enum RunText {
 
   /// With one digit after the point.
   private static func seconds(_ microseconds: UInt64) -> String {
-    let tenths = (microseconds + 50_000) / 100_000
-    return "\(tenths / 10).\(tenths % 10)"
+    tenthsText(Int((microseconds + 50_000) / 100_000))
   }
 
   private static func rate(_ polls: UInt64, _ microseconds: UInt64) -> UInt64 {

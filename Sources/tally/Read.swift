@@ -226,7 +226,7 @@ struct ReadPage {
     let row = Quantity(key: value.quantity)?.row
     let name = row.map(name)
     let unit = row?.unit.symbol.description ?? value.unit ?? ""
-    let age = value.ageMilliseconds.map { TextLayout.tenths($0 / 100) + " s" } ?? ""
+    let age = value.ageMilliseconds.map { tenthsText($0 / 100) + " s" } ?? ""
     let reason = value.reason.flatMap { UInt8(exactly: $0) }.flatMap(NoData.init(rawValue:))
     add(
       name ?? value.quantity, value.value ?? reason?.text(language) ?? "–",
@@ -255,7 +255,7 @@ struct ReadPage {
       var roundTrip = exchange.frames.compactMap(\.answer.roundTripMicroseconds).reduce(0, +)
       for value in exchange.values {
         let name = name(value.point.quantity.row)
-        let rest = roundTrip > 0 ? TextLayout.tenths(roundTrip / 100) + " ms" : ""
+        let rest = roundTrip > 0 ? tenthsText(roundTrip / 100) + " ms" : ""
         switch value.result {
         case .success(let number):
           add(name, number.description, value.point.unit.symbol.description, rest)

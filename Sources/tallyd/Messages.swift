@@ -72,14 +72,15 @@ final class Messages: Sendable {
 
   /// Says what was held long enough; when there is more, µs since boot.
   func sayHeld() -> UInt64? {
-    let now = clock.microseconds()
-    while let held = state.withLock({ $0.limit.due(at: now) }) {
+    while let due = state.withLock({ $0.limit.dueAt }) {
+      let now = clock.microseconds()
+      guard due <= now, let held = state.withLock({ $0.limit.due(at: now) }) else { return due }
       write(
         .repeated(
           english: held.newest.english, chinese: held.newest.chinese, count: held.count,
           seconds: held.duration / 1_000_000))
     }
-    return state.withLock { $0.limit.dueAt }
+    return nil
   }
 
   private func write(_ text: Text) { writeStandardOutput(text.text(language) + "\n") }

@@ -36,13 +36,9 @@ import Uplink
   }
 
   private func cosignature(_ checkpoint: Checkpoint) throws -> [UInt8] {
-    let text = ByteWriter.bytes { checkpoint.writeText(to: &$0) }
-    let name = try Rig.mirrorKey().name
-    var mirror = try Rig.mirrorSigner()
-    return ByteWriter.bytes {
-      _ = Cosignature.sign(
-        text: text.span, time: 1_785_000_000, name: name, with: &mirror, to: &$0)
-    }
+    try Rig.cosignature(
+      under: ByteWriter.bytes { checkpoint.writeText(to: &$0) }, time: 1_785_000_000,
+      with: try Rig.mirrorSigner())
   }
 
   /// A recorder of a one-way site with 30 entries that are committed and signed.

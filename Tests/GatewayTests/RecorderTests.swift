@@ -112,18 +112,11 @@ import Uplink
   private func cosignature(
     of size: UInt64, root: Digest, with signer: consuming FileKeySigner
   ) throws -> UplinkResponse {
-    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
-    defer { memory.deallocate() }
-    var text = ByteWriter(memory)
-    Checkpoint(origin: try Rig.origin, size: size, root: root).writeText(to: &text)
-    let note = Array(text.written)
-    text.reset()
-    let name = try Rig.mirrorKey().name
-    #expect(
-      Cosignature.sign(
-        text: note.span, time: 1_785_000_010, name: name, with: &signer, to: &text))
+    let checkpoint = Checkpoint(origin: try Rig.origin, size: size, root: root)
+    let line = try Rig.cosignature(
+      under: ByteWriter.bytes { checkpoint.writeText(to: &$0) }, with: signer)
     return UplinkResponse(
-      status: 200, contentType: Array("text/plain; charset=utf-8".utf8), body: Array(text.written))
+      status: 200, contentType: Array("text/plain; charset=utf-8".utf8), body: line)
   }
 
   @Test func `only the configured mirror's signature acknowledges`() throws {

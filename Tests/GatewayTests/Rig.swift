@@ -5,6 +5,7 @@ import Journal
 import MemoryStorage
 import Metering
 import Sampling
+import Testing
 import TransparencyLog
 import Uplink
 
@@ -27,6 +28,19 @@ enum Rig {
 
   static func mirrorSigner() throws -> FileKeySigner {
     try FileKeySigner(seed: SHA256.hash(Array("test mirror key".utf8).span).bytes)
+  }
+
+  /// The line of a mirror under a text: under its own name, made with `signer`.
+  static func cosignature(
+    under text: [UInt8], time: UInt64 = 1_785_000_010, with signer: consuming FileKeySigner
+  ) throws -> [UInt8] {
+    let name = try mirrorKey().name
+    var isSigned = false
+    let line = ByteWriter.bytes {
+      isSigned = Cosignature.sign(text: text.span, time: time, name: name, with: &signer, to: &$0)
+    }
+    #expect(isSigned)
+    return line
   }
 
   static func mirrorKey() throws -> VerifierKey {

@@ -109,17 +109,9 @@ import Uplink
 
   /// A note of the log with the cosignature of the rig's mirror.
   private func cosignedNote(_ signed: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
-    let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
-    defer { memory.deallocate() }
     let note = Array(signed)
     let text = Array(note[try Note.parse(note.span).text])
-    var line = ByteWriter(memory)
-    var signer = try Rig.mirrorSigner()
-    let isSigned = Cosignature.sign(
-      text: text.span, time: 1_785_000_010, name: try Rig.mirrorKey().name, with: &signer, to: &line
-    )
-    #expect(isSigned)
-    return note + Array(line.written)
+    return try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
   }
 
   /// Whatever operation the power goes in while a segment is given up: the next start has the whole tree.

@@ -4,8 +4,7 @@ import Testing
   /// Files that are longer than most, with their lines. The list may only shrink: split a file before it
   /// gets longer, and lower its number when it got shorter.
   private let longerFiles: [String: Int] = [
-    "Sources/Simulator/Simulation/SimulatedDisk.swift": 413,
-    "Tests/UplinkTests/MirrorClientTests.swift": 622,
+    "Tests/UplinkTests/MirrorClientTests.swift": 622
   ]
   /// Functions that are longer than most, likewise.
   private let longerFunctions: [String: Int] = [

@@ -3,12 +3,6 @@ extension LogSettings {
   static var commitMax: Int { 60_000 }
   /// The shortest one that follows from the years, in milliseconds: a medium that bears more is not worn for less.
   static var followedCommitMin: Int { 1_000 }
-
-  /// Where `years` stands; its section, or the file's beginning, where it was left out.
-  static func yearsPlace(in root: YAMLNode) -> YAMLPlace {
-    guard let log = root["log"] else { return .start }
-    return log["years"]?.place ?? log.place
-  }
 }
 
 extension Decoding {

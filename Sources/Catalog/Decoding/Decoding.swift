@@ -148,8 +148,7 @@ package struct Decoding {
     _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = "",
     default fallback: Int
   ) -> Int {
-    guard let node = fields.node[key], !node.isEmpty else { return fallback }
-    return integer(node, key: key, in: range, unit: unit).map { Int($0) } ?? fallback
+    optionalInteger(key, fields, in: range, unit: unit) ?? fallback
   }
 
   /// A whole number that may be missing.

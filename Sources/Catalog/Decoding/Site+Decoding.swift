@@ -103,7 +103,7 @@ struct SiteLoading {
         at: site.place(of: .mirrorCatchUp))
     }
     // What a plan with mistakes in it would write says nothing of the medium.
-    if decoding.isUsable { decoding.settleCommit(of: &site, at: LogSettings.yearsPlace(in: root)) }
+    if decoding.isUsable { decoding.settleCommit(of: &site, at: root.place(of: "log.years")) }
     return site
   }
 

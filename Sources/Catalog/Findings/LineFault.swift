@@ -104,7 +104,7 @@ public enum LineFault: Worded, Sendable, Equatable {
 
 extension LineLoad {
   /// The share as people read it, for example `41.7 %`.
-  public var percentText: String { "\(permille / 10).\(permille % 10) %" }
+  public var percentText: String { tenthsText(permille) + " %" }
 
   /// How the share comes about, one line a poll.
   public func arithmetic(_ language: Language) -> String {

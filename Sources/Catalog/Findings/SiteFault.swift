@@ -235,4 +235,4 @@ func durationText(_ seconds: Int) -> String {
 }
 
 /// Tenths as people write them: 123 is `12.3`.
-package func tenthsText(_ tenths: Int) -> String { "\(tenths / 10).\(tenths % 10)" }
+package func tenthsText(_ tenths: Int) -> String { "\(tenths / 10).\(abs(tenths % 10))" }

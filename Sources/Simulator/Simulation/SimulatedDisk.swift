@@ -66,6 +66,7 @@ final class SimulatedDisk {
   var isFull = false
   /// No power: every operation fails.
   private(set) var isDead = false
+  /// Operations since the beginning.
   private(set) var operationCount: UInt64 = 0
   /// µs that operations took since `takeDuration`.
   private var duration: UInt64 = 0
@@ -78,6 +79,7 @@ final class SimulatedDisk {
   var called: (UInt32, StorageCall) -> Void = { _, _ in }
   /// Called with each incident.
   var happened: (Incident) -> Void = { _ in }
+  /// The time, for what ages.
   var now: UInt64 = 0
 
   /// An empty medium.
@@ -181,34 +183,6 @@ final class SimulatedDisk {
     return duration
   }
 
-  /// The segments of an epoch.
-  func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
-    volumes[Int(epoch) - 1].segments.map { ($0.sequence, $0.bytes) }
-  }
-
-  /// The objects, in a fixed order, for writing them out.
-  func forEachObject(_ body: (UInt32, StorageObject, [UInt8]) -> Void) {
-    for (number, volume) in volumes.enumerated() {
-      let epoch = UInt32(number + 1)
-      for slot in 0..<2 {
-        if let bytes = volume.superblocks[slot] {
-          body(epoch, .superblock(slot: UInt8(slot)), bytes)
-        }
-      }
-      for segment in volume.segments {
-        body(epoch, .segment(sequence: segment.sequence), segment.bytes)
-      }
-      let keys = volume.tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
-      for key in keys {
-        body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
-      }
-      if let bytes = volume.documents { body(epoch, .documents, bytes) }
-      for slot in 0..<2 {
-        if let bytes = volume.summaries[slot] { body(epoch, .summary(slot: UInt8(slot)), bytes) }
-      }
-    }
-  }
-
   private func bytes(_ epoch: UInt32, _ object: StorageObject) -> [UInt8]? {
     let volume = Int(epoch) - 1
     switch object {
@@ -224,12 +198,6 @@ final class SimulatedDisk {
 
   func byteCount(_ epoch: UInt32, _ object: StorageObject) -> Int? {
     bytes(epoch, object)?.count
-  }
-
-  func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
-    let segments = volumes[Int(epoch) - 1].segments
-    guard let first = segments.first, let last = segments.last else { return nil }
-    return first.sequence...last.sequence
   }
 
   /// Changes an object in place, if it exists.

@@ -1,0 +1,38 @@
+import HAL
+
+// What stands on the medium, for whoever looks at it from outside.
+extension SimulatedDisk {
+  /// The segments of an epoch.
+  func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
+    volumes[Int(epoch) - 1].segments.map { ($0.sequence, $0.bytes) }
+  }
+
+  /// The objects, in a fixed order, for writing them out.
+  func forEachObject(_ body: (UInt32, StorageObject, [UInt8]) -> Void) {
+    for (number, volume) in volumes.enumerated() {
+      let epoch = UInt32(number + 1)
+      for slot in 0..<2 {
+        if let bytes = volume.superblocks[slot] {
+          body(epoch, .superblock(slot: UInt8(slot)), bytes)
+        }
+      }
+      for segment in volume.segments {
+        body(epoch, .segment(sequence: segment.sequence), segment.bytes)
+      }
+      let keys = volume.tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
+      for key in keys {
+        body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
+      }
+      if let bytes = volume.documents { body(epoch, .documents, bytes) }
+      for slot in 0..<2 {
+        if let bytes = volume.summaries[slot] { body(epoch, .summary(slot: UInt8(slot)), bytes) }
+      }
+    }
+  }
+
+  func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
+    let segments = volumes[Int(epoch) - 1].segments
+    guard let first = segments.first, let last = segments.last else { return nil }
+    return first.sequence...last.sequence
+  }
+}
