@@ -278,6 +278,7 @@ extension Acquisition {
     self.memory = memory
     self.site = site
     names = site.names
+    liveTexts = LiveTexts(names)
     if let medium = names.medium { report.commitInterval = medium.commitMilliseconds * 1_000 }
     busyBefore = keptLines.map { $0 >= 0 ? busyBefore[$0] : 0 }
     utilisation = keptLines.map { $0 >= 0 ? utilisation[$0] : 0 }

@@ -100,6 +100,8 @@ public struct Acquisition: ~Copyable {
   public let report: RecorderReport
   /// What people call things.
   public internal(set) var names: SiteNames
+  /// What is posted of them with each value.
+  var liveTexts: LiveTexts
   /// Memory of the plan; `nil` when the caller keeps it.
   var memory: PlanMemory?
   /// The site in force; `nil` when the caller made the plan.
@@ -124,6 +126,7 @@ public struct Acquisition: ~Copyable {
     busyBefore = [UInt64](repeating: 0, count: names.lines.count)
     utilisation = [UInt16](repeating: 0, count: names.lines.count)
     self.names = names
+    liveTexts = LiveTexts(names)
   }
 
   /// Begins to poll a site whose documents stand in the log: `starts` says where its channels do,

@@ -1,6 +1,7 @@
 import HAL
 import Metering
 import Sampling
+import TransparencyLog
 import Uplink
 
 // The body of POST /api/live: the newest value of each point that has changed since the last post that was taken.
@@ -33,43 +34,67 @@ extension Acquisition {
     body.append(",\"change\":")
     body.append(decimal: writer.live.changeCount)
     body.append(",\"values\":[")
-    var isFirst = true
-    for index in 0..<writer.live.points.count {
-      let value = writer.live.values[index]
-      guard value.change > last else { continue }
-      if !isFirst { body.append(",") }
-      isFirst = false
-      append(index, value, to: &body)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: LiveTexts.valueByteCountMax) { memory in
+      var isFirst = true
+      for index in 0..<writer.live.points.count {
+        let value = writer.live.values[index]
+        guard value.change > last else { continue }
+        let point = writer.live.points[index]
+        if !isFirst { body.append(0x2C) }
+        isFirst = false
+        body += liveTexts.heads[point.device]
+        var text = ByteWriter(memory)
+        LiveTexts.write(point, value, to: &text)
+        body += text.written
+      }
     }
     body.append("]}")
     return body
   }
+}
 
-  private borrowing func append(_ index: Int, _ value: LiveValue, to body: inout [UInt8]) {
-    let point = writer.live.points[index]
-    let name = names.devices[point.device]
-    body.append("{\"device\":")
-    body.append(decimal: UInt64(name.number))
-    body.append(",\"label\":")
-    body.append(quoted: name.label)
-    body.append(",\"quantity\":\"")
-    body.append(point.quantity.key)
-    body.append("\",\"value\":")
-    if value.noData == nil {
-      let text = DecimalText(value.value)
-      body.append("\"")
-      text.bytes.span.extracting(0..<text.count).withUnsafeBufferPointer { body += $0 }
-      body.append("\"")
-    } else {
-      body.append("null")
+/// The texts of live values.
+struct LiveTexts: Sendable {
+  /// A value behind what names its device: keys and units have at most 64 characters, a number 20, and there are 51 around
+  /// them.
+  static var valueByteCountMax: Int { 2 * 64 + DecimalText.capacity + 2 * 20 + 64 }
+
+  /// What each value of a device begins with, in the order of the plan: it is the same for years.
+  let heads: [[UInt8]]
+
+  /// The texts for a site.
+  init(_ names: SiteNames) {
+    heads = names.devices.map { device in
+      var head: [UInt8] = []
+      head.append("{\"device\":")
+      head.append(decimal: UInt64(device.number))
+      head.append(",\"label\":")
+      head.append(quoted: device.label)
+      head.append(",\"quantity\":\"")
+      return head
     }
-    body.append(",\"unit\":\"")
-    body.append(point.unit.ucum)
-    body.append("\",\"utc\":")
-    body.append(decimal: value.instant.utc)
-    body.append(",\"status\":")
-    body.append(decimal: UInt64(value.status.rawValue))
-    body.append("}")
+  }
+
+  /// Writes what comes behind the head.
+  static func write(_ point: LivePoint, _ value: LiveValue, to text: inout ByteWriter) {
+    text.append(point.quantity.key)
+    text.append("\",\"value\":")
+    if value.noData == nil {
+      let number = DecimalText(value.value)
+      text.append("\"")
+      text.append(number.bytes.span.extracting(0..<number.count))
+      text.append("\"")
+    } else {
+      text.append("null")
+    }
+    text.append(",\"unit\":\"")
+    text.append(point.unit.ucum)
+    text.append("\",\"utc\":")
+    UnsignedText.write(value.instant.utc, to: &text)
+    text.append(",\"status\":")
+    UnsignedText.write(UInt64(value.status.rawValue), to: &text)
+    text.append("}")
+    precondition(!text.overflowed, "a live value is longer than its limit")
   }
 }
 

@@ -49,20 +49,20 @@ public struct ByteWriter: ~Copyable {
 
   /// Writes all bytes or none.
   public mutating func append(_ bytes: Span<UInt8>) {
+    bytes.withUnsafeBufferPointer { append($0) }
+  }
+
+  /// Writes all bytes or none.
+  public mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
     guard bytes.count <= room, !overflowed else {
       overflowed = true
       return
     }
-    var i = 0
-    while i < bytes.count {
-      buffer[count &+ i] = bytes[i]
-      i &+= 1
-    }
+    UnsafeMutableRawBufferPointer(
+      rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<(count &+ bytes.count)]
+    ).copyMemory(from: UnsafeRawBufferPointer(bytes))
     count &+= bytes.count
   }
-
-  /// Writes all bytes or none.
-  public mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) { append(bytes.span) }
 
   /// Writes the UTF-8 of a literal.
   public mutating func append(_ text: StaticString) {

@@ -192,14 +192,28 @@ public struct SimulatedLine: Sendable {
     }
   }
 
-  /// Lets characters of the client pass one by one until `end`, or until a meter answers.
+  /// Lets characters of the client pass until `end`, or until a meter answers: together up to one that may be the last
+  /// of a request, for nothing comes of the others.
   private mutating func hearAlone(
     _ burst: Burst, until end: Int, _ values: (UInt64) -> PlantMoment
   ) {
     var next = burst.done
     repeat {
-      hear(burst.bytes[next], at: burst.end(next, baudRate: baudRate), values)
-      next += 1
+      let rest = burst.bytes[next..<end]
+      let last = rest.firstIndex { byte in scanners.contains { $0.mayEndQuery(byte) } } ?? end
+      // The first one may come after a silence, and where the buffer is full each may end a frame.
+      if last > next + 1, stream.count + last - next < SimulatedLine.dlt645BufferMax {
+        hear(burst.bytes[next], at: burst.end(next, baudRate: baudRate), values)
+        let quiet = burst.bytes[next + 1..<last]
+        statistics.charactersHeard += UInt64(quiet.count)
+        lastHeard = burst.end(last - 1, baudRate: baudRate)
+        if hasSilence { keep(quiet) }
+        stream += quiet
+        next = last
+      } else {
+        hear(burst.bytes[next], at: burst.end(next, baudRate: baudRate), values)
+        next += 1
+      }
     } while next < end && outbound == nil
     pass(until: next)
   }

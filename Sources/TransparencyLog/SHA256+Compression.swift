@@ -1,4 +1,9 @@
-// The compression function of SHA-256 (FIPS 180-4, 6.2.2), which is most of what a gateway computes.
+#if !hasFeature(Embedded)
+  import CSHA256
+#endif
+
+// The compression function of SHA-256 (FIPS 180-4, 6.2.2), which is most of what a gateway computes. Where a
+// processor has instructions for it they do it, in C; else this does.
 //
 // Sixteen rounds are written out, so that the eight working variables change their names instead of
 // their places, and the message schedule is sixteen words that roll, in variables and not in an array:
@@ -117,6 +122,21 @@ private struct Schedule: BitwiseCopyable {
 extension SHA256 {
   /// Takes in `blockCount` blocks of 64 bytes that begin at `start`, aligned or not.
   static func compress(
+    _ start: UnsafeRawPointer, blockCount: Int, into state: inout InlineArray<8, UInt32>
+  ) {
+    #if !hasFeature(Embedded)
+      let isDone = withUnsafeMutableBytes(of: &state) {
+        csha256_blocks(
+          $0.baseAddress?.assumingMemoryBound(to: UInt32.self),
+          start.assumingMemoryBound(to: UInt8.self), blockCount)
+      }
+      if isDone != 0 { return }
+    #endif
+    compressPlainly(start, blockCount: blockCount, into: &state)
+  }
+
+  /// The same in Swift.
+  static func compressPlainly(
     _ start: UnsafeRawPointer, blockCount: Int, into state: inout InlineArray<8, UInt32>
   ) {
     let constants = SHA256.roundConstants.span

@@ -98,11 +98,10 @@ struct DrawnSite {
   }
 
   /// The gateway as the simulation takes it.
-  func gateway<Verifier: SignatureVerifier>(
+  func gateway<Key: Signer & ~Copyable, Verifier: SignatureVerifier>(
     origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey, verifier: Verifier,
-    makeMirrorKey: @escaping () -> FileKeySigner, makeKey: @escaping () -> FileKeySigner,
-    catchUp: CatchUpBudget?
-  ) -> SimulatedGateway<FileKeySigner, Verifier> {
+    makeMirrorKey: @escaping () -> Key, makeKey: @escaping () -> Key, catchUp: CatchUpBudget?
+  ) -> SimulatedGateway<Key, Verifier> {
     SimulatedGateway(
       site: Composition(site: site).pollSite(origin: origin(1), epoch: 1), origin: origin,
       mirrorKey: mirrorKey,

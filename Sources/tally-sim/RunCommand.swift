@@ -152,11 +152,11 @@ struct SimulationWorld {
     plan.hasCanary = hasCanary
     plan.mediumByteCount = 2 * drawn.quotaByteCount
     plan.offline = offline * 3_600_000_000
+    let verifier = RememberingVerifier(SodiumVerifier())
     let gateway = drawn.gateway(
-      origin: SimulationWorld.origin, mirrorKey: mirrorKey,
-      verifier: RememberingVerifier(SodiumVerifier()),
-      makeMirrorKey: { SimulationWorld.key("mirror", seed) },
-      makeKey: { SimulationWorld.key("gateway", seed) },
+      origin: SimulationWorld.origin, mirrorKey: mirrorKey, verifier: verifier,
+      makeMirrorKey: { RememberingSigner(SimulationWorld.key("mirror", seed), verifier) },
+      makeKey: { RememberingSigner(SimulationWorld.key("gateway", seed), verifier) },
       catchUp: budget(of: drawn.site, seed: seed))
     let simulation = Simulation(
       plan, gateway: gateway, lines: drawn.simulatedLines(faults: faults, entropy: &entropy),

@@ -1,5 +1,6 @@
 import Testing
-import TransparencyLog
+
+@testable import TransparencyLog
 
 @Suite struct SHA256Tests {
   @Test func `the examples of FIPS 180-4 give their digests`() {
@@ -44,6 +45,24 @@ import TransparencyLog
           let piece = UnsafeBufferPointer(rebasing: $0[start..<start + count])
           #expect(SHA256.hash(piece) == sodiumHash(message))
         }
+      }
+    }
+  }
+
+  @Test func `what a processor has instructions for is computed in Swift alike`() {
+    var random = SeededRandom(state: 5)
+    let all = (0..<4_200).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    for count in [1, 2, 3, 64] {
+      for start in 0..<8 {
+        var words = InlineArray<8, UInt32>(repeating: 0)
+        for i in 0..<8 { words[i] = UInt32(truncatingIfNeeded: random.next()) }
+        var plain = words
+        all.withUnsafeBytes {
+          guard let bytes = $0.baseAddress else { return }
+          SHA256.compress(bytes + start, blockCount: count, into: &words)
+          SHA256.compressPlainly(bytes + start, blockCount: count, into: &plain)
+        }
+        for i in 0..<8 { #expect(words[i] == plain[i]) }
       }
     }
   }

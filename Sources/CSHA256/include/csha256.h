@@ -1,8 +1,8 @@
-// SHA-256 (FIPS 180-4) over many independent messages at once: the hashes of RFC 6962, 2.1, which a log
-// needs by the hundred.
+// SHA-256 (FIPS 180-4) faster than it can be written in Swift: over many independent messages at once, the hashes
+// of RFC 6962, 2.1, which a log needs by the hundred, and over one with the instructions for it.
 //
-// A processor with vector registers computes 4, 8 or 16 of them in the time of one or two. Nothing here does
-// input or output, allocates, or keeps anything.
+// A processor with vector registers computes 4, 8 or 16 messages in the time of one or two. Nothing here does
+// input or output, allocates, or keeps anything but what the processor can do.
 
 #ifndef CSHA256_H
 #define CSHA256_H
@@ -19,7 +19,11 @@ void csha256_nodes(const uint8_t *pairs, size_t count, uint8_t *nodes);
 /// the bundle holds so many.
 void csha256_leaves(const uint8_t *bundle, size_t count, uint8_t *leaves);
 
-/// The same as the two above, in this many lanes if the processor has them; for tests. Returns 0, and does
+/// Takes `count` blocks of 64 bytes into the eight words of `state` (FIPS 180-4, 6.2.2), if the processor has
+/// instructions for it. Returns 0, and does nothing, if it has not: Swift does it then.
+int csha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count);
+
+/// The same as the first two, in this many lanes if the processor has them; for tests. Returns 0, and does
 /// nothing, if it has not. 4 lanes are there always.
 int csha256_nodes_in_lanes(int lanes, const uint8_t *pairs, size_t count, uint8_t *nodes);
 int csha256_leaves_in_lanes(int lanes, const uint8_t *bundle, size_t count, uint8_t *leaves);

@@ -11,16 +11,40 @@ package struct LivePostReader {
 
   let body: [UInt8]
   /// Where the origin stands.
-  private(set) var origin = 0..<0
-  private(set) var session: UInt64 = 0
-  private(set) var change: UInt64 = 0
-  private(set) var values: [Value] = []
-  private var at = 0
+  let origin: Range<Int>
+  let session: UInt64
+  let change: UInt64
+  let values: [Value]
 
   /// Reads a body; `nil` if it is no post.
   init?(_ body: [UInt8]) {
+    let text = body.withUnsafeBufferPointer { bytes -> LivePostText? in
+      var text = LivePostText(bytes)
+      return text.read() ? text : nil
+    }
+    guard let text else { return nil }
     self.body = body
-    guard readObject({ $0.readMember($1) }), at == body.count else { return nil }
+    origin = text.origin
+    session = text.session
+    change = text.change
+    values = text.values
+  }
+}
+
+/// The text of a post, as far as it is read.
+private struct LivePostText {
+  private let body: UnsafeBufferPointer<UInt8>
+  private(set) var origin = 0..<0
+  private(set) var session: UInt64 = 0
+  private(set) var change: UInt64 = 0
+  private(set) var values: [LivePostReader.Value] = []
+  private var at = 0
+
+  init(_ body: UnsafeBufferPointer<UInt8>) { self.body = body }
+
+  /// Reads all of it. `false` if it is no post.
+  mutating func read() -> Bool {
+    readObject { $0.readMember($1) } && at == body.count
   }
 
   private mutating func take(_ byte: UInt8) -> Bool {
@@ -48,7 +72,7 @@ package struct LivePostReader {
     return at > start ? value : nil
   }
 
-  private mutating func readObject(_ member: (inout LivePostReader, Range<Int>) -> Bool) -> Bool {
+  private mutating func readObject(_ member: (inout LivePostText, Range<Int>) -> Bool) -> Bool {
     guard take(0x7B) else { return false }
     repeat {
       guard let key = readString(), take(0x3A), member(&self, key) else { return false }
@@ -76,22 +100,24 @@ package struct LivePostReader {
     guard isKey(key, "values"), take(0x5B) else { return false }
     if take(0x5D) { return true }
     repeat {
-      values.append(Value())
-      guard readObject({ $0.readValueMember($1) }) else { return false }
+      var value = LivePostReader.Value()
+      guard readObject({ $0.readMember($1, of: &value) }) else { return false }
+      values.append(value)
     } while take(0x2C)
     return take(0x5D)
   }
 
-  private mutating func readValueMember(_ key: Range<Int>) -> Bool {
-    let last = values.count - 1
+  private mutating func readMember(
+    _ key: Range<Int>, of value: inout LivePostReader.Value
+  ) -> Bool {
     if at < body.count, body[at] == 0x22 {
       guard let text = readString() else { return false }
-      if isKey(key, "quantity") { values[last].quantity = text }
+      if isKey(key, "quantity") { value.quantity = text }
       return true
     }
     if let number = readNumber() {
-      if isKey(key, "device") { values[last].device = number }
-      if isKey(key, "utc") { values[last].utc = number }
+      if isKey(key, "device") { value.device = number }
+      if isKey(key, "utc") { value.utc = number }
       return true
     }
     guard body.count - at >= 4, body[at..<at + 4].elementsEqual("null".utf8) else { return false }

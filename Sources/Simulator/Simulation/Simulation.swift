@@ -270,7 +270,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     }
     if let problem = live.look(at: time.now) { violate(.live, problem) }
     guard !network.isBusy(.live), let request = machine.livePost(at: now) else { return }
-    trace.mix(request.body.withUnsafeBufferPointer { $0 })
+    request.body.withUnsafeBufferPointer { trace.mix($0) }
     let isBad = network.submit(request, at: time.now) { [self] in deliver($0) }
     // An answer that is late comes within 100 s, one that never comes is given up after 60.
     if isBad { live.excuse(until: time.now + 101_000_000 + LiveChecker.within) }
@@ -293,7 +293,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     noteSizes()
     guard let request = turn.request else { return }
     trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
-    trace.mix(request.body.withUnsafeBufferPointer { $0 })
+    request.body.withUnsafeBufferPointer { trace.mix($0) }
     if let problem = epoch.look(at: request) { violate(.checkpoints, problem) }
     if let problem = budget.look(byteCount: request.body.count, at: time.now) {
       violate(.budget, problem)
