@@ -19,9 +19,12 @@ struct DrawnSite {
 
   /// Draws a site of `deviceCount` devices on the board `native/simulation`.
   ///
-  /// - Parameter mirrorKey: the mirror's verifier key.
+  /// - Parameters:
+  ///   - mirrorKey: the mirror's verifier key.
+  ///   - mebibytes: what the log may take; `nil` draws that, too.
   static func draw(
-    deviceCount: Int, mirrorKey: String, share: Share, entropy: inout SeededEntropy
+    deviceCount: Int, mirrorKey: String, quota mebibytes: Int?, share: Share,
+    entropy: inout SeededEntropy
   ) throws(SiteProblem) -> DrawnSite {
     let path = share.boardPath("native/simulation")
     let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
@@ -51,7 +54,8 @@ struct DrawnSite {
         text(lines, slowness: slowness, commit, checkpoint, segment, mirrorKey: mirrorKey).utf8)
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
-        return DrawnSite(yaml: yaml, site: site, quotaByteCount: quota)
+        let chosen = mebibytes.map { $0 << 20 }
+        return DrawnSite(yaml: yaml, site: site, quotaByteCount: chosen ?? quota)
       }
       refused = found
     }

@@ -28,6 +28,10 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Virtual hours in which anything may fail. 允许故障的虚拟小时数。") var hours: UInt64 = 2
   @Option(help: "Of these, the first in which nothing gets through. 其中最初不通的小时数。")
   var offline: UInt64 = 0
+  @Option(
+    help: "MiB that the log may take; drawn from 16 to 128 if not given. 日志容量上限（MiB）；缺省抽取 16 至 128。"
+  )
+  var quota: Int?
   @Option(help: "drawn, none, or a file with rates. drawn（抽取）、none（无）或故障率文件。")
   var faults = "none"
   @Option(help: "Run this seed again and print the trace up to a failure. 重放该种子并打印故障前的轨迹。")
@@ -53,8 +57,8 @@ struct RunCommand: ParsableCommand {
   mutating func run() throws {
     do {
       let world = try SimulationWorld(
-        share: share, devices: devices, hours: hours, offline: offline, faults: faults,
-        hasCanary: canary)
+        share: share, devices: devices, hours: hours, offline: offline, quota: quota,
+        faults: faults, hasCanary: canary)
       var hasFailed = false
       let begin = HostClock.threadMicroseconds()
       var pollCount: UInt64 = 0
@@ -102,13 +106,14 @@ struct SimulationWorld {
   private let devices: Int?
   private let hours: UInt64
   private let offline: UInt64
+  private let quota: Int?
   private let model: SimulatedFaults
   private let hasCanary: Bool
   private let plant: Plant
 
   init(
-    share option: String?, devices: Int?, hours: UInt64, offline: UInt64, faults: String,
-    hasCanary: Bool
+    share option: String?, devices: Int?, hours: UInt64, offline: UInt64, quota: Int?,
+    faults: String, hasCanary: Bool
   ) throws(SiteProblem) {
     if let devices, !(1...64).contains(devices) {
       throw .badOption(name: "devices", value: String(devices), expected: "1 … 64")
@@ -119,12 +124,17 @@ struct SimulationWorld {
     guard offline <= hours else {
       throw .badOption(name: "offline", value: String(offline), expected: "0 … \(hours)")
     }
+    // A quota of less ends epochs at once: eight segments and a reserve must fit.
+    if let quota, !(32...65_536).contains(quota) {
+      throw .badOption(name: "quota", value: String(quota), expected: "32 … 65536")
+    }
     var tried: [String] = []
     guard let share = Share.locate(option: option, tried: &tried) else { throw .noShare(tried) }
     self.share = share
     self.devices = devices
     self.hours = hours
     self.offline = offline
+    self.quota = quota
     self.hasCanary = hasCanary
     model = try SimulatedFaults(faults)
     let path = share.path + "/plant/gas-turbine-2014.csv"
@@ -146,7 +156,8 @@ struct SimulationWorld {
     let mirrorKey = SimulationWorld.key("mirror", seed).verifierKey(
       name: SimulationWorld.name("sim.tallystick.invalid/m1"), type: .cosigner)
     let drawn = try DrawnSite.draw(
-      deviceCount: deviceCount, mirrorKey: "\(mirrorKey)", share: share, entropy: &entropy)
+      deviceCount: deviceCount, mirrorKey: "\(mirrorKey)", quota: quota, share: share,
+      entropy: &entropy)
     var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
     plan.keepsLines = keepsLines
     plan.hasCanary = hasCanary
