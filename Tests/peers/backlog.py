@@ -149,10 +149,27 @@ def test_collector(bench):
             and alarm["state"] == "up"), f"{found} of {size}, {alarm}"
 
 
+def unpack(archive, folder):
+    """Files and folders, none outside `folder`; Debian 12's tarfile knows no filter that sees to it."""
+    with tarfile.open(archive) as members:
+        for member in members:
+            if member.name.startswith("/") or ".." in member.name.split("/"):
+                raise Failure(f"{archive}: {member.name} would lie outside")
+            path = os.path.join(folder, member.name)
+            if member.isdir():
+                os.makedirs(path, exist_ok=True)
+            elif member.isfile():
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "xb") as file:
+                    os.fchmod(file.fileno(), member.mode & 0o755)
+                    shutil.copyfileobj(members.extractfile(member), file)
+            else:
+                raise Failure(f"{archive}: {member.name} is neither a file nor a folder")
+
+
 def test_fixture(bench):
     """Today's binary goes on with the directory that an earlier one left."""
-    with tarfile.open(FIXTURE) as archive:
-        archive.extractall(bench.path("earlier"), filter="data")
+    unpack(FIXTURE, bench.path("earlier"))
     gateway = bench.path("earlier/gateway")
     signed = log_audit.promised(os.path.join(gateway, "log/1"))[0]
     shutil.copy(os.path.join(bench.collector, "keys/mirror.vkey"), os.path.join(gateway, "keys"))
