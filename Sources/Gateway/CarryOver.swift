@@ -10,8 +10,12 @@ import TransparencyLog
 /// its readings and events are logged again, each with its own times and frame and with a word about where it
 /// stood. Boots and documents are not: the documents that the readings need are logged as ever.
 ///
-/// Ended by a power cut, it goes on where it stopped: the log of the new epoch says how far it came. Where both logs
-/// together would have no room, the segments of the old one go as soon as what they hold is durable in the new.
+/// Ended by a power cut, it goes on where it stopped, behind the places that the last carried entries name: the log of
+/// the new epoch says how far it came, and also where entries of the old one are lost, for a log explains what it lacks
+/// before it goes on. So the event that explains a hole stands before the entry that shows it. Were it the other way
+/// round, a power cut between the two, or damage to the new log in its turn, would leave a hole that nothing shows any
+/// more. Where both logs together would have no room, the segments of the old one go as soon as what they hold is
+/// durable in the new.
 struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private var journal: Journal<Storage>
   private let memory: UnsafeMutableRawBufferPointer
@@ -19,12 +23,6 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private let acknowledged: UInt64
   /// Bytes that the segments of the old epoch take.
   private(set) var byteCount: UInt64
-
-  /// A document of the old epoch, whole or growing by its parts.
-  private struct OldDocument {
-    var index: UInt64
-    var document: Document
-  }
 
   /// Reads the log of an old epoch, of which everything below `acknowledged` is with the mirror.
   init(
@@ -48,51 +46,42 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   mutating func run(
     _ opening: inout OpeningEntries, drain: () -> Void, hasRoom: (UInt64) -> Bool
   ) throws(JournalError) {
-    let progress = opening.history.carried(from: epoch)
-    guard !progress.isDone else { return }
-    var documents = knownDocuments()
-    var channels: [(old: UInt64, new: UInt64?)] = []
-    var parts: [UInt8] = []
+    guard !opening.history.carried.isDone else { return }
+    let before = opening.history.carried
+    var documents = OldDocuments(known: knownDocuments())
+    var order = SlotOrder()
     var end = acknowledged
-    var count = progress.count
-    var gaps = LostSlots()
-    var lastUTC: UInt64 = 0
     var standing = byteCount
     try journal.salvage { (size: UInt64) in
       CarryOver.goes(size, of: &standing, drain, hasRoom)
     } visitor: { (index: UInt64, bytes: Span<UInt8>) in
-      if index > acknowledged, index > end { gaps.begin() }
       let entry = try? Entry.decode(bytes)
-      if let document = entry.flatMap({ CarryOver.document($0, bytes, &parts) }) {
-        documents.append(OldDocument(index: index, document: document))
-      }
+      if let entry { documents.take(entry, at: index, bytes) }
       guard index >= acknowledged else { return }
       end = index &+ 1
       guard let entry else { return }
-      let before = lastUTC
-      lastUTC = entry.head.time.utc
-      guard index >= progress.next else { return }
-      // A clock that was set back while the agent was away shows by the boot behind it, which stays where it
-      // is.
-      if case .boot = entry, lastUTC < before {
-        opening.clockStepped(from: before, to: lastUTC, drain: drain)
-      }
-      let origin = CarriedFrom(epoch: UInt64(epoch), index: index)
-      let lost = gaps.take(entry, bytes)
-      let isLogged = opening.carry(entry, in: bytes, from: origin, drain: drain) { opening, old in
-        if let known = channels.last(where: { $0.old == old }) { return known.new }
-        let new = CarryOver.channel(old, documents, &opening, drain)
-        channels.append((old, new))
-        return new
-      }
-      if isLogged { count += 1 }
-      if let lost, let channel = channels.last(where: { $0.old == lost.channel })?.new {
-        opening.shed(channel: channel, slots: lost.slots, reason: .epochEnded, drain: drain)
+      let place =
+        entry.carriedFrom(in: bytes) ?? CarriedFrom(epoch: UInt64(epoch), index: index)
+      let isCarried = before.reaches(place)
+      let slots = EntrySlots(entry, bytes)
+      // Its documents come before what is said of it.
+      let channel =
+        isCarried
+        ? nil : slots.flatMap { documents.channel($0.channel, in: &opening, drain: drain) }
+      let known = channel.flatMap { opening.history.lastSlot(ofChannel: $0) }
+      let setBack = order.take(entry, bytes, slots, known: known)
+      guard !isCarried else { return }
+      if let setBack { opening.clockWasSetBack(setBack, drain: drain) }
+      if let slots, let channel { opening.explain(slots, ofChannel: channel, drain: drain) }
+      opening.carry(entry, in: bytes, from: place, drain: drain) { opening, old in
+        documents.channel(old, in: &opening, drain: drain)
       }
     }
     byteCount = standing
-    opening.clockWasSetBack(from: lastUTC, drain: drain)
-    opening.carriedOver(epoch: epoch, first: acknowledged, end: end, count: count, drain: drain)
+    opening.clockWasSetBack(from: order.standing, drain: drain)
+    opening.carriedOver(
+      epoch: epoch, first: acknowledged, end: end, count: opening.history.carried.count,
+      drain: drain)
   }
 
   /// A segment of so many bytes must go so that those that stand have room.
@@ -108,7 +97,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// Those of the copy beside the log; the log's own come behind them, and count first.
-  private mutating func knownDocuments() -> [OldDocument] {
+  private mutating func knownDocuments() -> [(index: UInt64, document: Document)] {
     guard case .some(.some(let count)) = try? journal.storage.size(of: .documents) else {
       return []
     }
@@ -117,56 +106,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       (try? journal.storage.read(.documents, at: 0, into: $0)) != nil
     }
     guard isRead else { return [] }
-    return KnownDocuments.decode(bytes).map {
-      OldDocument(index: $0.index, document: $0.document)
-    }
-  }
-
-  /// The document in an entry, once it is whole.
-  private static func document(
-    _ entry: Entry, _ bytes: Span<UInt8>, _ parts: inout [UInt8]
-  ) -> Document? {
-    guard case .config(let config) = entry, let kind = config.kind else { return nil }
-    func copy(_ range: Range<Int>) -> [UInt8] {
-      bytes.extracting(range).withUnsafeBufferPointer { Array($0) }
-    }
-    if kind == .part {
-      if config.part(in: bytes) == 0 { parts = [] }
-      if let body = config.body { parts += copy(body) }
-      return nil
-    }
-    let body = config.body.map { copy($0) } ?? parts
-    guard SHA256.hash(body.span) == config.sha256 else { return nil }
-    return Document(kind: kind, name: copy(config.name), body: body)
-  }
-
-  /// The channel's index in the new epoch: its documents are logged there if they are not yet; `nil` if the
-  /// old epoch has lost them.
-  private static func channel(
-    _ old: UInt64, _ documents: [OldDocument], _ opening: inout OpeningEntries, _ drain: () -> Void
-  ) -> UInt64? {
-    guard let channel = documents.last(where: { $0.index == old })?.document,
-      let decoded = try? Channel.decode(channel.body.span),
-      let profile = documents.last(where: { $0.index == decoded.profile })?.document
-    else { return nil }
-    let index = opening.index(of: profile, drain: drain)
-    guard let body = body(channel.body, withProfile: index) else { return nil }
-    return opening.index(
-      of: Document(kind: .channel, name: channel.name, body: body), drain: drain)
-  }
-
-  /// A channel's body with another profile: the seventh of its elements.
-  private static func body(_ body: [UInt8], withProfile profile: UInt64) -> [UInt8]? {
-    var reader = CBORReader(body.span)
-    guard (try? reader.array()) != nil else { return nil }
-    for _ in 0..<6 where (try? reader.skip()) == nil { return nil }
-    guard let place = try? reader.skip() else { return nil }
-    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { memory in
-      var writer = ByteWriter(memory)
-      writer.cbor(profile)
-      return Array(body[..<place.lowerBound]) + Array(writer.written)
-        + Array(body[place.upperBound...])
-    }
+    return KnownDocuments.decode(bytes).map { ($0.index, $0.document) }
   }
 }
 
@@ -196,57 +136,5 @@ extension Journal where Storage: ~Copyable {
       // One that cannot be removed now takes room until the next start.
       try? storage.remove(.segment(sequence: frame.sequence))
     }
-  }
-}
-
-/// Which slots of each channel have no reading in the new epoch: those between the last one before a gap in
-/// the old log and the first one behind it, and the very first. These are included, for some of their
-/// requests may have been answered on the other side.
-private struct LostSlots {
-  private struct Channel {
-    var index: UInt64
-    var lastSlot: UInt64
-    var gap: Int
-  }
-  private var channels: [Channel] = []
-  private var gap = 0
-
-  init() {}
-
-  /// Entries are missing before the next one.
-  mutating func begin() { gap += 1 }
-
-  /// Takes an entry; gives the slots that are not explained by then.
-  mutating func take(
-    _ entry: Entry, _ bytes: Span<UInt8>
-  ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
-    switch entry {
-    case .reading(let reading):
-      guard let slot = reading.slot else { return nil }
-      return take(reading.channel, slot...slot)
-    case .event(let event):
-      guard let shed = event.shed(in: bytes), shed.firstSlot <= shed.lastSlot else { return nil }
-      return take(shed.channel, shed.firstSlot...shed.lastSlot)
-    case .boot, .config, .other: return nil
-    }
-  }
-
-  private mutating func take(
-    _ channel: UInt64, _ slots: ClosedRange<UInt64>
-  ) -> (channel: UInt64, slots: ClosedRange<UInt64>)? {
-    guard let at = channels.lastIndex(where: { $0.index == channel }) else {
-      channels.append(Channel(index: channel, lastSlot: slots.upperBound, gap: gap))
-      return (channel, slots.lowerBound...slots.lowerBound)
-    }
-    let before = channels[at]
-    if before.gap == gap {
-      channels[at].lastSlot = slots.upperBound
-      return nil
-    }
-    // A run of shed slots may be told later than slots behind it, and says nothing about the gap.
-    guard before.lastSlot <= slots.lowerBound else { return nil }
-    channels[at].lastSlot = slots.upperBound
-    channels[at].gap = gap
-    return (channel, before.lastSlot...slots.lowerBound)
   }
 }

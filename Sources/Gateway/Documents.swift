@@ -190,10 +190,7 @@ public struct OpeningEntries: ~Copyable {
     let index = index(
       of: Document(kind: .channel, name: channel.label, body: body), drain: drain)
     let (lastSlot, broken) = history.resumption(ofChannel: index)
-    if let broken {
-      shed(channel: index, slots: broken, reason: .agentStopped, drain: drain)
-      history.settle(channel: index, lastSlot: lastSlot)
-    }
+    if let broken { shed(channel: index, slots: broken, reason: .agentStopped, drain: drain) }
     return (index, lastSlot)
   }
 
@@ -211,36 +208,33 @@ public struct OpeningEntries: ~Copyable {
     return starts
   }
 
-  /// A reading or an event of an old epoch, logged anew; `false` for what is not carried over. `bytes` are those
+  /// A reading or an event of an old epoch, logged anew; nothing for what is not carried over. `bytes` are those
   /// that `entry` was decoded from; `channel` gives the index that a channel has here, and may log it first.
   mutating func carry(
     _ entry: Entry, in bytes: Span<UInt8>, from origin: CarriedFrom, drain: () -> Void,
     channel: (inout OpeningEntries, UInt64) -> UInt64?
-  ) -> Bool {
+  ) {
     // First the channels, whose entries come before it.
     var named: [UInt64] = []
     CarriedEntry.forEachChannel(of: entry, in: bytes) { named.append($0) }
     var known: [(old: UInt64, new: UInt64)] = []
     for old in named {
-      guard let new = channel(&self, old) else { return false }
+      guard let new = channel(&self, old) else { return }
       known.append((old, new))
     }
     var writer = ByteWriter(buffer)
     let isWritten = CarriedEntry.write(
       entry, in: bytes, index: nextIndex, from: origin,
       channel: { old in known.first { $0.old == old }?.new }, to: &writer)
-    guard isWritten, !writer.overflowed else { return false }
-    let index = nextIndex
-    append(writer.written, drain)
-    history.take(index: index, writer.written.span)
-    return true
+    guard isWritten, !writer.overflowed else { return }
+    append(writer.written, drain, isLearnt: true)
   }
 
   /// Slots of a channel that have no reading.
-  mutating func shed(
+  private mutating func shed(
     channel: UInt64, slots: ClosedRange<UInt64>, reason: EventEntry.ShedReason, drain: () -> Void
   ) {
-    append(drain) { head, writer in
+    append(drain, isLearnt: true) { head, writer in
       EventEntry.write(
         head: head,
         EventEntry.Shed(
@@ -249,9 +243,27 @@ public struct OpeningEntries: ~Copyable {
     }
   }
 
-  /// The wall clock was set while nobody could log it.
-  mutating func clockStepped(from old: UInt64, to new: UInt64, drain: () -> Void) {
-    append(drain) { head, writer in
+  /// Explains what the log lacks of a channel, if anything, before an entry of it that is carried over next.
+  mutating func explain(_ slots: EntrySlots, ofChannel index: UInt64, drain: () -> Void) {
+    guard let hole = history.hole(before: slots, ofChannel: index) else { return }
+    shed(channel: index, slots: hole, reason: .epochEnded, drain: drain)
+  }
+
+  /// The wall clock was set back before the entry that is carried over next: slots that were begun come to no end
+  /// behind it, for their numbers belong to the time before.
+  mutating func clockWasSetBack(_ how: SlotOrder.SetBack, drain: () -> Void) {
+    for channel in history.progress {
+      guard let slot = channel.partialSlot else { continue }
+      shed(channel: channel.channel, slots: slot...slot, reason: .epochEnded, drain: drain)
+    }
+    if case .silently(let old, let new) = how { clockStepped(from: old, to: new, drain: drain) }
+  }
+
+  /// The wall clock was set while nobody could log it. Said once, however often the agent ends before the next
+  /// entry.
+  private mutating func clockStepped(from old: UInt64, to new: UInt64, drain: () -> Void) {
+    guard !history.carried.isClockTold else { return }
+    append(drain, isLearnt: true) { head, writer in
       EventEntry.begin(head: head, code: .clockStepped, argumentCount: 2, to: &writer)
       writer.cbor(old)
       writer.cbor(new)
@@ -277,17 +289,21 @@ public struct OpeningEntries: ~Copyable {
     }
   }
 
-  /// Queues one entry; `drain` empties the queue into the recorder when it is full.
+  /// Queues one entry; `drain` empties the queue into the recorder when it is full. What `isLearnt` the history
+  /// takes as it does when the log is read.
   private mutating func append(
-    _ drain: () -> Void, _ write: (EntryHead, inout ByteWriter) -> Void
+    _ drain: () -> Void, isLearnt: Bool = false, _ write: (EntryHead, inout ByteWriter) -> Void
   ) {
     var writer = ByteWriter(buffer)
     write(EntryHead(index: nextIndex, boot: boot, time: instant), &writer)
     precondition(!writer.overflowed, "an entry has at most 4,000 bytes")
-    append(writer.written, drain)
+    append(writer.written, drain, isLearnt: isLearnt)
   }
 
-  private mutating func append(_ entry: UnsafeBufferPointer<UInt8>, _ drain: () -> Void) {
+  private mutating func append(
+    _ entry: UnsafeBufferPointer<UInt8>, _ drain: () -> Void, isLearnt: Bool
+  ) {
+    if isLearnt { history.take(index: nextIndex, entry.span) }
     if !queue.ring.push(entry) {
       drain()
       // A medium that refuses leaves it full: the start fails then, and nothing of this counts.

@@ -5,7 +5,8 @@ import TransparencyLog
 //
 //     [ 1,                                         version
 //       last boot's identifier,                    bytes
-//       [ epoch, next, count, done ],              how far an epoch before was carried over
+//       [ epoch, next, count, done ],              how far the epoch before was carried over, which is done before
+//                                                  entries are given up; the last one stood first at next - 1
 //       [* [ kind, name, sha256, index ] ],        documents
 //       [* [ channel, all requests, slot / null, seen, complete slot / null ] ] ]   channels
 
@@ -20,8 +21,8 @@ extension LogHistory {
       writer.cbor(1)
       writer.cbor(bytes: lastBootID.span)
       writer.cbor(arrayOf: 4)
-      writer.cbor(carriedEpoch)
-      writer.cbor(carried.next)
+      writer.cbor(carried.last.last?.epoch ?? 0)
+      writer.cbor(carried.last.last.map { $0.index &+ 1 } ?? 0)
       writer.cbor(carried.count)
       writer.cbor(carried.isDone)
       writer.cbor(arrayOf: documents.count)
@@ -58,8 +59,9 @@ extension LogHistory {
     guard try reader.unsigned() == 1 else { throw .unexpectedType }
     lastBootID = LogHistory.copy(bytes, try reader.byteString())
     try LogHistory.expect(4, &reader)
-    carriedEpoch = try reader.unsigned()
-    carried.next = try reader.unsigned()
+    let epoch = try reader.unsigned()
+    let next = try reader.unsigned()
+    if epoch > 0, next > 0 { carried.last = [CarriedFrom(epoch: epoch, index: next &- 1)] }
     carried.count = try reader.unsigned()
     carried.isDone = try reader.bool()
     for _ in 0..<(try reader.array()) {

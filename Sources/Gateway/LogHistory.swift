@@ -17,24 +17,39 @@ public struct LogHistory {
   struct Progress {
     var channel: UInt64
     var allRequests: UInt64
+    /// The slot that the log speaks of last.
     var slot: UInt64?
+    /// Which of its requests have an entry; all of them if an event explains it.
     var seen: UInt64 = 0
+    /// The slot that was explained last, as a whole.
     var completeSlot: UInt64?
+
+    /// The slot of which some requests have an entry, and the others neither that nor an explanation.
+    var partialSlot: UInt64? { seen == allRequests ? nil : slot }
   }
 
-  /// How far an epoch before was carried over.
+  /// How far the epoch before was carried over.
   struct Carried {
-    /// Index in it that comes next, and how many entries were carried.
-    var next: UInt64 = 0
+    /// Where the entries stood first that were carried last, one for each epoch; the very last one at the end. What
+    /// an epoch had of another stands in each log behind it in the order of the places.
+    var last: [CarriedFrom] = []
+    /// How many were carried.
     var count: UInt64 = 0
     /// Nothing is left to carry.
     var isDone = false
+    /// That the clock was set back is said since the entry that was carried last.
+    var isClockTold = false
+
+    /// The entry that stood first at `place` was carried.
+    func reaches(_ place: CarriedFrom) -> Bool {
+      last.contains { $0.epoch == place.epoch && place.index <= $0.index }
+    }
   }
 
   var documents: [Document] = []
   var progress: [Progress] = []
+  /// Polling begins when all was carried over, so a reading of its own is as good as the word that it is done.
   var carried = Carried()
-  var carriedEpoch: UInt64 = 0
   /// The kernel's identifier of the last boot; empty if there was none.
   public internal(set) var lastBootID: [UInt8] = []
 
@@ -51,33 +66,28 @@ public struct LogHistory {
     case .config(let config):
       take(config, index: index, bytes)
     case .reading(let reading):
-      note(reading.ext.carriedFrom(in: bytes), isReading: true)
+      if !noteCarried(entry, bytes) { carried.isDone = true }
       take(reading, bytes)
     case .event(let event):
-      note(event.ext.carriedFrom(in: bytes), isReading: false)
-      if event.code == .carriedOver { carried.isDone = true }
-      guard let shed = event.shed(in: bytes) else { return }
-      guard let at = position(of: shed.channel) else { return }
-      progress[at].completeSlot = shed.lastSlot
+      // The word that an epoch was carried over may itself be carried over.
+      if !noteCarried(entry, bytes) {
+        if event.code == .carriedOver { carried.isDone = true }
+        if event.code == .clockStepped { carried.isClockTold = true }
+      }
+      if let shed = event.shed(in: bytes) { take(shed) }
     case .other:
       break
     }
   }
 
-  /// How far the epoch before was carried over. Polling begins when all of it was, so a reading of its own is
-  /// as good as the word that it is done.
-  func carried(from epoch: UInt32) -> Carried {
-    carried.isDone || carriedEpoch == UInt64(epoch) ? carried : Carried()
-  }
-
-  private mutating func note(_ origin: CarriedFrom?, isReading: Bool) {
-    if let origin {
-      carriedEpoch = origin.epoch
-      carried.next = origin.index + 1
-      carried.count += 1
-    } else if isReading {
-      carried.isDone = true
-    }
+  /// Notes how far the epoch before was carried over; `false` if the entry is of this one.
+  private mutating func noteCarried(_ entry: Entry, _ bytes: Span<UInt8>) -> Bool {
+    guard let origin = entry.carriedFrom(in: bytes) else { return false }
+    carried.last.removeAll { $0.epoch == origin.epoch }
+    carried.last.append(origin)
+    carried.count += 1
+    carried.isClockTold = false
+    return true
   }
 
   /// Index of a document's entry, if it stands in the log.
@@ -103,13 +113,38 @@ public struct LogHistory {
   /// Where polling of a channel goes on: behind `lastSlot`, once the slots of `broken` are shed.
   ///
   /// The agent ended inside the last slot of those, and it may not be over: asked again, it would have
-  /// two answers.
+  /// two answers. Where the clock was set back before it, that slot has a lower number than the ones
+  /// explained last, and stands alone.
   func resumption(
     ofChannel index: UInt64
   ) -> (lastSlot: UInt64?, broken: ClosedRange<UInt64>?) {
     let complete = completeSlot(ofChannel: index)
     guard let partial = partialSlot(ofChannel: index) else { return (complete, nil) }
-    return (partial, (complete.map { $0 &+ 1 } ?? partial)...partial)
+    guard let complete, complete < partial else { return (partial, partial...partial) }
+    return (partial, (complete &+ 1)...partial)
+  }
+
+  /// Which slots have neither an entry nor an explanation if the log goes on with `next` of a channel: those
+  /// behind the last slot that it speaks of, that one too if it is not whole, and the one that a reading is of, for
+  /// some requests of it may be missing. `nil` if the log has no hole there.
+  ///
+  /// A log explains what it lacks before it goes on, so this is all that is needed to find where entries were lost. A
+  /// slot that comes again shows no hole: the clock was set back.
+  func hole(before next: EntrySlots, ofChannel index: UInt64) -> ClosedRange<UInt64>? {
+    guard let at = position(of: index) else { return nil }
+    let first = next.slots.lowerBound
+    guard let last = progress[at].slot else {
+      // Some requests of the very first may have been answered where it was logged first.
+      return next.isExplanation ? nil : first...first
+    }
+    guard last < first else { return nil }
+    let begin = progress[at].partialSlot == nil ? last &+ 1 : last
+    return begin < first ? begin...(next.isExplanation ? first &- 1 : first) : nil
+  }
+
+  /// The slot of a channel that the log speaks of last.
+  func lastSlot(ofChannel index: UInt64) -> UInt64? {
+    position(of: index).flatMap { progress[$0].slot }
   }
 
   /// The log explains every slot of a channel up to `lastSlot` now.
@@ -125,9 +160,7 @@ public struct LogHistory {
 
   /// The slot of a channel in which the agent ended: some requests have an entry, others none.
   public func partialSlot(ofChannel index: UInt64) -> UInt64? {
-    guard let at = position(of: index), let slot = progress[at].slot else { return nil }
-    guard let complete = progress[at].completeSlot else { return slot }
-    return slot > complete ? slot : nil
+    position(of: index).flatMap { progress[$0].partialSlot }
   }
 
   private func position(of channel: UInt64) -> Int? {
@@ -159,6 +192,19 @@ public struct LogHistory {
     }
     progress[at].seen |= 1 << reading.request
     if progress[at].seen == progress[at].allRequests { progress[at].completeSlot = slot }
+  }
+
+  private mutating func take(_ shed: EventEntry.Shed) {
+    guard let at = position(of: shed.channel) else { return }
+    progress[at].completeSlot = shed.lastSlot
+    // A slot that was begun stays begun until it is whole, or this is about it.
+    if let partial = progress[at].partialSlot,
+      !(shed.firstSlot...shed.lastSlot).contains(partial)
+    {
+      return
+    }
+    progress[at].slot = shed.lastSlot
+    progress[at].seen = progress[at].allRequests
   }
 
   static func copy(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {

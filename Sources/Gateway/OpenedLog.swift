@@ -106,7 +106,7 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         let log = try shelf.recover(newest, &history)
         // What was signed and carried over here says all that the epoch before could.
         let isSettled =
-          log.evidence.journal.superblock.signedSize > 0 && history.carried(from: newest - 1).isDone
+          log.evidence.journal.superblock.signedSize > 0 && history.carried.isDone
         isNew = log.evidence.journal.committedSize == 0
         self.log = log
         epoch = newest

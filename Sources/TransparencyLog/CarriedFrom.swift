@@ -44,3 +44,15 @@ extension EntryExtension {
     return CarriedFrom(epoch: epoch, index: index)
   }
 }
+
+extension Entry {
+  /// Where the entry was logged first; `nil` if this is the first time, as it always is for what is not carried
+  /// over. `bytes` are those that it was decoded from.
+  public func carriedFrom(in bytes: Span<UInt8>) -> CarriedFrom? {
+    switch self {
+    case .reading(let reading): reading.ext.carriedFrom(in: bytes)
+    case .event(let event): event.ext.carriedFrom(in: bytes)
+    case .boot, .config, .other: nil
+    }
+  }
+}

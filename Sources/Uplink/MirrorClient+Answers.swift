@@ -82,10 +82,11 @@ extension MirrorClient {
     isProbeRefused = isRefused
   }
 
-  /// The size that the mirror names, to begin a proof from; without one from nothing.
+  /// The size that the mirror names, to begin a proof from; without one from nothing. Up to the size that it has
+  /// signed for, its history is this log's: who refuses a proof from there is somebody in between.
   private mutating func takePending(_ place: MirrorPlace?) {
     pendingSize = place?.pending ?? 0
-    isPendingNamed = pendingSize > 0
+    isPendingNamed = pendingSize > acknowledgedSize
   }
 
   /// Counts answers that show another history than this log's: more than it ever released, or at a size that the

@@ -86,7 +86,7 @@ public struct MirrorClient: Sendable {
   var awaiting = false
   /// The size that the mirror is thought to expect as `old`.
   var pendingSize: UInt64
-  /// The mirror itself named that size.
+  /// The mirror itself named that size, and has not signed for it.
   var isPendingNamed = false
   /// Where the mirror wants to continue.
   var start: UInt64

@@ -56,6 +56,14 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind.removeAll { !places.contains($0.place) }
   }
 
+  /// The medium was set back to a state in which `newest` is the newest epoch. An epoch that goes on has left nothing
+  /// behind, one that is not there any more went away with the medium, and of what an earlier one left behind only what
+  /// the medium `holds` can be asked for.
+  func mediumWasSetBack(to newest: UInt32, holds: (FirstPlace) -> Bool) {
+    guard number < newest else { return leftBehind = [] }
+    leftBehind.removeAll { !holds($0.place) }
+  }
+
   /// How many of those left behind are neither in the mirror nor in any other epoch.
   func lost(from epochs: [SimulatedEpoch]) -> Int {
     leftBehind.count { index, leaf, place in

@@ -202,6 +202,16 @@ extension Simulation where Key: ~Copyable {
     }
   }
 
+  /// The medium is another one: what it lost cannot be asked for, what it holds can.
+  func mediumWasSetBack() {
+    let newest = disk.newestEpoch
+    var places: Set<FirstPlace> = []
+    for epoch in disk.volumes.indices.map({ UInt32($0 + 1) }) {
+      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
+    }
+    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
+  }
+
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror
   /// has lost what was given up here.
   private func isWarranted(_ end: EpochEnd) -> Bool {

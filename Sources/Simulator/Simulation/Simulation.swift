@@ -355,7 +355,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     case .fault(let kind, let object):
       count(kind)
       switch kind {
-      case .bitRot, .writeMisdirected, .lyingFlush, .rollback: mediumFailed = true
+      case .bitRot, .writeMisdirected, .lyingFlush: mediumFailed = true
+      case .rollback:
+        mediumFailed = true
+        mediumWasSetBack()
       case .writeError, .writeReported, .writeChanged:
         // A superblock is replaced whole and a tile computed again: that is the repair.
         if case .segment = object { expect(.storageDegraded, for: kind) }
