@@ -77,6 +77,16 @@ import TransparencyLog
     #expect(opened.shed == 11...14)
   }
 
+  /// A boot without a clock, in 1970: its slots have lower numbers than those before it.
+  @Test func `a slot that was broken before the clock was set is explained alone`() throws {
+    let opened = try open(try history([(0, 1_000), (1, 1_000), (0, 5)]))
+    #expect(opened.lastSlot == 5)
+    #expect(opened.shed == 5...5)
+    let next = try open(try history([(0, 1_000), (1, 1_000), (0, 5), (1, 5), (0, 6)]))
+    #expect(next.lastSlot == 6)
+    #expect(next.shed == 6...6)
+  }
+
   @Test func `a broken first slot is explained alone`() throws {
     let opened = try open(try history([(1, 10)]))
     #expect(opened.lastSlot == 10)

@@ -48,15 +48,16 @@ enum Rig {
       name: try required(KeyName("collector.example/m1")), type: .cosigner)
   }
 
-  static func instant(_ microseconds: UInt64) -> Instant {
+  /// A moment since boot, with a wall clock that is so many µs `ahead`.
+  static func instant(_ microseconds: UInt64, ahead: Int64 = 0) -> Instant {
     Instant(
-      mono: microseconds, utc: 1_785_000_000_000_000 + microseconds,
+      mono: microseconds, utc: 1_785_000_000_000_000 &+ microseconds &+ UInt64(bitPattern: ahead),
       quality: ClockQuality(errorExponent: 10, source: .ntp))
   }
 
-  static func configuration() throws -> JournalConfiguration {
+  static func configuration(epoch: UInt32 = 1) throws -> JournalConfiguration {
     JournalConfiguration(
-      epoch: 1, originHash: try origin.hash, segmentByteCount: 32 << 10,
+      epoch: epoch, originHash: try origin.hash, segmentByteCount: 32 << 10,
       frameByteCountMax: Limits.commitByteCount)
   }
 

@@ -22,6 +22,10 @@ final class Station {
   /// What a unit will answer, and when.
   private var replies: [(line: Int, at: UInt64, bytes: [UInt8])] = []
   private(set) var lines: [String]
+  /// µs by which the wall clock is ahead.
+  var clockOffset: Int64
+  /// The copy of the documents in force that stands beside the log.
+  let documents: [UInt8]
 
   /// A meter of a site: unit address, period in ms, name of the line.
   struct Meter {
@@ -94,9 +98,18 @@ final class Station {
   }
 
   /// Starts on a log, empty or left by another station, at a time in µs.
-  init(_ site: PollSite, log: [[UInt8]] = [], at mono: UInt64 = 1_000_000) {
+  convenience init(_ site: PollSite, log: [[UInt8]] = [], at mono: UInt64 = 1_000_000) {
+    self.init(site, log: log, at: mono, clockOffset: 0, boot: 1) { _, _ in }
+  }
+
+  /// Starts likewise, in a boot; `before` logs what comes before the site.
+  init<Failure: Error>(
+    _ site: PollSite, log: [[UInt8]], at mono: UInt64, clockOffset: Int64, boot: UInt64,
+    before: (inout OpeningEntries, () -> Void) throws(Failure) -> Void
+  ) throws(Failure) {
     self.mono = mono
     self.log = log
+    self.clockOffset = clockOffset
     queue = EntryQueue()
     lines = site.names.lines.map { String(decoding: $0.name, as: UTF8.self) }
     var history = LogHistory()
@@ -104,17 +117,20 @@ final class Station {
     let queue = queue
     var taken: [[UInt8]] = []
     var opening = OpeningEntries(
-      nextIndex: UInt64(log.count), boot: 1, at: Rig.instant(mono), history: history, queue: queue)
+      nextIndex: UInt64(log.count), boot: boot, at: Rig.instant(mono, ahead: clockOffset),
+      history: history, queue: queue)
+    try before(&opening) { taken += queue.takeAll() }
     let starts = opening.index(of: site) { taken += queue.takeAll() }
+    documents = KnownDocuments.encode(opening.known)
     acquisition = Acquisition(
-      site: site, starts: starts, history: opening.history, nextIndex: opening.nextIndex, boot: 1,
-      queue: queue, report: RecorderReport())
+      site: site, starts: starts, history: opening.history, nextIndex: opening.nextIndex,
+      boot: boot, queue: queue, report: RecorderReport())
     self.log += taken
     drain()
     for line in lines.indices { acquisition.opened(line: line, at: now) }
   }
 
-  var now: Instant { Rig.instant(mono) }
+  var now: Instant { Rig.instant(mono, ahead: clockOffset) }
 
   func drain() { log += queue.takeAll() }
 

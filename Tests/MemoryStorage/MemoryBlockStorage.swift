@@ -139,8 +139,10 @@ package struct MemoryBlockStorage: BlockStorage {
   package mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(StorageError) {
-    precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
-    precondition(UInt(bitPattern: buffer.baseAddress) % 4096 == 0, "not aligned")
+    if object != .documents {
+      precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
+      precondition(UInt(bitPattern: buffer.baseAddress) % 4096 == 0, "not aligned")
+    }
     let fault = try disk.begin()
     if disk.hasJustDied { throw .io }
     guard let bytes = disk.objects[Self.name(object)] else { throw .notFound }

@@ -4,10 +4,11 @@ import HostCrypto
 import MeterProtocols
 import Metering
 import Sampling
-import Simulator
 import Testing
 import TransparencyLog
 import Uplink
+
+@testable import Simulator
 
 /// Whole gateways in virtual time: small ones, for `scripts/simulate` has the many.
 @Suite struct SimulationTests {
@@ -45,23 +46,30 @@ import Uplink
         origin: Array("mrv.example/gw/test/1".utf8), epoch: 1, sitePath: [], fingerprint: .zero))
   }
 
-  private func run(
-    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil, seconds: UInt64 = 600,
-    offline: UInt64 = 0, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1,
-    _ rates: [FaultKind: UInt32] = [:]
-  ) throws -> SimulationResult {
-    let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
+  private let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
+
+  private func gateway(
+    catchUp: CatchUpBudget? = nil, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1
+  ) throws -> SimulatedGateway<FileKeySigner, SodiumVerifier> {
     let request = try #require(
       ModbusRequest(unit: 1, function: .readHoldingRegisters, address: 0, count: 1))
     let bytes = ByteWriter.bytes { request.write(into: &$0) }
     let mirrorName = try #require(KeyName("collector.example/m1"))
-    let gateway = SimulatedGateway(
+    return SimulatedGateway(
       site: site(bytes, rule: rule, quantity: quantity), origin: Self.origin,
       mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
       catchUp: catchUp, segmentByteCount: 64 << 10, quotaByteCount: quota,
       makeKey: { Self.key("gateway") },
       makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
+  }
+
+  private func run(
+    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil, seconds: UInt64 = 600,
+    offline: UInt64 = 0, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1,
+    _ rates: [FaultKind: UInt32] = [:]
+  ) throws -> SimulationResult {
+    let gateway = try gateway(catchUp: catchUp, quota: quota, quantity: quantity)
     let meter = MeterModel(
       meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
       blocks: [
@@ -154,6 +162,27 @@ import Uplink
   @Test func `a planted defect is found`() throws {
     let result = try run(seed: 1, canary: true)
     #expect(result.violations.contains { $0.checker == .durability })
+  }
+
+  @Test func `what went away with a medium that was set back is not asked for, all else is`() throws {
+    let gateway = try gateway()
+    let epochs = (1...4 as ClosedRange<UInt32>).map { SimulatedEpoch($0, gateway: gateway) }
+    func place(_ epoch: UInt64, _ index: UInt64) -> FirstPlace {
+      let instant = Instant(mono: index, utc: index, quality: ClockQuality(rawValue: 0))
+      return FirstPlace(
+        CarriedFrom(epoch: epoch, index: index), EntryHead(index: index, boot: 1, time: instant))
+    }
+    for epoch in epochs {
+      epoch.end(
+        readable: (5...7).map { index in
+          (index, .zero, place(UInt64(epoch.number), UInt64(index)))
+        })
+    }
+    #expect(epochs.map { $0.lost(from: epochs) } == [3, 3, 3, 3])
+    // To when the third was the newest, and the last entry of the first had not been written.
+    let held = Set([place(1, 5), place(1, 6), place(2, 5), place(2, 6), place(2, 7), place(3, 5)])
+    for epoch in epochs { epoch.mediumWasSetBack(to: 3) { held.contains($0) } }
+    #expect(epochs.map { $0.lost(from: epochs) } == [2, 3, 0, 0])
   }
 
   /// Each kind by itself, and often: a kind that does nothing would prove nothing.

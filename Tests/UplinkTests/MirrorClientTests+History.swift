@@ -106,6 +106,29 @@ extension MirrorClientTests {
     }
   }
 
+  @Test func `no proof from a size that the mirror signed for is refused by somebody in between`()
+    throws
+  {
+    var scene = try Scene(entries: 10)
+    scene.sign()
+    try scene.drain()
+    #expect(scene.acknowledged == [10])
+    scene.grow(10)
+    scene.sign()
+    for named in [10, 4, 10, 4, 10] {
+      _ = try next(&scene)
+      _ = scene.take(size(named))
+      let request = try #require(try next(&scene))
+      #expect(request.body.starts(with: Array("old \(named)\n".utf8)))
+      _ = scene.take(UplinkResponse(status: 422))
+    }
+    #expect(scene.events.contains(.alarm(.historyConflict)))
+    #expect(scene.events.allSatisfy { $0 != .rolledBack })
+    scene.now = scene.client.wakeAt ?? scene.now
+    try scene.drain()
+    #expect(scene.acknowledged == [10, 20])
+  }
+
   @Test func `an answer in between that fits is none of another history`() throws {
     var scene = try Scene(entries: 10)
     scene.sign()
