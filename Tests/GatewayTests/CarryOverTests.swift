@@ -21,9 +21,8 @@ import TransparencyLog
       let log = try chain.run()
       expectWhole(log, "seed \(seed), epoch \(before.map { $0.epoch + 1 } ?? 1)")
       let found = try told(log)
-      #expect(Set(found.carried).count == found.carried.count, "seed \(seed): an entry stands twice")
-      #expect(
-        Set(found.own).count == found.own.count, "seed \(seed): what is explained is told twice")
+      #expect(Set(found.carried).count == found.carried.count, "seed \(seed): entries stand twice")
+      #expect(Set(found.own).count == found.own.count, "seed \(seed): holes are told twice")
       guard let before else { continue }
       let readable = LogOracle.readable(
         CarriedChain.segments(of: before.disk), epoch: before.epoch)

@@ -1,9 +1,10 @@
-import Gateway
 import HAL
 import Metering
 import Sampling
 import Testing
 import TransparencyLog
+
+@testable import Gateway
 
 @Suite struct OpeningEntriesTests {
   private let channel = ChannelDocument(
@@ -85,6 +86,25 @@ import TransparencyLog
     let next = try open(try history([(0, 1_000), (1, 1_000), (0, 5), (1, 5), (0, 6)]))
     #expect(next.lastSlot == 6)
     #expect(next.shed == 6...6)
+  }
+
+  @Test
+  func `a slot that was begun when the clock was set back is explained, and the clock told once`()
+    throws
+  {
+    let queue = EntryQueue()
+    var opening = OpeningEntries(
+      nextIndex: 100, boot: 2, at: Rig.instant(9),
+      history: try history([(0, 10), (1, 10), (0, 11)]),
+      queue: queue)
+    for _ in 0..<2 { opening.clockWasSetBack(.silently(from: 2_000, to: 1_000), drain: {}) }
+    opening.clockWasSetBack(.event, drain: {})
+    var told: [[UInt64?]] = []
+    while let bytes = queue.takeOne() {
+      guard case .event(let event) = try Entry.decode(bytes.span) else { continue }
+      told.append([event.eventCode] + (0..<4).map { event.argument($0, in: bytes.span) })
+    }
+    #expect(told == [[7, 0, 11, 11, 10], [8, 2_000, 1_000, nil, nil]])
   }
 
   @Test func `a broken first slot is explained alone`() throws {

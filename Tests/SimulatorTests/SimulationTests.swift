@@ -164,7 +164,8 @@ import Uplink
     #expect(result.violations.contains { $0.checker == .durability })
   }
 
-  @Test func `what went away with a medium that was set back is not asked for, all else is`() throws {
+  @Test func `what went away with a medium that was set back is not asked for, all else is`() throws
+  {
     let gateway = try gateway()
     let epochs = (1...4 as ClosedRange<UInt32>).map { SimulatedEpoch($0, gateway: gateway) }
     func place(_ epoch: UInt64, _ index: UInt64) -> FirstPlace {
