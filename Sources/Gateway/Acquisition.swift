@@ -130,10 +130,10 @@ public struct Acquisition: ~Copyable {
   }
 
   /// Begins to poll a site whose documents stand in the log: `starts` says where its channels do,
-  /// `history` what else is there, and the next entry gets `nextIndex`.
+  /// `history` what else is there, `opened` when that was written, and the next entry gets `nextIndex`.
   public init(
-    site: PollSite, starts: [ChannelStart], history: LogHistory, nextIndex: UInt64, boot: UInt64,
-    queue: EntryQueue, report: RecorderReport
+    site: PollSite, starts: [ChannelStart], history: LogHistory, opened: Instant,
+    nextIndex: UInt64, boot: UInt64, queue: EntryQueue, report: RecorderReport
   ) {
     let memory = PlanMemory()
     let plan = site.plan(in: memory, starts: starts)
@@ -146,6 +146,7 @@ public struct Acquisition: ~Copyable {
     self.memory = memory
     self.site = site
     self.history = history
+    sampler.goOn(from: opened)
   }
 
   /// Does what is due. Call it when `nextStep` says, and after bytes arrived.

@@ -112,8 +112,8 @@ public struct GatewayStart<
   ) throws(RecorderError) -> StartedGateway<Storage, Key, Verifier> {
     let opening = try open(site, at: now)
     let acquisition = Acquisition(
-      site: site, starts: opening.starts, history: opening.history, nextIndex: opening.nextIndex,
-      boot: UInt64(boot), queue: queue, report: report)
+      site: site, starts: opening.starts, history: opening.history, opened: now,
+      nextIndex: opening.nextIndex, boot: UInt64(boot), queue: queue, report: report)
     return StartedGateway(acquisition: acquisition, recorder: recorder)
   }
 

@@ -82,7 +82,7 @@ public struct Sampler: ~Copyable {
   var slotsUntil: UInt64 = 0
   /// µs since boot after which no device has to be left alone.
   var quietMax: UInt64 = 0
-  /// Time of the last step; `mono` 0 before the first.
+  /// Time of the last step; `mono` 0 before the first, unless the log was begun at a known one.
   var last = Instant(mono: 0, utc: 0, quality: .unknown)
 
   /// A sampler at rest: all lines closed, nothing due. Traps when `memory` does not fit the plan.
@@ -111,6 +111,10 @@ public struct Sampler: ~Copyable {
       i &+= 1
     }
   }
+
+  /// The log has entries of this moment, and none since: a clock that is set before the first step is noticed as
+  /// one that is set between two.
+  public mutating func goOn(from instant: Instant) { last = instant }
 
   // MARK: lines come and go
 

@@ -76,8 +76,6 @@ struct CarriedChain {
 
   /// Half a minute with meters that fall silent and a clock that is set.
   private mutating func live(_ station: Station) {
-    // A clock that is set before the first step was not known to stand elsewhere.
-    station.run(100_000)
     for _ in 0..<entropy.within(1...6) {
       if entropy.chance(100_000) {
         setClock()

@@ -123,8 +123,9 @@ final class Station {
     let starts = opening.index(of: site) { taken += queue.takeAll() }
     documents = KnownDocuments.encode(opening.known)
     acquisition = Acquisition(
-      site: site, starts: starts, history: opening.history, nextIndex: opening.nextIndex,
-      boot: boot, queue: queue, report: RecorderReport())
+      site: site, starts: starts, history: opening.history,
+      opened: Rig.instant(mono, ahead: clockOffset), nextIndex: opening.nextIndex, boot: boot,
+      queue: queue, report: RecorderReport())
     self.log += taken
     drain()
     for line in lines.indices { acquisition.opened(line: line, at: now) }
