@@ -277,6 +277,15 @@ public struct OpeningEntries: ~Copyable {
     }
   }
 
+  /// Entries of this log were damaged and came back from the mirror.
+  mutating func mended(_ run: Range<UInt64>, drain: () -> Void) {
+    append(drain) { head, writer in
+      EventEntry.begin(head: head, code: .mended, argumentCount: 2, to: &writer)
+      writer.cbor(run.lowerBound)
+      writer.cbor(run.upperBound)
+    }
+  }
+
   /// Queues one entry; `drain` empties the queue into the recorder when it is full.
   private mutating func append(
     _ drain: () -> Void, _ write: (EntryHead, inout ByteWriter) -> Void
