@@ -6,6 +6,9 @@ import TransparencyLog
 ///     GET <mirror>/<SHA-256 of the origin, hex>/checkpoint
 ///     GET <mirror>/<SHA-256 of the origin, hex>/tile/entries/000
 public struct BundleRequest: Equatable, Sendable {
+  /// The longest answer, bytes: a bundle of 256 entries of 4,000, each behind its length.
+  public static var answerByteCountMax: Int { 256 * (Limits.entryByteCountMax + 2) }
+
   /// What lies there.
   public enum Object: Equatable, Sendable {
     /// The mirror's newest checkpoint. Only its size is read, which says how wide the last bundle is.
