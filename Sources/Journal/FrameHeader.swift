@@ -40,8 +40,8 @@ import Metering
 ///
 /// It is valid if and only if it is as a frame of version 1, and its blocks hold the payload.
 ///
-/// Example, entries `61`, `62` and `63`, which once stood in three frames, behind the example above:
-/// `54534a46 02000300 01000000 00000000 0100000000000000 03000900 8f3b7c2a 9acf3400 00000000 00000000`
+/// Example, the entries `61`, `62` and `63` behind the one above, which three frames of a block each had held:
+/// `54534a46 02000300 01000000 00000000 0100000000000000 03000900 bff89c00 9acf3400 2b42f747 d7ed9005`
 /// `0001 61 0001 62 0001 63`.
 public struct FrameHeader: Equatable, Sendable, BitwiseCopyable {
   /// Bytes of the header.

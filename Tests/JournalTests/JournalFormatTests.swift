@@ -28,6 +28,36 @@ import TransparencyLog
     #expect(segment[(4096 + frame.count)...].allSatisfy { $0 == 0 })
   }
 
+  @Test func `a mended frame has the bytes of the documented example`() throws {
+    let disk = MemoryDisk()
+    let configuration = JournalConfiguration(
+      epoch: 1, originHash: testOrigin, segmentByteCount: 20 << 10, frameByteCountMax: 8 << 10)
+    let fixture = Fixture(MemoryBlockStorage(disk: disk), configuration)
+    _ = try fixture.recover()
+    for entry: [UInt8] in [[0x68, 0x69], [0x61], [0x62], [0x63]] { try fixture.append(entry) }
+    // A second segment, so that what is lost at the end of the first is a gap.
+    try fixture.append(sampleEntry(4, byteCount: 4000))
+    try fixture.journal.recordSigned(size: 5, root: Workload.root(5), note: [1].span)
+    try fixture.journal.recordAcknowledged(size: 5, cosignedNote: [2].span)
+    var bytes = disk.bytes("segment.0")
+    for i in 8192..<20480 { bytes[i] = 0 }
+    disk.replace("segment.0", with: bytes)
+    let damaged = Fixture(MemoryBlockStorage(disk: disk), configuration)
+    var gaps: [JournalGap] = []
+    #expect(throws: JournalError.self) { try damaged.recover() }
+    _ = try damaged.journal.walk {
+      gaps.append($0)
+    } visitor: { _, _ in
+    }
+    var gap = try #require(gaps.first)
+    let payload: [UInt8] = [0, 1, 0x61, 0, 1, 0x62, 0, 1, 0x63]
+    try damaged.journal.mend(&gap, with: payload.span, count: 3)
+    let frame = hex(
+      "54534a46 02000300 01000000 00000000 0100000000000000 03000900 bff89c00 9acf3400 2b42f747"
+        + "d7ed9005 0001 61 0001 62 0001 63")
+    #expect(Array(disk.bytes("segment.0")[8192..<(8192 + frame.count)]) == frame)
+  }
+
   @Test func `every byte of a superblock counts`() throws {
     let disk = MemoryDisk()
     let fixture = Fixture(MemoryBlockStorage(disk: disk))
