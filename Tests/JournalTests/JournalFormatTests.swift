@@ -1,3 +1,4 @@
+import Articles
 import HAL
 import Journal
 import MemoryStorage
@@ -56,6 +57,10 @@ import TransparencyLog
       "54534a46 02000300 01000000 00000000 0100000000000000 03000900 bff89c00 9acf3400 2b42f747"
         + "d7ed9005 0001 61 0001 62 0001 63")
     #expect(Array(disk.bytes("segment.0")[8192..<(8192 + frame.count)]) == frame)
+    // The article shows the same bytes, header and payload.
+    let text = try Article("DataOnDisk").section("Mended frames").lines.joined()
+    let shown = text.split(separator: "`").filter { $0.allSatisfy(\.isHexDigit) }.joined()
+    #expect(hex(String(shown.suffix(2 * frame.count))) == frame)
   }
 
   @Test func `every byte of a superblock counts`() throws {
