@@ -9,8 +9,9 @@ extension Collector {
   ///
   ///     POST /add-checkpoint                       the log shows a newer checkpoint
   ///     POST /add-entries                          the log brings entries
-  ///     GET  /<origin hash>/checkpoint             C2SP tlog-tiles, read token
-  ///     GET  /<origin hash>/tile/…                 likewise
+  ///     GET  /<origin hash>/checkpoint             C2SP tlog-tiles, read token, or the gateway's live token
+  ///     GET  /<origin hash>/tile/entries/…         likewise
+  ///     GET  /<origin hash>/tile/…                 read token
   ///     GET  /api/readings, /api/status, /api/live read token
   ///     POST /api/live                             the gateway's live token
   public func router() -> Router<BasicRequestContext> { router(of: BasicRequestContext.self) }
@@ -74,15 +75,18 @@ extension Collector {
   // MARK: C2SP read paths
 
   private func serveCheckpoint(_ request: Request, hash: String) throws -> Response {
-    guard isReader(request) else { return .unauthorized }
+    guard try isReader(request) || isGateway(request, ofLog: hash) else { return .unauthorized }
     return try serve(
       "checkpoint", of: hash, type: "text/plain; charset=utf-8", cache: "max-age=5")
   }
 
   private func serveTile(_ request: Request, hash: String, path: String) throws -> Response {
-    guard isReader(request) else { return .unauthorized }
     // Only what formats back to itself is a tile path, so no path leaves the log's directory.
-    guard let tile = TilePath(path) else { return Response(status: .notFound) }
+    let tile = TilePath(path)
+    let isAdmitted =
+      try isReader(request) || tile?.content == .entries && isGateway(request, ofLog: hash)
+    guard isAdmitted else { return .unauthorized }
+    guard let tile else { return Response(status: .notFound) }
     return try serve(
       tile.text, of: hash, type: "application/octet-stream", cache: "max-age=31536000, immutable")
   }
@@ -102,6 +106,15 @@ extension Collector {
   func isReader(_ request: Request) -> Bool {
     guard let token = request.bearerToken else { return false }
     return equalInConstantTime(Array(token.utf8), Array(readToken.utf8))
+  }
+
+  /// The request carries the live token of the gateway that this log is of: it may have back what it brought, to mend
+  /// its medium, and nothing of others.
+  private func isGateway(_ request: Request, ofLog hash: String) throws -> Bool {
+    guard let token = request.bearerToken, let mirror = try mirror(hash: hash),
+      let expected = try setting.database.liveToken(for: mirror.log.origin)
+    else { return false }
+    return equalInConstantTime(Array(token.utf8), Array(expected.utf8))
   }
 }
 

@@ -289,6 +289,15 @@ public struct OpeningEntries: ~Copyable {
     }
   }
 
+  /// Entries of this log were damaged and came back from the mirror.
+  mutating func mended(_ run: Range<UInt64>, drain: () -> Void) {
+    append(drain) { head, writer in
+      EventEntry.begin(head: head, code: .mended, argumentCount: 2, to: &writer)
+      writer.cbor(run.lowerBound)
+      writer.cbor(run.upperBound)
+    }
+  }
+
   /// Queues one entry; `drain` empties the queue into the recorder when it is full. What `isLearnt` the history
   /// takes as it does when the log is read.
   private mutating func append(

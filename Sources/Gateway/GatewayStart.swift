@@ -78,6 +78,7 @@ public struct GatewayStart<
       : (superblock.signedSize, superblock.signedRoot)
     self.identity = identity
     self.history = history
+    report.isMended = !history.mended.isEmpty
     self.queue = queue
     self.report = report
     let acknowledged = evidence.journal.acknowledgement(under: identity.mirrorKey, with: verifier)
@@ -132,6 +133,7 @@ public struct GatewayStart<
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
       drain: drain)
+    for run in history.mended { opening.mended(run, drain: drain) }
     if var carryOver = carryOver.take() {
       // What of the old log stays must leave room for the new one.
       let others =

@@ -30,6 +30,13 @@ public enum Limits {
   /// Reads beyond three in a row of what an epoch that ended holds: what is skipped there is lost, and a medium whose
   /// every read takes seconds must come to an end.
   public static var spareReadCount: Int { 64 }
+  /// µs for which a start waits for what the mirror has of a damaged log; nothing is polled meanwhile. A
+  /// bundle of 256 entries has 25 KB, which GPRS (30 kbit/s) brings in 7 s, so that a
+  /// frame, which lies in two bundles at most, comes with its checkpoint and one attempt to connect (10 s).
+  public static var mendingPatience: UInt64 { 30_000_000 }
+  /// Bytes of entries that are put back in one start: a segment of 4 MiB, for they are held in memory until all of
+  /// them are known to be right.
+  public static var mendedByteCountMax: Int { 4 << 20 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.

@@ -52,6 +52,8 @@ public struct LogHistory {
   var carried = Carried()
   /// The kernel's identifier of the last boot; empty if there was none.
   public internal(set) var lastBootID: [UInt8] = []
+  /// Entries that the mirror gave back when this log was recovered; an empty run for the header of a segment.
+  public internal(set) var mended: [Range<UInt64>] = []
 
   /// Nothing read yet.
   public init() {}

@@ -17,6 +17,10 @@ public struct LogShelf<Storage: BlockStorage & ~Copyable> {
   public var segmentByteCount: Int
   /// Bytes that the segments of all epochs may take together.
   public var quotaByteCount: UInt64
+  /// Asks the mirror for a part of its copy; blocks until the answer is there. Nobody is asked unless it is set.
+  public var bundles: (BundleRequest) -> BundleAnswer = { _ in .refused }
+  /// µs since boot, for the patience with the mirror.
+  public var uptime: () -> UInt64 = { 0 }
 
   /// Takes the parts.
   public init(
@@ -140,8 +144,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
 }
 
 extension LogShelf where Storage: ~Copyable {
-  /// Recovers the log of an epoch. A medium that cannot be read may be read the next moment.
-  fileprivate func recover(
+  /// Reads the log of an epoch. A medium that cannot be read may be read the next moment.
+  func read(
     _ epoch: UInt32, _ history: inout LogHistory
   ) throws(RecorderError) -> RecoveredLog<Storage> {
     var attempt = 1
@@ -248,7 +252,7 @@ extension LogShelf where Storage: ~Copyable {
       bootCounter: newest.bootCounter, acknowledgedSize: newest.acknowledgedSize)
   }
 
-  private func configuration(_ epoch: UInt32) -> JournalConfiguration {
+  func configuration(_ epoch: UInt32) -> JournalConfiguration {
     JournalConfiguration(
       epoch: epoch, originHash: origin(epoch).hash, segmentByteCount: segmentByteCount,
       frameByteCountMax: Limits.commitByteCount)
@@ -272,7 +276,7 @@ extension RecorderError {
     case .journal(let error):
       switch error {
       case .unreadable(_, _, .denied), .unreadable(_, _, .full): false
-      case .unreadable, .damagedFrame, .damagedSegment, .signedEntriesMissing,
+      case .unreadable, .damagedFrame, .damagedSegment, .gap, .signedEntriesMissing,
         .superblocksDamaged, .superblocksMissing, .exhausted:
         true
       case .unwritable, .foreignLog, .notStored, .frameTooLong: false

@@ -82,6 +82,7 @@ public final class RecorderReport: Sendable {
   private let short = Atomic<UInt32>(0)
   private let indirect = Atomic<UInt32>(0)
   private let interval = Atomic<UInt64>(0)
+  private let repaired = Atomic<UInt32>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -193,6 +194,11 @@ public final class RecorderReport: Sendable {
   }
   /// The file system refuses O_DIRECT (`RecorderNotice.storageIndirect` was posted).
   public var isIndirect: Bool { indirect.load(ordering: .relaxed) != 0 }
+  /// The log was damaged when the agent started, and was mended from what the mirror has.
+  public var isMended: Bool {
+    get { repaired.load(ordering: .relaxed) != 0 }
+    set { repaired.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
   /// Why the last exchange failed that did; it stands for the present while the link is down.
   public var linkFailure: LinkFailure? {
     get { LinkFailure(rawValue: UInt8(truncatingIfNeeded: linkTrouble.load(ordering: .relaxed))) }

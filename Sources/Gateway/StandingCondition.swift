@@ -12,6 +12,8 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
   case mediumShort = 4
   /// The file system refuses direct input and output: what is read back may come from its cache.
   case storageIndirect = 5
+  /// The log was damaged when the agent started, and came back from the mirror.
+  case mended = 6
 
   /// The word of the status answer.
   public var key: StaticString {
@@ -21,6 +23,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .slowed: "slowed"
     case .mediumShort: "medium-short"
     case .storageIndirect: "storage-indirect"
+    case .mended: "mended"
     }
   }
 
@@ -38,6 +41,9 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
       "the medium has less free space than the log's quota. Free some, or lower quota_mib of the board"
     case .storageIndirect:
       "the file system refuses direct I/O, so a failing medium may be found late. Put the data on ext4"
+    case .mended:
+      "the log was damaged at the last start, and what was damaged came back from the collector: watch the medium, "
+        + "and replace it if this comes again"
     }
   }
 
@@ -49,6 +55,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。请恢复与汇集端的通信"
     case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"
     case .storageIndirect: "文件系统不支持直接读写，介质故障可能较晚才被发现。请将数据放在 ext4 上"
+    case .mended: "上次启动时日志有损坏，已用汇集端的副本修复：请留意介质，若再次出现请更换"
     }
   }
 
@@ -60,6 +67,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .slowed: report.room.step == .slowed
     case .mediumShort: report.isMediumShort
     case .storageIndirect: report.isIndirect
+    case .mended: report.isMended
     }
   }
 }

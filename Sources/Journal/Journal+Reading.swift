@@ -116,8 +116,8 @@ extension Journal where Storage: ~Copyable {
       header.continues(
         epoch: configuration.epoch, sequence: low32(place.sequence), index: place.index,
         previous: place.previousChecksum),
-      let frameByteCount = header.frameByteCount,
-      frameByteCount <= place.byteCount &- place.offset, header.endIndex != nil
+      let strideByteCount = header.strideByteCount,
+      strideByteCount <= place.byteCount &- place.offset, header.endIndex != nil
     else { return nil }
     return header
   }
@@ -171,7 +171,7 @@ struct FramePlace {
 
   /// Moves behind a frame that was found here.
   mutating func advance(over header: FrameHeader, checksum: UInt32) {
-    offset &+= header.frameByteCount ?? 0
+    offset &+= header.strideByteCount ?? 0
     index = header.endIndex ?? index
     previousChecksum = checksum
   }

@@ -15,7 +15,12 @@ extension Journal where Storage: ~Copyable {
   ) throws(JournalError) -> RecoveryCase {
     precondition(!isRecovered, "recovered already")
     let superblocks = try readSuperblocks()
-    let scan = try scanSegments(visitor)
+    var scan = try scanSegments(visitor)
+    if scan.finding == .damaged, let mendable = try findGap() {
+      scan.finding = .gap
+      scan.index = mendable.size
+      scan.damage = .gap(mendable.first)
+    }
     let inputs = RecoveryInputs(
       superblocks: superblocks, segments: scan.finding,
       size: scan.index >= superblock.signedSize ? .coversSigned : .lessThanSigned)
@@ -23,7 +28,7 @@ extension Journal where Storage: ~Copyable {
     switch decision {
     case .emptyDirectory, .clean, .oneSuperblock: break
     case .tornTail, .oneSuperblockAndTornTail: break
-    case .damagedMiddle: throw scan.damage ?? .damagedSegment(0, index: 0)
+    case .damagedMiddle, .gap: throw scan.damage ?? .damagedSegment(0, index: 0)
     case .signedEntriesMissing:
       throw .signedEntriesMissing(signed: superblock.signedSize, recovered: scan.index)
     case .superblocksDamaged: throw .superblocksDamaged
@@ -236,13 +241,13 @@ extension Journal where Storage: ~Copyable {
   }
 
   /// Some block of the segment is the first of a frame that was written there.
-  private mutating func holdsFrames(_ sequence: UInt64) throws(JournalError) -> Bool {
+  mutating func holdsFrames(_ sequence: UInt64) throws(JournalError) -> Bool {
     guard let byteCount = try segmentByteCount(sequence) else { return false }
     return try hasFrame(sequence, byteCount: byteCount, from: blockByteCount, beyond: nil)
   }
 
   /// Some block from `offset` on begins a frame of this segment (with an index above `beyond`).
-  private mutating func hasFrame(
+  mutating func hasFrame(
     _ sequence: UInt64, byteCount: Int, from offset: Int, beyond index: UInt64?
   ) throws(JournalError) -> Bool {
     var offset = offset

@@ -54,7 +54,7 @@ extension Journal where Storage: ~Copyable {
         FoundFrame(
           firstIndex: header.firstIndex, endIndex: endIndex, sequence: sequence, offset: offset,
           byteCount: byteCount))
-      offset &+= header.frameByteCount ?? blockByteCount
+      offset &+= header.strideByteCount ?? blockByteCount
     }
   }
 
@@ -74,7 +74,7 @@ extension Journal where Storage: ~Copyable {
   }
 
   /// The frame that begins at a place, if it is whole.
-  private mutating func wholeFrame(
+  mutating func wholeFrame(
     _ sequence: UInt64, at offset: Int, limit: Int
   ) -> (header: FrameHeader, bytes: UnsafeBufferPointer<UInt8>)? {
     guard

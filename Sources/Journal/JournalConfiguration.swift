@@ -52,6 +52,9 @@ public enum JournalError: Error, Equatable, Sendable {
   case damagedFrame(segment: UInt64, offset: Int, index: UInt64)
   /// The header of a segment with committed frames is damaged, or the segment is missing.
   case damagedSegment(UInt64, index: UInt64)
+  /// Bytes of committed entries are damaged, and the mirror has these entries: this is the first such place.
+  /// `Journal.mend` puts them back.
+  case gap(JournalGap)
   /// Fewer entries are there than were signed: the medium was rolled back or has lost data.
   case signedEntriesMissing(signed: UInt64, recovered: UInt64)
   /// Superblocks exist, and none is valid.

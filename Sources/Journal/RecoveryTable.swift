@@ -20,6 +20,9 @@ public enum SegmentFinding: UInt8, Sendable {
   case torn
   /// A frame or a header is damaged, and the log goes on after it.
   case damaged
+  /// The same, and what stands around it is whole: it is known which entries are missing, and the mirror has
+  /// acknowledged all of them.
+  case gap
 }
 
 /// The recovered size against the signed size.
@@ -31,7 +34,7 @@ public enum SizeFinding: UInt8, Sendable {
 }
 
 /// What to do at the start of an agent. The first five go on; with the others the agent refuses to
-/// sign, and `Journal.recover` throws the error that says where.
+/// sign, and `Journal.recover` throws the error that says where. Behind a gap it goes on once that is mended.
 public enum RecoveryCase: UInt8, Sendable {
   /// Nothing is there: a new log begins, superblocks first.
   case emptyDirectory
@@ -43,7 +46,10 @@ public enum RecoveryCase: UInt8, Sendable {
   case oneSuperblock
   /// Both of them.
   case oneSuperblockAndTornTail
-  /// Committed entries are damaged: to be repaired from the mirror.
+  /// Committed entries are damaged that the mirror has: `Journal.mend` puts them back.
+  case gap
+  /// Committed entries are damaged, and cannot be put back: the mirror has not acknowledged them, or nobody knows
+  /// which they were.
   case damagedMiddle
   /// Signed entries are missing: rollback or loss of the medium.
   case signedEntriesMissing
@@ -106,17 +112,19 @@ public enum RecoveryTable {
   private static let clean: UInt8 = 2
   private static let torn: UInt8 = 4
   private static let damaged: UInt8 = 8
+  private static let gap: UInt8 = 16
   private static let covers: UInt8 = 1
   private static let less: UInt8 = 2
 
   /// The table.
-  public static let rows: InlineArray<9, Row> = [
+  public static let rows: InlineArray<10, Row> = [
     // superblocks, segments, size against signed size, decision
     Row(missing, absent, covers | less, .emptyDirectory),
-    Row(missing, clean | torn | damaged, covers | less, .superblocksMissing),
-    Row(noneValid, absent | clean | torn | damaged, covers | less, .superblocksDamaged),
+    Row(missing, clean | torn | damaged | gap, covers | less, .superblocksMissing),
+    Row(noneValid, absent | clean | torn | damaged | gap, covers | less, .superblocksDamaged),
     Row(both | one, damaged, covers | less, .damagedMiddle),
-    Row(both | one, absent | clean | torn, less, .signedEntriesMissing),
+    Row(both | one, gap, covers, .gap),
+    Row(both | one, absent | clean | torn | gap, less, .signedEntriesMissing),
     Row(both, absent | clean, covers, .clean),
     Row(both, torn, covers, .tornTail),
     Row(one, absent | clean, covers, .oneSuperblock),

@@ -65,6 +65,9 @@ public struct EventEntry: Equatable, Sendable {
     /// Entries that the mirror has, or that are older than the site keeps them, were given up here [index]: those
     /// below the index.
     case entriesGivenUp = 14
+    /// Entries were damaged on the medium and put back as the mirror has them [first index, end index]; none where the
+    /// header of a segment was damaged, which needs no mirror.
+    case mended = 15
   }
 
   /// Why slots were not attempted.

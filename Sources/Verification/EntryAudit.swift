@@ -126,6 +126,11 @@ struct EntryAudit {
           slotsComeAgain()
         }
       }
+      if event.code == .mended, let first = event.argument(0, in: bytes),
+        let end = event.argument(1, in: bytes), first <= end
+      {
+        report.mended.append(first..<end)
+      }
       if let shed = event.shed(in: bytes) {
         channels[shed.channel]?.shed(shed.firstSlot...shed.lastSlot, at: event.head.time.utc)
       }

@@ -109,6 +109,8 @@ public struct Report: Sendable {
   public var uncheckedNames: [String] = []
   /// Entries below it were given up here, once a collector had them.
   public var givenUp: UInt64 = 0
+  /// Entries that a gateway's medium had damaged and its mirror gave back, as the log tells.
+  public var mended: [Range<UInt64>] = []
   /// Bytes behind the last whole frame: a write that was cut, and never signed.
   public var tornTail: (path: String, offset: Int)?
   /// The one of two superblocks that is not valid: a write that was cut, which the next start repeats.

@@ -196,7 +196,7 @@ struct GatewayVerifier {
         let isTail = bound == nil && index >= signedSize
         guard take(payload, header, segment, offset, mayBeTorn: isTail, bytes) else { break }
         previousChecksum = checksum
-        offset += header.frameByteCount ?? blockByteCount
+        offset += header.strideByteCount ?? blockByteCount
       } else if let found = nextFrame(
         bytes, segment, from: offset + blockByteCount, beyond: index),
         found.header.firstIndex <= bound ?? UInt64.max
@@ -235,7 +235,7 @@ struct GatewayVerifier {
   }
 
   private func fits(_ header: FrameHeader?, _ segment: Segment, _ room: Int) -> Bool {
-    guard let header, let byteCount = header.frameByteCount, byteCount <= room,
+    guard let header, let byteCount = header.strideByteCount, byteCount <= room,
       header.endIndex != nil
     else { return false }
     return header.continues(

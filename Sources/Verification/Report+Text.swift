@@ -21,6 +21,7 @@ extension Report {
       rows.append(.checkpoint(size: signedSize, root: signedRoot))
     }
     if givenUp > 0 { rows.append(.givenUp(givenUp)) }
+    rows += mended.map(ReportRow.mended)
     if let tornTail { rows.append(.tornTail(path: tornTail.path, offset: tornTail.offset)) }
     if let tornSuperblock { rows.append(.tornSuperblock(path: tornSuperblock)) }
     rows += findings.map(ReportRow.finding)
@@ -58,6 +59,7 @@ private enum ReportRow {
   case source(Report.Source)
   case checkpoint(size: UInt64, root: String)
   case givenUp(UInt64)
+  case mended(Range<UInt64>)
   case tornTail(path: String, offset: Int)
   case tornSuperblock(path: String)
   case finding(Finding)
@@ -71,6 +73,14 @@ private enum ReportRow {
     case .checkpoint(let size, let root): ("checkpoint", "\(size) entries signed, root \(root)")
     case .givenUp(let index):
       ("note", "entries below \(index) are no longer here: verify the collector's copy of them")
+    case .mended(let run) where run.isEmpty:
+      ("note", "the header of a segment was damaged on the gateway's medium and made anew")
+    case .mended(let run):
+      (
+        "note",
+        "entries \(run.lowerBound) to \(run.upperBound - 1) were damaged on the gateway's medium and came "
+          + "back from the collector, as they were signed"
+      )
     case .tornTail(let path, let offset):
       ("note", "\(path): a write was cut at byte \(offset); it was never signed")
     case .tornSuperblock(let path):
@@ -89,6 +99,9 @@ private enum ReportRow {
     case .checkpoint(let size, let root): ("检查点", "已签名 \(size) 个条目，根哈希 \(root)")
     case .givenUp(let index):
       ("提示", "条目 \(index) 之前的内容已不在本机：请核查汇集端的副本")
+    case .mended(let run) where run.isEmpty: ("提示", "网关介质上一个日志段的段头曾损坏，已重建")
+    case .mended(let run):
+      ("提示", "条目 \(run.lowerBound) 至 \(run.upperBound - 1) 在网关介质上曾损坏，已由汇集端副本按签名内容恢复")
     case .tornTail(let path, let offset):
       ("提示", "\(path) 字节 \(offset) 处有一次未完成且未签名的写入")
     case .tornSuperblock(let path):

@@ -79,6 +79,9 @@ extension JournalError {
     case .signedEntriesMissing(let signed, let recovered):
       "\(signed) entries were signed and only \(recovered) are here: the medium lost data or an old "
         + "image was restored. Keep the directory for the auditor"
+    case .gap(let gap):
+      "\(name(.segment(sequence: gap.sequence))) is damaged at byte \(gap.offset) (entry \(gap.firstIndex)), and the "
+        + "collector, which has acknowledged what stood there, did not give it back"
     case .superblocksDamaged: "super.a and super.b are both damaged"
     case .superblocksMissing: "there are segments but neither super.a nor super.b"
     case .foreignLog(let object):
@@ -104,6 +107,9 @@ extension JournalError {
       "\(name(.segment(sequence: segment))) 损坏或缺失（自条目 \(index) 起）"
     case .signedEntriesMissing(let signed, let recovered):
       "已签名 \(signed) 条，现仅有 \(recovered) 条：介质丢失数据或恢复了旧镜像。请保留目录供核查"
+    case .gap(let gap):
+      "\(name(.segment(sequence: gap.sequence))) 在第 \(gap.offset) 字节（条目 \(gap.firstIndex)）损坏，"
+        + "汇集端已确认这些条目，但未能取回"
     case .superblocksDamaged: "super.a 与 super.b 均已损坏"
     case .superblocksMissing: "有日志段但没有 super.a 和 super.b"
     case .foreignLog(let object): "\(name(object)) 属于其他来源或纪元；请使用其他 --data 目录"

@@ -45,7 +45,7 @@ struct Start {
     do throws(Text) { mirrorKey = try MirrorKey.load(site, data: arguments.data) } catch {
       throw failure(error)
     }
-    let shelf = try shelf(site)
+    let shelf = asking(http(site), try shelf(site))
     var history = LogHistory()
     let opened: OpenedLog<FileBlockStorage>
     do throws(RecorderError) {
@@ -54,6 +54,7 @@ struct Start {
       throw failure(.storage(path: arguments.data, error))
     }
     let origin = shelf.origin(opened.epoch)
+    for run in history.mended { say(.mended(run)) }
     if let end = opened.end { say(.epochBegins(origin: "\(origin)", end)) }
     let key = try loadKey(origin, signed: opened.signedSize)
     try checkKey(key, origin, opened)
@@ -356,7 +357,7 @@ struct Start {
   }
 
   /// The token for live values; `nil`, which is told, when there is none.
-  private func liveToken(_ path: String) -> [UInt8]? {
+  func liveToken(_ path: String) -> [UInt8]? {
     do throws(FileError) {
       // An editor may have left a blank or a line end of its own.
       let token = try Files.read(path, limit: 1_024).filter { $0 > 0x20 && $0 < 0x7F }

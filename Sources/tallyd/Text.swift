@@ -17,6 +17,9 @@ enum Text: Error {
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
   case epochBegins(origin: String, EpochEnd)
+  case mended(Range<UInt64>)
+  case copyRefused(status: Int)
+  case copyOutOfReach(LinkFailure)
   case noRestart(errno: Int32)
   case noMirrorKey(site: String, YAMLPlace, path: String, FileError)
   case noLiveToken(path: String)
@@ -85,6 +88,15 @@ enum Text: Error {
         + "For a new log use another --data directory and serial"
     case .epochBegins(let origin, let end):
       "a new log begins, \(origin): \(end.english). The old one stays where it is, for the auditor"
+    case .mended(let run) where run.isEmpty:
+      "the header of a segment of the log was damaged and was made anew: watch the medium"
+    case .mended(let run):
+      "entries \(run.lowerBound) to \(run.upperBound - 1) of the log were damaged; the collector gave them back, and "
+        + "with them the log is the one that was signed. Watch the medium, and replace it if this comes again"
+    case .copyRefused(let status):
+      "the log is damaged, and the collector does not give its copy back (HTTP status \(status))"
+    case .copyOutOfReach(let failure):
+      "the log is damaged, and the collector, which has a copy, cannot be reached: \(failure.english)"
     case .noRestart(let errno): "the agent cannot start anew (error \(errno)): restart it"
     case .noMirrorKey(let site, let place, let path, let problem):
       "\(site):\(place.line):\(place.column): error: the mirror's key \(path) cannot be read: "
@@ -184,6 +196,12 @@ enum Text: Error {
       "\(path) 不是签署本日志（\(signed) 条）的密钥：请恢复正确的密钥。如需新日志，请另用 --data 目录和序列号"
     case .epochBegins(let origin, let end):
       "开始新日志 \(origin)：\(end.chinese)。旧日志原样保留，供核查"
+    case .mended(let run) where run.isEmpty: "一个日志段的段头曾损坏，已重建：请留意介质"
+    case .mended(let run):
+      "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
+        + "请留意介质，若再次出现请更换"
+    case .copyRefused(let status): "日志损坏，而汇集端未交还副本（HTTP 状态 \(status)）"
+    case .copyOutOfReach(let failure): "日志损坏，而无法连接持有副本的汇集端：\(failure.chinese)"
     case .noRestart(let errno): "程序无法重新启动自身（错误 \(errno)）：请重启"
     case .noMirrorKey(let site, let place, let path, let problem):
       "\(site):\(place.line):\(place.column): 错误：无法读取镜像公钥 \(path)：\(problem.chinese)\n"

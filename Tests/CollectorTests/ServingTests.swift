@@ -29,13 +29,37 @@ import TransparencyLog
         "/api/readings", "/api/status", "/api/live",
       ] {
         #expect(try await mirror.client.get(path).status == .ok, "\(path)")
-        for token in [nil, "", "read-tokem", "read-token-", "live-token"] {
+        for token in [nil, "", "read-tokem", "read-token-", "live-token"]
+        where token != "live-token" || !isOwn(path) {
           let answer = try await mirror.client.get(path, token: token)
           #expect(answer.status == .unauthorized, "\(path) with \(token ?? "nothing")")
           #expect(answer.headers[.wwwAuthenticate] == "Bearer")
           #expect(answer.content.isEmpty)
         }
       }
+    }
+  }
+
+  /// What a gateway may read of its own log with its live token.
+  private func isOwn(_ path: String) -> Bool {
+    path.hasSuffix("/checkpoint") || path.contains("/tile/entries/")
+  }
+
+  @Test func `a gateway may have back the entries of its own log and of no other`() async throws {
+    try await onFilled { mirror async throws in
+      for path in [
+        "/\(hash)/checkpoint", "/\(hash)/tile/entries/000", "/\(hash)/tile/entries/001.p/44",
+      ] {
+        let own = try await mirror.client.get(path, token: "live-token")
+        let read = try await mirror.client.get(path)
+        #expect(own.status == .ok && own.content == read.content && !own.content.isEmpty, "\(path)")
+        for token in ["live-tokem", "live-token-"] {
+          #expect(try await mirror.client.get(path, token: token).status == .unauthorized)
+        }
+      }
+      let other = originHash("mrv.example/gw/other/1")
+      let answer = try await mirror.client.get("/\(other)/checkpoint", token: "live-token")
+      #expect(answer.status == .unauthorized)
     }
   }
 

@@ -119,7 +119,7 @@ extension Promise {
     switch finding.decision {
     case .emptyDirectory where offered.isEmpty && bootCounter == 0: return nil
     case .clean, .tornTail, .oneSuperblock, .oneSuperblockAndTornTail: break
-    case .emptyDirectory, .damagedMiddle, .signedEntriesMissing, .superblocksDamaged,
+    case .emptyDirectory, .damagedMiddle, .gap, .signedEntriesMissing, .superblocksDamaged,
       .superblocksMissing:
       return "the log ends: \(finding.decision)"
     }
@@ -135,10 +135,11 @@ extension Promise {
 }
 
 extension JournalError {
-  /// The row of the recovery table that refuses with this error.
+  /// The row of the recovery table that refuses with this error; the oracle does not tell damage that can be mended
+  /// from damage that cannot (`MendingTests` does).
   fileprivate var recoveryCase: RecoveryCase? {
     switch self {
-    case .damagedFrame, .damagedSegment: .damagedMiddle
+    case .damagedFrame, .damagedSegment, .gap: .damagedMiddle
     case .signedEntriesMissing: .signedEntriesMissing
     case .superblocksDamaged: .superblocksDamaged
     case .superblocksMissing: .superblocksMissing

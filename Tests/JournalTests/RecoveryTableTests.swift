@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct RecoveryTableTests {
   private let superblocks: [SuperblockFinding] = [.both, .one, .noneValid, .missing]
-  private let segments: [SegmentFinding] = [.absent, .clean, .torn, .damaged]
+  private let segments: [SegmentFinding] = [.absent, .clean, .torn, .damaged, .gap]
   private let sizes: [SizeFinding] = [.coversSigned, .lessThanSigned]
 
   @Test func `every input matches exactly one row and every row is used`() {
@@ -24,7 +24,7 @@ import Testing
       }
     }
     #expect(used.allSatisfy { $0 > 0 })
-    #expect(used.reduce(0, +) == 32)
+    #expect(used.reduce(0, +) == 40)
   }
 
   @Test func `only a log that lost nothing goes on`() {
@@ -32,7 +32,7 @@ import Testing
       for b in segments {
         let inputs = RecoveryInputs(superblocks: a, segments: b, size: .lessThanSigned)
         switch RecoveryTable.decide(inputs) {
-        case .clean, .tornTail, .oneSuperblock, .oneSuperblockAndTornTail:
+        case .clean, .tornTail, .oneSuperblock, .oneSuperblockAndTornTail, .gap:
           Issue.record("\(inputs) goes on")
         default: break
         }

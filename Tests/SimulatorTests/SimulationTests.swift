@@ -159,6 +159,20 @@ import Uplink
     #expect(result.acknowledged == result.size)
   }
 
+  @Test func `what rots and is acknowledged comes back, and the log goes on`() throws {
+    // Most of a medium is padding: a byte in thirty counts.
+    var mended = 0
+    var goneOn = 0
+    for seed in 1...8 as ClosedRange<UInt64> {
+      let result = try run(seed: seed, [.bitRot: 20_000, .agentKilled: 600])
+      #expect(result.violations == [], "seed \(seed)")
+      let count = result.eventCounts[.mended, default: 0]
+      mended += count
+      if count > 0, result.epochs == 1 { goneOn += 1 }
+    }
+    #expect(mended > 8 && goneOn > 3, "\(mended) gaps, \(goneOn) logs")
+  }
+
   @Test func `a planted defect is found`() throws {
     let result = try run(seed: 1, canary: true)
     #expect(result.violations.contains { $0.checker == .durability })

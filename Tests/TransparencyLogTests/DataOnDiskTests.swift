@@ -40,7 +40,7 @@ import TransparencyLog
 
   @Test func `events and reasons have the numbers of the tables`() throws {
     let events = try rows("Event entry", 1)
-    #expect(events.count == 14)
+    #expect(events.count == 15)
     for row in events {
       let code = try #require(UInt8(row[0]).flatMap(EventEntry.Code.init(rawValue:)))
       #expect("\(code)" == Article.code(row[1]))

@@ -151,13 +151,19 @@ def entries_of_journal(directory):
             head = data[at:at + 44]
             (magic, version, _, number, first, count, length, before, payload_crc,
              crc) = struct.unpack("<4sIIIQIIIII", head)
+            checksum, blocks = crc, None
+            if version & 0xFFFF == 2:
+                # A mended frame: shorter counts, its blocks, and the checksum of the frame that it stands for.
+                version, blocks = struct.unpack("<HH", head[4:8])
+                count, length, checksum = struct.unpack("<HHI", head[24:32])
             payload = data[at + 44:at + 44 + length]
             if (magic, number, first, before) != (b"TSJF", sequence, len(found), previous) or \
                     crc != crc32c(head[:40]) or len(payload) != length or payload_crc != crc32c(payload):
                 break
             entries = bundle(payload)
-            assert version == 1 and len(entries) == count, f"{path} at {at}"
+            assert version in (1, 2) and len(entries) == count, f"{path} at {at}"
+            assert blocks is None or blocks * 4096 >= 44 + length, f"{path} at {at}"
             found += entries
-            previous = crc
-            at += -(-(44 + length) // 4096) * 4096
+            previous = checksum
+            at += (blocks or -(-(44 + length) // 4096)) * 4096
     return found

@@ -5,7 +5,8 @@ import TransparencyLog
 /// every root must be computed from.
 ///
 /// A frame is 44 bytes and entries, each with its length before it (article DataOnDisk). A frame that begins
-/// at an index replaces what stood from there on: it was never committed, or lost.
+/// at an index replaces what stood from there on: it was never committed, or lost. One that says again what stands
+/// there mends a log, and changes nothing.
 struct LogOracle {
   /// Hash of each entry.
   var leaves: [Digest] { subtrees[0] }
@@ -20,15 +21,15 @@ struct LogOracle {
 
   /// Takes the bytes of a write to a segment.
   ///
-  /// - Returns: the index of the frame's first entry; `nil` if it is no frame.
+  /// - Returns: the index of the frame's first entry; `nil` if it is no frame, or says what stands there already.
   mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int? {
     // Block 0 is the segment's header.
     guard offset > 0, bytes.count >= 44, bytes.starts(with: Array("TSJF".utf8)) else { return nil }
-    let first = Int(number(bytes, 16, 8))
-    let count = Int(number(bytes, 24, 4))
+    let first = Int(LogOracle.number(bytes, 16, 8))
+    let count = Int(LogOracle.counts(bytes).entries)
     precondition(first <= leaves.count, "a frame continues the log")
-    forget(from: first)
     var at = 44
+    var hashes: [Digest] = []
     for _ in 0..<count {
       let length = Int(bytes[at]) << 8 | Int(bytes[at + 1])
       var hash = SHA256()
@@ -36,10 +37,21 @@ struct LogOracle {
       hash.update(
         UnsafeRawBufferPointer(rebasing: bytes[at + 2..<at + 2 + length])
           .assumingMemoryBound(to: UInt8.self))
-      subtrees[0].append(hash.finalize())
+      hashes.append(hash.finalize())
       at += 2 + length
     }
+    if first + count <= leaves.count, leaves[first..<first + count].elementsEqual(hashes) {
+      return nil
+    }
+    forget(from: first)
+    subtrees[0] += hashes
     return first
+  }
+
+  /// Number of entries and length of the payload in a frame: a mended one has them in two bytes each.
+  private static func counts(_ frame: UnsafeRawBufferPointer) -> (entries: UInt64, bytes: UInt64) {
+    number(frame, 4, 2) == 2
+      ? (number(frame, 24, 2), number(frame, 26, 2)) : (number(frame, 24, 4), number(frame, 28, 4))
   }
 
   /// Entries from an index on never were, and nothing that was over them.
@@ -76,7 +88,8 @@ struct LogOracle {
     return Tree.node(hash(of: range.lowerBound..<middle), hash(of: middle..<range.upperBound))
   }
 
-  private func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UInt64 {
+  private static func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> UInt64
+  {
     var value: UInt64 = 0
     for i in (0..<count).reversed() { value = value << 8 | UInt64(bytes[offset + i]) }
     return value
@@ -88,33 +101,59 @@ struct LogOracle {
     _ segments: [(sequence: UInt64, bytes: [UInt8])], epoch: UInt32
   ) -> [(index: Int, leaf: Digest, place: FirstPlace)] {
     var found: [(index: Int, leaf: Digest, place: FirstPlace)] = []
-    let oracle = LogOracle()
+    forEachEntry(in: segments) { index, entry in
+      if let place = firstPlace(entry, epoch, index) {
+        found.append((index, Tree.leaf(entry.span), place))
+      }
+    }
+    return found
+  }
+
+  /// What is wrong with a log that was mended: the entries of a run are not those that were recorded; `nil` if
+  /// they are.
+  func problem(
+    ofMended run: Range<UInt64>, in segments: [(sequence: UInt64, bytes: [UInt8])]
+  ) -> String? {
+    var missing = Set(run.map(Int.init))
+    var problem: String?
+    LogOracle.forEachEntry(in: segments) { index, entry in
+      guard run.contains(UInt64(index)), index < leaves.count else { return }
+      missing.remove(index)
+      if Tree.leaf(entry.span) != leaves[index] {
+        problem = "entry \(index) came back as another than was recorded"
+      }
+    }
+    if let problem { return problem }
+    return missing.isEmpty ? nil : "\(missing.count) entries of \(run) did not come back"
+  }
+
+  /// Calls `body` with each entry in a whole frame.
+  private static func forEachEntry(
+    in segments: [(sequence: UInt64, bytes: [UInt8])], _ body: (Int, [UInt8]) -> Void
+  ) {
     for (sequence, bytes) in segments {
       bytes.withUnsafeBytes { all in
         for offset in stride(from: 4_096, to: all.count, by: 4_096) {
           let frame = UnsafeRawBufferPointer(rebasing: all[offset...])
-          guard frame.starts(with: Array("TSJF".utf8)), oracle.number(frame, 12, 4) == sequence,
-            oracle.number(frame, 40, 4) == crc(frame[..<40])
+          guard frame.starts(with: Array("TSJF".utf8)), number(frame, 12, 4) == sequence,
+            number(frame, 40, 4) == crc(frame[..<40])
           else { continue }
-          let length = Int(oracle.number(frame, 28, 4))
+          let counts = counts(frame)
+          let length = Int(counts.bytes)
           guard 44 + length <= frame.count,
-            oracle.number(frame, 36, 4) == crc(frame[44..<44 + length])
+            number(frame, 36, 4) == crc(frame[44..<44 + length])
           else { continue }
           var at = 44
-          var index = Int(oracle.number(frame, 16, 8))
-          for _ in 0..<oracle.number(frame, 24, 4) {
+          var index = Int(number(frame, 16, 8))
+          for _ in 0..<counts.entries {
             let count = Int(frame[at]) << 8 | Int(frame[at + 1])
-            let entry = Array(frame[at + 2..<at + 2 + count])
-            if let place = firstPlace(entry, epoch, index) {
-              found.append((index, Tree.leaf(entry.span), place))
-            }
+            body(index, Array(frame[at + 2..<at + 2 + count]))
             index += 1
             at += 2 + count
           }
         }
       }
     }
-    return found
   }
 
   /// Where a reading or an event stood first.

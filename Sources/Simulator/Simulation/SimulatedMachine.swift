@@ -107,6 +107,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
 
   /// The epoch of the log that it goes on with; 0 before the first start.
   private(set) var epoch: UInt32 = 0
+  /// Answers what a start asks of the mirror, and says how many µs that took.
+  var fetch: (BundleRequest) -> (answer: BundleAnswer, duration: UInt64) = { _ in (.refused, 0) }
+  /// What the last start put back into the log.
+  private(set) var mended: [Range<UInt64>] = []
   /// The epoch that must not go on.
   private var ended: (epoch: UInt32, why: EpochEndKind)?
 
@@ -131,7 +135,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     report = RecorderReport()
     var history = LogHistory()
     let disk = disk
-    let shelf = LogShelf(
+    var waited: UInt64 = 0
+    let fetch = fetch
+    mended = []
+    var shelf = LogShelf(
       newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
       quotaByteCount: gateway.quotaByteCount,
       origin: gateway.origin,
@@ -140,7 +147,14 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
         disk.begin(epoch: epoch)
         return SimulatedStorage(disk: disk, epoch: epoch)
       })
+    shelf.uptime = { now.mono + waited }
+    shelf.bundles = { request in
+      let (answer, duration) = fetch(request)
+      waited += duration
+      return answer
+    }
     let opened = try OpenedLog(on: shelf, ended: ended, history: &history)
+    mended = history.mended
     let end = opened.end
     epoch = opened.epoch
     let start = try GatewayStart(
@@ -153,8 +167,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     toldChanges = 0
     process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
     isWholeOpen = false
-    recorderDue = now.mono
-    samplingDue = now.mono
+    recorderDue = now.mono + waited
+    samplingDue = now.mono + waited
     return end
   }
 

@@ -29,8 +29,10 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   package var packagesBeforeCut: Int?
   /// The log is not known before its first checkpoint: a later epoch of an enrolled gateway.
   package var isUnknown = false
-  /// Entries are kept, and not their hashes alone.
+  /// Entries are kept one by one, with the statuses of all answers, for tests of an uplink.
   private let keepsEntries: Bool
+  /// The entries, in blocks of 256.
+  private(set) var bundles: [StoredBundle] = []
   /// Token for live values.
   var liveToken: [UInt8] = []
   /// Session and change of the newest post of live values.
@@ -54,6 +56,8 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   private var nodes = [[Digest]](repeating: [], count: 9)
   package private(set) var mirrored: UInt64 = 0
   private(set) var mirroredRoot = Tree.empty
+  /// The mirror checkpoint with the mirror's signature.
+  private(set) var mirroredNote: [UInt8] = []
   /// Status of every answer, in order; with `keepsEntries`.
   package private(set) var statuses: [Int] = []
   package private(set) var ticketsSeen: [[UInt8]] = []
@@ -218,6 +222,7 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
       _ = Cosignature.sign(
         text: goal.text.span, time: clock, name: self.name, with: &signer, to: &$0)
     }
+    mirroredNote = goal.text + [0x0A] + line
     return (200, "text/plain; charset=utf-8", line)
   }
 
@@ -236,7 +241,12 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   /// Stores authenticated entries that are new.
   private func take(_ added: ArraySlice<[UInt8]>, at first: Int) {
     if keepsEntries { entries += added }
-    for (offset, entry) in added.enumerated() { stored(UInt64(first + offset), entry) }
+    for (offset, entry) in added.enumerated() {
+      let block = (first + offset) / 256
+      if bundles.count == block { bundles.append(StoredBundle()) }
+      bundles[block].append(entry)
+      stored(UInt64(first + offset), entry)
+    }
   }
 
   private func goal(_ end: UInt64, _ ticket: [UInt8], _ pending: Pending) -> Pending? {
@@ -297,6 +307,11 @@ package final class SimulatedMirror<Key: Signer & ~Copyable, Verifier: Signature
   // MARK: the tree
 
   private func forgetLeaves(from index: Int) {
+    // Hashes that were taken back have no entries yet.
+    bundles.removeLast(max(bundles.count - (index + 255) / 256, 0))
+    if index % 256 > 0, bundles.count == index / 256 + 1 {
+      bundles[index / 256].cut(to: index % 256)
+    }
     for height in 0...8 { nodes[height].removeLast(nodes[height].count - index >> height) }
   }
 

@@ -71,13 +71,25 @@ struct SimulatedNetwork {
     let place = (request.path == .live ? Connection.live : .record).rawValue
     precondition(pending[place] == nil, "one exchange at a time")
     let before = incidents.count
-    pending[place] = exchange(request, at: now, deliver)
+    pending[place] = exchange(byteCount: request.body.count, at: now, copy: request) {
+      deliver(request)
+    }
     return incidents.count != before || now < downUntil || now < expiredUntil
   }
 
-  /// When the answer comes, and which.
+  /// The gateway asks for something before it runs, and waits for `patience` µs. Returns what it has then, and how
+  /// long it took.
+  mutating func fetch(
+    patience: UInt64, at now: UInt64, _ deliver: () -> UplinkResponse
+  ) -> (response: UplinkResponse, duration: UInt64) {
+    let answer = exchange(byteCount: 0, at: now, copy: nil, deliver)
+    guard answer.at - now <= patience else { return (.failed(.timeout), patience) }
+    return (answer.response, answer.at - now)
+  }
+
+  /// When the answer comes, and which. `copy` may arrive once more.
   private mutating func exchange(
-    _ request: UplinkRequest, at now: UInt64, _ deliver: (UplinkRequest) -> UplinkResponse
+    byteCount: Int, at now: UInt64, copy: UplinkRequest?, _ deliver: () -> UplinkResponse
   ) -> Pending {
     let travel = entropy.within(5_000...80_000)
     if now < downUntil {
@@ -100,13 +112,13 @@ struct SimulatedNetwork {
       let drawn = statuses[Int(entropy.below(UInt64(statuses.count)))]
       return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
-    let response = deliver(request)
+    let response = deliver()
     // 1 MB/s.
-    outAt = max(outAt, now) + UInt64(request.body.count)
+    outAt = max(outAt, now) + UInt64(byteCount)
     var at = outAt + travel
     if strikes(.delayed) { at += entropy.within(1_000_000...100_000_000) }
-    if strikes(.duplicated) {
-      copies.append(Copy(at: at + entropy.within(1_000...600_000_000), request: request))
+    if let copy, strikes(.duplicated) {
+      copies.append(Copy(at: at + entropy.within(1_000...600_000_000), request: copy))
     }
     if strikes(.answerLost) {
       return Pending(at: now + 60_000_000, response: .failed(.cutOff))

@@ -1,5 +1,6 @@
 import Gateway
 import HAL
+import Journal
 import Metering
 import Sampling
 import TransparencyLog
@@ -152,6 +153,7 @@ extension Simulation where Key: ~Copyable {
       disk.scheduleCut(after: entropy.below(60))
     }
     let newest = disk.newestEpoch
+    isMirrorSilent = false
     do throws(RecorderError) {
       if let end = try machine.start(at: time.instant, session: jitter.next()) {
         begins(behind: newest, end)
@@ -165,6 +167,7 @@ extension Simulation where Key: ~Copyable {
       return
     }
     if disk.isDead { return powerIsGone() }
+    lookAtMending()
     startCount += 1
     live.restart()
     budget.restart()
@@ -196,6 +199,9 @@ extension Simulation where Key: ~Copyable {
         epoch.keepLeftBehind(in: places)
       }
       epochs[Int(newest) - 1].end(readable: readable)
+    }
+    if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
+      violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
     }
     if !mediumFailed, !isWarranted(end) {
       violate(.durability, "a new epoch begins: \(end)")

@@ -76,6 +76,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var committed: UInt64 = 0
   /// The epoch that it was committed to.
   var committedEpoch: UInt32 = 0
+  /// What this start asked of the mirror was not answered.
+  var isMirrorSilent = false
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
   var mediumFailed = false
   var live: LiveChecker
@@ -116,6 +118,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
     disk.attempted = { [unowned self] in wrote($0, $1, $2, $3) }
     disk.happened = { [unowned self] in happened($0) }
+    machine.fetch = { [unowned self] in fetch($0) }
     goOn(in: 1)
   }
 

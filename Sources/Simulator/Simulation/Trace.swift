@@ -9,7 +9,9 @@ struct Trace {
     case started(size: UInt64)
     /// A new epoch begins.
     case epoch(UInt32, String)
-    /// It could not.
+    /// Entries came back from the mirror.
+    case mended(Range<UInt64>)
+    /// The agent could not start.
     case refused(String)
     /// Its process is gone.
     case ended(String)
@@ -61,6 +63,9 @@ struct Trace {
     case .epoch(let number, let why):
       take(11, why)
       hash.update(UInt64(number))
+    case .mended(let run):
+      take(12, run.lowerBound)
+      hash.update(run.upperBound)
     case .refused(let why): take(1, why)
     case .ended(let why): take(2, why)
     case .fault(let kind): take(3, UInt64(kind.rawValue))
@@ -94,6 +99,7 @@ struct Trace {
     switch event {
     case .started(let size): "agent started on a log of \(size)"
     case .epoch(let number, let why): "epoch \(number) begins: \(why)"
+    case .mended(let run): "entries \(run) came back from the mirror"
     case .refused(let why): "agent cannot start: \(why)"
     case .ended(let why): "agent ended: \(why)"
     case .fault(let kind): "fault \(kind.key)"

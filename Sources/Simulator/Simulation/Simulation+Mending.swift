@@ -1,0 +1,41 @@
+import Gateway
+import HAL
+import Journal
+import Uplink
+
+// What a start asks of the mirror, and the look at what comes of it.
+extension Simulation where Key: ~Copyable {
+  /// Answers a request of a start by way of the network.
+  func fetch(_ request: BundleRequest) -> (answer: BundleAnswer, duration: UInt64) {
+    let (response, duration) = network.fetch(patience: request.patience, at: time.now) {
+      for epoch in epochs {
+        if let body = epoch.mirror.answer(request) {
+          return UplinkResponse(status: 200, body: body)
+        }
+      }
+      return UplinkResponse(status: 404)
+    }
+    trace.note(.answer(status: response.status), at: time.now)
+    guard response.status == 200 else {
+      isMirrorSilent = true
+      return (.refused, duration)
+    }
+    return (.taken(response.body), duration)
+  }
+
+  /// A log that was mended has the entries that were recorded.
+  func lookAtMending() {
+    for run in machine.mended {
+      trace.note(.mended(run), at: time.now)
+      let oracle = epochs[Int(machine.epoch) - 1].oracle
+      if let problem = oracle.problem(ofMended: run, in: disk.segments(machine.epoch)) {
+        violate(.durability, problem)
+      }
+    }
+  }
+
+  /// The mirror could have given back what an epoch had lost: it answered, and never lost anything.
+  func hasCopy(of epoch: UInt32) -> Bool {
+    !isMirrorSilent && epoch > 0 && !epochs[Int(epoch) - 1].mirror.hasForgotten
+  }
+}
