@@ -19,6 +19,9 @@ extension SimulatedDisk {
       for segment in volume.segments {
         body(epoch, .segment(sequence: segment.sequence), segment.bytes)
       }
+      for segment in volume.sealed {
+        body(epoch, .sealed(sequence: segment.sequence), segment.bytes)
+      }
       let keys = volume.tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
       for key in keys {
         body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
@@ -31,8 +34,12 @@ extension SimulatedDisk {
   }
 
   func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
-    let segments = volumes[Int(epoch) - 1].segments
-    guard let first = segments.first, let last = segments.last else { return nil }
-    return first.sequence...last.sequence
+    let volume = volumes[Int(epoch) - 1]
+    let ends = [
+      volume.segments.first, volume.segments.last, volume.sealed.first, volume.sealed.last,
+    ]
+    let sequences = ends.compactMap { $0?.sequence }
+    guard let first = sequences.min(), let last = sequences.max() else { return nil }
+    return first...last
   }
 }

@@ -37,15 +37,21 @@ final class SimulatedDisk {
   struct Volume {
     var superblocks: [[UInt8]?] = [nil, nil]
     var segments: [Segment] = []
+    /// Sealed forms, in the order of their numbers.
+    var sealed: [Segment] = []
     var tiles: [TileKey: [UInt8]] = [:]
     var documents: [UInt8]?
     var summaries: [[UInt8]?] = [nil, nil]
 
-    var isEmpty: Bool { segments.isEmpty && superblocks[0] == nil && superblocks[1] == nil }
+    var isEmpty: Bool {
+      segments.isEmpty && sealed.isEmpty && superblocks[0] == nil && superblocks[1] == nil
+    }
     var byteCount: Int {
-      segments.reduce(0) { $0 + $1.bytes.count } + tiles.count * 8_192
+      segmentByteCount + tiles.count * 8_192
         + superblocks.reduce(0) { $0 + ($1?.count ?? 0) }
     }
+    /// Bytes of the segments, plain and sealed.
+    var segmentByteCount: Int { (segments + sealed).reduce(0) { $0 + $1.bytes.count } }
     func position(of sequence: UInt64) -> Int? {
       segments.lastIndex { $0.sequence == sequence }
     }
@@ -54,6 +60,9 @@ final class SimulatedDisk {
   var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
   private var images: [[Volume]] = []
+
+  /// What is being prepared; a start of an agent and a loss of power forget it.
+  var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 
   private let faults: FaultModel
   private let isLying: Bool
@@ -107,6 +116,7 @@ final class SimulatedDisk {
   private func die() {
     isDead = true
     diedAt = now
+    prepared = nil
     happened(.cut(operation: operationCount))
   }
 
@@ -161,10 +171,8 @@ final class SimulatedDisk {
 
   // MARK: what is there
 
-  /// Bytes of the segments of all epochs.
-  var segmentByteCount: Int {
-    volumes.reduce(0) { $0 + $1.segments.reduce(0) { $0 + $1.bytes.count } }
-  }
+  /// Bytes of the segments of all epochs, plain and sealed.
+  var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
 
   /// Bytes of all objects.
   private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
@@ -193,6 +201,8 @@ final class SimulatedDisk {
       return volumes[volume].tiles[TileKey(level: level, index: index)]
     case .documents: return volumes[volume].documents
     case .summary(let slot): return volumes[volume].summaries[Int(slot)]
+    case .sealed(let sequence):
+      return volumes[volume].sealed.first { $0.sequence == sequence }?.bytes
     }
   }
 
@@ -227,6 +237,11 @@ final class SimulatedDisk {
       guard var bytes = volumes[volume].summaries[Int(slot)] else { return }
       body(&bytes)
       volumes[volume].summaries[Int(slot)] = bytes
+    case .sealed(let sequence):
+      guard let at = volumes[volume].sealed.firstIndex(where: { $0.sequence == sequence }) else {
+        return
+      }
+      body(&volumes[volume].sealed[at].bytes)
     }
   }
 
@@ -246,6 +261,11 @@ final class SimulatedDisk {
       volumes[volume].tiles[TileKey(level: level, index: index)] = bytes
     case .documents: volumes[volume].documents = bytes
     case .summary(let slot): volumes[volume].summaries[Int(slot)] = bytes
+    case .sealed(let sequence):
+      volumes[volume].sealed.removeAll { $0.sequence == sequence }
+      guard let bytes else { return }
+      volumes[volume].sealed.append(Segment(sequence: sequence, bytes: bytes))
+      volumes[volume].sealed.sort { $0.sequence < $1.sequence }
     }
   }
 
@@ -263,7 +283,7 @@ final class SimulatedDisk {
     if cutAt == operationCount { die() }
   }
 
-  private func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
+  func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
     guard faults[kind] > 0, !isCalm, entropy.chance(faults[kind]) else { return false }
     happened(.fault(kind, object))
     return true
@@ -352,6 +372,7 @@ final class SimulatedDisk {
 
   func remove(_ epoch: UInt32, _ object: StorageObject) throws(StorageError) {
     try begin()
+    if let prepared, prepared.object == object { forgetPrepared() }
     if isDead {
       if entropy.chance(500_000) { put(epoch, object, nil) }
       throw .io
