@@ -85,9 +85,9 @@ extension Journal where Storage: ~Copyable {
       let object = StorageObject.segment(sequence: old)
       do throws(StorageError) {
         if try storage.size(of: object) == configuration.segmentByteCount {
+          try prepareRecycling(old)
           try storage.recycle(segment: old, as: sequence)
           window = Window()
-          if sealing.doubtfulByteCount > 0 { isCountDoubtful = true }
           return true
         }
         try storage.remove(object)
@@ -100,6 +100,16 @@ extension Journal where Storage: ~Copyable {
       }
     }
     return false
+  }
+
+  /// What is kept in the plain form of a segment alone is never taken; a sealed form beside one that is free goes first.
+  private mutating func prepareRecycling(_ sequence: UInt64) throws(StorageError) {
+    if sequence >= firstKept {
+      guard try storage.isSealed(segment: sequence) else { throw .io }
+    } else if sealing.doubtfulByteCount > 0 {
+      isCountDoubtful = true
+      try storage.remove(.sealed(sequence: sequence))
+    }
   }
 
   /// Makes a summary durable in the slot that is not `slot`, reads it back and compares; returns the slot.

@@ -174,6 +174,7 @@ extension SealingStorage where Base: ~Copyable, Codec: ~Copyable {
     try base.publish(prepared: object, byteCount: byteCount)
     var next = current
     next.phase = .comparing(0)
+    next.start = blockByteCount
     job = next
     return .working(writtenByteCount: 2 &* current.tableByteCount &+ padding.count)
   }
@@ -216,7 +217,8 @@ extension SealingStorage where Base: ~Copyable, Codec: ~Copyable {
       .segment(sequence: current.sequence), at: 0, into: UnsafeMutableRawBufferPointer(expected))
     guard isEqual(page.span, expected.span) else { return try reject(current) }
     job = nil
-    compared = current.sequence
+    if let last = compared.last { compared.earlier = last }
+    compared.last = current.sequence
     return .sealed(byteCount: header.byteCount)
   }
 

@@ -35,8 +35,9 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
   var opened: (sequence: UInt64, header: SealedHeader)?
   /// The segment that was found to have no plain form when it was read last.
   var sealedOnly: UInt64?
-  /// The segment whose sealed form was compared and whose plain form still stands.
-  var compared: UInt64?
+  /// The segments whose sealed form was compared and whose plain form still stands: the last one, and one before it
+  /// whose plain form waits to become another segment.
+  var compared: (last: UInt64?, earlier: UInt64?)
   /// What is being sealed.
   var job: SealingJob?
 
@@ -76,7 +77,7 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
 
   /// A sealed form counts where no plain one stands; that of this run which was compared does, too.
   public mutating func isSealed(segment sequence: UInt64) throws(StorageError) -> Bool {
-    if let compared, compared == sequence { return true }
+    if isCompared(sequence) { return true }
     guard try base.size(of: .sealed(sequence: sequence)) != nil else { return false }
     return try base.size(of: .segment(sequence: sequence)) == nil
   }
@@ -131,14 +132,10 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
     try base.remove(object)
   }
 
-  /// Gives the plain form of a segment another number. Its sealed form stays if it was compared, and counts then.
+  /// Gives the plain form of a segment another number. Its sealed form stays, and counts then.
   public mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
-    if compared == old {
-      // Where it fails the plain form may still stand, and counts then.
-      compared = nil
-    } else if try base.size(of: .sealed(sequence: old)) != nil {
-      try remove(.sealed(sequence: old))
-    }
+    // Where it fails the plain form may still stand, and counts then.
+    forgetCompared(old)
     try base.recycle(segment: old, as: new)
   }
 
@@ -147,8 +144,8 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
 
   /// Removes the plain form of a segment whose sealed form counts.
   public mutating func removePlain(segment sequence: UInt64) throws(StorageError) {
-    guard compared == sequence else { throw .notFound }
-    compared = nil
+    guard isCompared(sequence) else { throw .notFound }
+    forgetCompared(sequence)
     try base.remove(.segment(sequence: sequence))
   }
 
@@ -168,7 +165,16 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
     if cachedChunk?.sequence == sequence { cachedChunk = nil }
     if opened?.sequence == sequence { opened = nil }
     if sealedOnly == sequence { sealedOnly = nil }
-    if compared == sequence { compared = nil }
+    forgetCompared(sequence)
     if job?.sequence == sequence { job = nil }
+  }
+
+  private func isCompared(_ sequence: UInt64) -> Bool {
+    compared.last == sequence || compared.earlier == sequence
+  }
+
+  private mutating func forgetCompared(_ sequence: UInt64) {
+    if compared.last == sequence { compared.last = nil }
+    if compared.earlier == sequence { compared.earlier = nil }
   }
 }

@@ -48,6 +48,8 @@ package final class MemoryDisk {
     refusal = nil
   }
 
+  /// Sets the medium back to what it held.
+  package func restore(_ image: [String: [UInt8]]) { objects = image }
   package func bytes(_ name: String) -> [UInt8] { objects[name] ?? [] }
   package func replace(_ name: String, with bytes: [UInt8]?) { objects[name] = bytes }
 
