@@ -299,6 +299,7 @@ var fuzzTargets = [
   FuzzTarget(name: "entry", module: "Entry", dependencies: ["TransparencyLog"]),
   FuzzTarget(name: "note", module: "Note", dependencies: ["TransparencyLog"]),
   FuzzTarget(name: "journal", module: "Journal", dependencies: ["TransparencyLog", "Journal"]),
+  FuzzTarget(name: "sealed", module: "Sealed", dependencies: ["Journal"]),
   FuzzTarget(
     name: "control", module: "Control",
     dependencies: ["TransparencyLog", "Gateway", "Catalog", "AgentClient"]),

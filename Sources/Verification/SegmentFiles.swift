@@ -14,7 +14,7 @@ final class SegmentFiles {
 
   private let files: LogFiles
   private var sealed = SealingStorage(
-    base: SealedFile(), codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
+    base: SealedObject(), codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
 
   init(_ files: LogFiles) { self.files = files }
 
@@ -40,58 +40,11 @@ final class SegmentFiles {
     guard let file = try files.read(place.path), place.isSealed else {
       return try files.read(place.path)
     }
-    let object = StorageObject.segment(sequence: place.sequence)
-    do throws(StorageError) {
-      // What is known of the file before is forgotten.
-      try sealed.remove(object)
-      sealed.base = SealedFile(sequence: place.sequence, bytes: file)
-      guard let byteCount = try sealed.size(of: object) else { return [] }
+    return file.withUnsafeBytes { bytes in
+      guard let byteCount = sealed.open(sealed: bytes, sequence: place.sequence) else { return [] }
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4_096)
       defer { buffer.deallocate() }
-      try sealed.read(object, at: 0, into: buffer)
-      return [UInt8](buffer)
-    } catch { return [] }
+      return sealed.unseal(place.sequence, into: buffer) ? [UInt8](buffer) : []
+    }
   }
-}
-
-/// One sealed segment in memory.
-private struct SealedFile: BlockStorage {
-  var sequence: UInt64?
-  var bytes: [UInt8] = []
-
-  mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
-    guard case .sealed(let number) = object, number == sequence else { return nil }
-    return bytes.count
-  }
-
-  mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
-    sequence.map { $0...$0 }
-  }
-
-  mutating func read(
-    _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(StorageError) {
-    guard let size = try size(of: object) else { throw .notFound }
-    guard buffer.count <= size - offset else { throw .short }
-    buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
-  }
-
-  mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError) {
-    throw .denied
-  }
-
-  mutating func write(
-    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { throw .denied }
-
-  mutating func publish(
-    _ object: StorageObject, from buffer: UnsafeRawBufferPointer
-  ) throws(StorageError) { throw .denied }
-
-  /// The verifier's copy goes, not the file.
-  mutating func remove(_ object: StorageObject) throws(StorageError) { sequence = nil }
-
-  mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) { throw .denied }
-
-  mutating func freeByteCount() -> UInt64? { nil }
 }

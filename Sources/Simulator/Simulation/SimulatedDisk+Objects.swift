@@ -1,10 +1,26 @@
 import HAL
+import Journal
 
 // What stands on the medium, for whoever looks at it from outside.
 extension SimulatedDisk {
-  /// The segments of an epoch.
+  /// The segments of an epoch, each in the form that counts, as its plain bytes.
   func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
-    volumes[Int(epoch) - 1].segments.map { ($0.sequence, $0.bytes) }
+    let volume = volumes[Int(epoch) - 1]
+    var segments = volume.segments.map { (sequence: $0.sequence, bytes: $0.bytes) }
+    guard !volume.sealed.isEmpty else { return segments }
+    var storage = SealingStorage(
+      base: SealedObject(), codec: RunLengthCodec(memoryByteCount: SealingMemory.byteCount))
+    for segment in volume.sealed where volume.position(of: segment.sequence) == nil {
+      segment.bytes.withUnsafeBytes { bytes in
+        guard let count = storage.open(sealed: bytes, sequence: segment.sequence) else { return }
+        let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4_096)
+        defer { plain.deallocate() }
+        if storage.unseal(segment.sequence, into: plain) {
+          segments.append((segment.sequence, [UInt8](plain)))
+        }
+      }
+    }
+    return segments.sorted { $0.sequence < $1.sequence }
   }
 
   /// The objects, in a fixed order, for writing them out.

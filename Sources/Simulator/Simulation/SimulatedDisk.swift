@@ -16,10 +16,6 @@ final class SimulatedDisk {
     case cut(operation: UInt64)
   }
 
-  struct Segment {
-    var sequence: UInt64
-    var bytes: [UInt8]
-  }
   /// What a write changed, as long as a lying medium has it only in its cache.
   private struct Cached {
     var epoch: UInt32
@@ -29,33 +25,6 @@ final class SimulatedDisk {
     var at: UInt64
   }
 
-  struct TileKey: Hashable {
-    var level: UInt8
-    var index: UInt64
-  }
-  /// The log of one epoch.
-  struct Volume {
-    var superblocks: [[UInt8]?] = [nil, nil]
-    var segments: [Segment] = []
-    /// Sealed forms, in the order of their numbers.
-    var sealed: [Segment] = []
-    var tiles: [TileKey: [UInt8]] = [:]
-    var documents: [UInt8]?
-    var summaries: [[UInt8]?] = [nil, nil]
-
-    var isEmpty: Bool {
-      segments.isEmpty && sealed.isEmpty && superblocks[0] == nil && superblocks[1] == nil
-    }
-    var byteCount: Int {
-      segmentByteCount + tiles.count * 8_192
-        + superblocks.reduce(0) { $0 + ($1?.count ?? 0) }
-    }
-    /// Bytes of the segments, plain and sealed.
-    var segmentByteCount: Int { (segments + sealed).reduce(0) { $0 + $1.bytes.count } }
-    func position(of sequence: UInt64) -> Int? {
-      segments.lastIndex { $0.sequence == sequence }
-    }
-  }
   /// The logs of all epochs, from 1 on.
   var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
@@ -162,7 +131,13 @@ final class SimulatedDisk {
   func rot() {
     let newest = volumes.count - 1
     guard !isDead, !isCalm, !volumes[newest].segments.isEmpty else { return }
-    let segment = Int(entropy.below(UInt64(volumes[newest].segments.count)))
+    let count = volumes[newest].segments.count
+    let segment = Int(entropy.below(UInt64(count + volumes[newest].sealed.count)))
+    guard segment < count else {
+      let at = Int(entropy.below(UInt64(volumes[newest].sealed[segment - count].bytes.count)))
+      volumes[newest].sealed[segment - count].bytes[at] ^= 1 << UInt8(entropy.below(8))
+      return happened(.fault(.bitRot))
+    }
     let used = volumes[newest].segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
     let at = Int(entropy.below(UInt64(used + 1)))
     volumes[newest].segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
