@@ -87,6 +87,7 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "HostHAL", dependencies: ["Metering", "HAL", "CLinux", "CSerialPort"],
@@ -94,6 +95,7 @@ let package = Package(
     .target(
       name: "HostCrypto", dependencies: ["HAL", "TransparencyLog", "CSodium", "CLinux"],
       swiftSettings: ring2),
+    .target(name: "HostCodec", dependencies: ["HAL", "CZstd"], swiftSettings: ring2),
     .target(
       name: "Catalog",
       dependencies: ["Metering", "HAL", "MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"],
@@ -112,7 +114,9 @@ let package = Package(
       swiftSettings: ring2),
     .target(
       name: "Verification",
-      dependencies: ["Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto"],
+      dependencies: [
+        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "HostCodec",
+      ],
       swiftSettings: ring2),
     .target(
       name: "AgentClient",
@@ -130,8 +134,8 @@ let package = Package(
       name: "tallyd",
       dependencies: [
         "Metering", "HAL", "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink",
-        "Gateway", "HostHAL", "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink",
-        "DirectoryUplink", "CLinux",
+        "Gateway", "HostHAL", "HostCrypto", "HostCodec", "Catalog", "SiteComposition",
+        "MirrorUplink", "DirectoryUplink", "CLinux",
       ], swiftSettings: ring2,
       // The standard library inside: a gateway needs no Swift, and a third less memory is resident.
       linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
@@ -170,7 +174,8 @@ let package = Package(
     .testTarget(
       name: "JournalTests",
       dependencies: [
-        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "MemoryStorage", "Articles",
+        "Metering", "HAL", "TransparencyLog", "Journal", "Simulator", "HostHAL", "HostCodec",
+        "MemoryStorage", "Articles",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -294,6 +299,7 @@ var fuzzTargets = [
   FuzzTarget(name: "entry", module: "Entry", dependencies: ["TransparencyLog"]),
   FuzzTarget(name: "note", module: "Note", dependencies: ["TransparencyLog"]),
   FuzzTarget(name: "journal", module: "Journal", dependencies: ["TransparencyLog", "Journal"]),
+  FuzzTarget(name: "sealed", module: "Sealed", dependencies: ["Journal"]),
   FuzzTarget(
     name: "control", module: "Control",
     dependencies: ["TransparencyLog", "Gateway", "Catalog", "AgentClient"]),

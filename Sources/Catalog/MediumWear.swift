@@ -25,9 +25,11 @@ public struct MediumWear: Sendable, Equatable {
     public var tiles: Int
     /// What is written down of each segment that is given up, with the superblock that says so.
     public var summaries: Int
+    /// Full segments once more, in their sealed form.
+    public var sealed: Int
 
     /// All of them.
-    public var total: Int { frames + superblocks + segmentHeaders + tiles + summaries }
+    public var total: Int { frames + superblocks + segmentHeaders + tiles + summaries + sealed }
   }
 
   /// Bytes of flash that are programmed for each byte written.
@@ -35,6 +37,8 @@ public struct MediumWear: Sendable, Equatable {
   /// A durable write of one block of 4 KiB programs a page of its own, and pages of present NAND flash have 16 KiB. The
   /// figure is a choice on the safe side: media that gather small writes in a cache do better.
   public static let amplification = 4
+  /// A sealed segment has at most this part of its bytes: more than on any log that was measured (decision 61).
+  private static let sealedPart = 4
   /// A year in hundredths of a day.
   private static let yearHundredths = 36_525
   private static let dayMilliseconds = 86_400_000
@@ -78,7 +82,7 @@ public struct MediumWear: Sendable, Equatable {
   /// What a day writes with a commit every so many milliseconds.
   public func day(commitEvery milliseconds: Int) -> Day {
     guard entries > 0 else {
-      return Day(frames: 0, superblocks: 0, segmentHeaders: 0, tiles: 0, summaries: 0)
+      return Day(frames: 0, superblocks: 0, segmentHeaders: 0, tiles: 0, summaries: 0, sealed: 0)
     }
     let commits = commits(every: milliseconds)
     let frames = frameBytes(commits: commits)
@@ -93,7 +97,8 @@ public struct MediumWear: Sendable, Equatable {
     return Day(
       frames: frames, superblocks: signed * (isAcknowledged ? 2 : 1) * Self.block,
       segmentHeaders: segments * Self.block, tiles: tiles,
-      summaries: segments * (summaryBytes + Self.block))
+      summaries: segments * (summaryBytes + Self.block),
+      sealed: Self.quotient(frames, Self.sealedPart))
   }
 
   /// Frames are whole blocks: one at least, and else half a block of each is padding.

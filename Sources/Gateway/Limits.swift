@@ -39,6 +39,9 @@ public enum Limits {
   public static var mendedByteCountMax: Int { 4 << 20 }
   /// µs after which a medium that refused is tried again: each try costs it a segment.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
+  /// µs between two steps of sealing, each of which takes some milliseconds: so that it takes a part of a core only, and
+  /// a segment of 4 MiB two seconds.
+  public static var sealingPause: UInt64 { 15_000 }
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.
   public static var roomPeriod: UInt64 { 30_000_000 }
 }

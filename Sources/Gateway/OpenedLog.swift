@@ -208,6 +208,8 @@ extension LogShelf where Storage: ~Copyable {
       guard let range = try storage.segmentRange() else { return 0 }
       var count: UInt64 = 0
       for sequence in range {
+        count += UInt64(try storage.size(of: .sealed(sequence: sequence)) ?? 0)
+        if try storage.isSealed(segment: sequence) { continue }
         count += UInt64(try storage.size(of: .segment(sequence: sequence)) ?? 0)
       }
       return count

@@ -54,7 +54,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let standing = evidence.journal.standingByteCount
     guard now.mono >= roomAt || standing != roomStanding else { return }
     roomAt = now.mono &+ Limits.roomPeriod
-    evidence.journal.segmentCountMax = room.ownByteCount / segmentByteCount
+    evidence.journal.standingByteCountMax = room.ownByteCount
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
       try giveUpSegments(at: now)
@@ -70,15 +70,20 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let rates = rates.note(
       appended: evidence.journal.appendedByteCount, written: evidence.journal.writtenByteCount,
       at: now.mono)
-    if let rates { report.bytesPerDay = rates }
+    if let rates {
+      // The log grows by what is left of its frames once they are sealed.
+      let growth = evidence.journal.byteCount(whenSealed: rates.appended)
+      report.bytesPerDay = (growth, rates.written)
+    }
   }
 
   /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two
   /// that a first commit may need: one that could begin nothing would never make room by carrying over.
   mutating func limitSegments(beside earlierByteCount: UInt64) {
     room.earlierByteCount = earlierByteCount
-    let standing = evidence.journal.standingByteCount / segmentByteCount
-    evidence.journal.segmentCountMax = max(room.ownByteCount / segmentByteCount, standing + 2)
+    let standing = evidence.journal.standingByteCount
+    evidence.journal.standingByteCountMax = max(
+      room.ownByteCount, standing + 2 * segmentByteCount)
   }
 
   /// Segments of earlier epochs of so many bytes leave the log the room for its next two.

@@ -43,7 +43,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod }
     let request = canSubmit ? nextRequest(at: now) : nil
     let next = nextStep(after: now)
+    let due = next < retryAt ? retryAt : next
     return RecorderTurn(
-      request: request, due: next < retryAt ? retryAt : next, failure: failure)
+      request: request, due: failure == nil ? seal(at: now, before: due) : due, failure: failure)
   }
 }

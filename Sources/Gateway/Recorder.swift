@@ -79,6 +79,8 @@ public struct Recorder<
   var damaged = 0
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
+  /// µs since boot before which nothing is sealed.
+  var sealAt: UInt64 = 0
 
   /// A recorder over a log that `RecoveredLog` has read.
   public init(

@@ -10,6 +10,8 @@ public enum StorageObject: Equatable, Sendable {
   case documents
   /// What the log held below the index from which it is kept: one of two, slot 0 or 1, written in turn.
   case summary(slot: UInt8)
+  /// The sealed form of a journal segment, which holds the same bytes in less room.
+  case sealed(sequence: UInt64)
 }
 
 /// What can go wrong with storage.
@@ -30,13 +32,14 @@ public enum StorageError: UInt8, Error, Sendable {
 ///
 /// For drivers: `write` and `publish` return only when the bytes are on the medium, directory entry
 /// included; `read` goes to the medium, not to a cache that a failed write could have left behind.
-/// Offsets, sizes and buffer addresses are multiples of 4,096 for superblocks, summaries and segments.
+/// Offsets, sizes and buffer addresses are multiples of 4,096 for superblocks, summaries, segments and sealed
+/// segments; what is prepared is written with any.
 /// After any error the driver drops its descriptor of that object; the caller never retries the same
 /// write on it (a kernel marks a page clean after a failed fsync; ATC'20, Rebello et al.).
 public protocol BlockStorage: ~Copyable {
   /// Size in bytes, or `nil` if there is no such object.
   mutating func size(of object: StorageObject) throws(StorageError) -> Int?
-  /// Sequence numbers of the segments that exist, from the lowest to the highest, or `nil` if none.
+  /// Sequence numbers of the segments that exist, plain or sealed, from the lowest to the highest, or `nil` if none.
   mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>?
   /// Makes an object of zeros; it exists whole or not at all.
   mutating func create(_ object: StorageObject, byteCount: Int) throws(StorageError)
@@ -59,4 +62,53 @@ public protocol BlockStorage: ~Copyable {
   mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError)
   /// Bytes that the file system below has free for this user; `nil` where nobody knows.
   mutating func freeByteCount() -> UInt64?
+  /// Puts bytes of an object that is being prepared at `offset`. Nobody sees it before it is published, and a loss of
+  /// power or an end of the process forgets it. One object is prepared at a time: another one takes its place.
+  mutating func prepare(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError)
+  /// Makes a prepared object appear, whole and durably, with its first `byteCount` bytes.
+  mutating func publish(prepared object: StorageObject, byteCount: Int) throws(StorageError)
+  /// Does one step of sealing a segment: the next one goes on from there. Where nothing is sealed, nothing is done.
+  mutating func seal(segment sequence: UInt64) throws(StorageError) -> SealingStep
+  /// The sealed form of a segment counts: no plain one stands, or the two were compared.
+  mutating func isSealed(segment sequence: UInt64) throws(StorageError) -> Bool
+  /// Removes the plain form of a segment that is sealed, durably.
+  mutating func removePlain(segment sequence: UInt64) throws(StorageError)
+}
+
+/// What a step of sealing came to.
+public enum SealingStep: Equatable, Sendable {
+  /// There is more to do; so many bytes were handed to the medium.
+  case working(writtenByteCount: Int)
+  /// The sealed form is on the medium, was read back and holds the same bytes: it counts from now on. Its size.
+  case sealed(byteCount: Int)
+  /// The segment stays as it is: it would not become at most half as long, or is none that can be sealed.
+  case declined
+}
+
+/// Storage that seals nothing.
+extension BlockStorage where Self: ~Copyable {
+  /// Refuses: no object here is prepared.
+  public mutating func prepare(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) { throw .full }
+
+  /// Refuses: no object here is prepared.
+  public mutating func publish(
+    prepared object: StorageObject, byteCount: Int
+  ) throws(StorageError) { throw .notFound }
+
+  /// Declines.
+  public mutating func seal(segment sequence: UInt64) throws(StorageError) -> SealingStep {
+    .declined
+  }
+
+  /// None is.
+  public mutating func isSealed(segment sequence: UInt64) throws(StorageError) -> Bool { false }
+
+  /// Refuses: no segment here is sealed.
+  public mutating func removePlain(segment sequence: UInt64) throws(StorageError) {
+    throw .notFound
+  }
 }

@@ -1,7 +1,7 @@
 import CLinux
 import HAL
 
-/// Storage of a log in a directory: `super.a`, `super.b`, `seg/<16 hexadecimal digits>.seg`,
+/// Storage of a log in a directory: `super.a`, `super.b`, `seg/<16 hexadecimal digits>.seg`, the same with `.sealed`,
 /// `tile/<level>/<index>` (index in groups of three digits, C2SP tlog-tiles).
 ///
 /// Superblocks and segments are opened `O_DIRECT|O_DSYNC`: a write returns when the medium has the
@@ -14,12 +14,14 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
   /// The file system takes `O_DIRECT`.
   public let isDirect: Bool
 
-  private struct OpenFile {
+  struct OpenFile {
     var object: StorageObject
     var descriptor: Int32
   }
   /// Descriptors that stay open: the tail of the log, and an older segment that is being read.
   private var openFiles: [OpenFile]
+  /// The object that is being prepared, under its other name.
+  var prepared: OpenFile?
   private static let openFileCountMax = 4
   /// Zeros for new segments, on the heap once.
   private let zeros: UnsafeMutableRawBufferPointer
@@ -33,6 +35,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     try FileBlockStorage.prepare(directory)
     self.directory = directory
     openFiles = []
+    prepared = nil
     zeros = UnsafeMutableRawBufferPointer.allocate(
       byteCount: FileBlockStorage.zeroByteCount, alignment: 4096)
     zeros.initializeMemory(as: UInt8.self, repeating: 0)
@@ -41,6 +44,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
 
   deinit {
     for file in openFiles { _ = clinux_close(file.descriptor) }
+    if let prepared { _ = clinux_close(prepared.descriptor) }
     zeros.deallocate()
   }
 
@@ -101,10 +105,12 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     var range: ClosedRange<UInt64>?
     for name in names {
       // Only a name that a journal gives (32 bits of sequence): what else lies here is not the log's.
-      guard name.hasSuffix(".seg"), let sequence = UInt32(name.dropLast(4), radix: 16),
-        FileBlockStorage.name(of: .segment(sequence: UInt64(sequence))) == "seg/\(name)"
-      else { continue }
+      guard let sequence = UInt32(name.prefix { $0 != "." }, radix: 16) else { continue }
       let found = UInt64(sequence)
+      let forms = [StorageObject.segment(sequence: found), .sealed(sequence: found)]
+      guard forms.contains(where: { FileBlockStorage.name(of: $0) == "seg/\(name)" }) else {
+        continue
+      }
       range = min(range?.lowerBound ?? found, found)...max(range?.upperBound ?? found, found)
     }
     return range
@@ -170,6 +176,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
   /// Removes an object; one that does not exist is no error.
   public mutating func remove(_ object: StorageObject) throws(StorageError) {
     close(object)
+    if prepared?.object == object { discardPrepared() }
     let path = path(of: object)
     let result = clinux_unlink(path)
     if result == -clinux_error_not_found() { return }
@@ -238,12 +245,12 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     try syncDirectory(of: path)
   }
 
-  private func syncDirectory(of path: String) throws(StorageError) {
+  func syncDirectory(of path: String) throws(StorageError) {
     let result = clinux_sync_directory(Files.parent(of: path))
     guard result >= 0 else { throw FileBlockStorage.error(Int(result)) }
   }
 
-  private static func writeAll(
+  static func writeAll(
     _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int
   ) throws(StorageError) {
     var done = 0
@@ -265,7 +272,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     var flags = CLINUX_OPEN_READ | CLINUX_OPEN_WRITE | CLINUX_OPEN_DSYNC
     // These alone are read and written in aligned blocks.
     switch object {
-    case .superblock, .summary, .segment: if isDirect { flags |= CLINUX_OPEN_DIRECT }
+    case .superblock, .summary, .segment, .sealed: if isDirect { flags |= CLINUX_OPEN_DIRECT }
     case .tile, .documents: break
     }
     let descriptor = clinux_open(path(of: object), flags, 0)
@@ -283,13 +290,13 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     return descriptor
   }
 
-  private mutating func close(_ object: StorageObject) {
+  mutating func close(_ object: StorageObject) {
     guard let at = openFiles.firstIndex(where: { $0.object == object }) else { return }
     _ = clinux_close(openFiles.remove(at: at).descriptor)
   }
 
   /// Sorts the negative result of a call.
-  private static func error(_ result: Int) -> StorageError {
+  static func error(_ result: Int) -> StorageError {
     switch Int32(truncatingIfNeeded: -result) {
     case clinux_error_not_found(): .notFound
     case clinux_error_no_space(): .full
@@ -325,6 +332,7 @@ extension FileBlockStorage {
     switch object {
     case .superblock(let slot): slot == 0 ? "super.a" : "super.b"
     case .segment(let sequence): "seg/\(padded(String(sequence, radix: 16), to: 16)).seg"
+    case .sealed(let sequence): "seg/\(padded(String(sequence, radix: 16), to: 16)).sealed"
     case .tile(let level, let index): "tile/\(level)/\(grouped(index))"
     case .documents: "documents"
     case .summary(let slot): slot == 0 ? "summary.a" : "summary.b"

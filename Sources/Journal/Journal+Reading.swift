@@ -98,7 +98,8 @@ extension Journal where Storage: ~Copyable {
     guard let byteCount = try segmentByteCount(sequence), byteCount >= 2 &* blockByteCount else {
       return nil
     }
-    let page = try load(sequence, at: 0, byteCount: blockByteCount, limit: byteCount)
+    // Page 0 alone: behind it a sealed segment would have to be put together again.
+    let page = try load(sequence, at: 0, byteCount: blockByteCount, limit: blockByteCount)
     guard let header = SegmentHeader(page.span), header.epoch == configuration.epoch,
       wide(header.sequence) == sequence
     else { return nil }

@@ -191,13 +191,20 @@ extension Journal where Storage: ~Copyable {
     firstFree = range.lowerBound
     segmentCount = 0
     freeSegmentCount = 0
+    sealing.forgetCounts(from: range.lowerBound)
     var candidate = range.lowerBound
     while candidate <= range.upperBound {
-      if try segmentByteCount(candidate) != nil {
+      switch try form(of: candidate) {
+      case .absent: break
+      case .plain(let doubtfulByteCount):
+        sealing.doubtfulByteCount &+= wide(count: doubtfulByteCount)
         if candidate < firstKept { freeSegmentCount &+= 1 } else { segmentCount &+= 1 }
+      case .sealed(let byteCount):
+        sealing.count(byteCount, isKept: candidate >= firstKept)
       }
       candidate &+= 1
     }
+    if sealing.spare != nil { freeSegmentCount &+= 1 }
   }
 
   /// Goes through the frames of a segment up to the index where the next one begins.

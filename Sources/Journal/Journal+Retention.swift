@@ -21,9 +21,9 @@ extension Journal where Storage: ~Copyable {
   /// - Throws: `unreadable`, `notStored`.
   public mutating func byteCount(from index: UInt64) throws(JournalError) -> UInt64 {
     let sequence = try search(for: index).place.sequence
-    let segment = wide(count: configuration.segmentByteCount)
-    guard let tail else { return (nextSequence &- sequence) &* segment }
-    return (tail.sequence &- sequence) &* segment &+ wide(count: tail.offset)
+    let byteCount = try takenByteCount(sequence..<(tail?.sequence ?? nextSequence))
+    guard let tail else { return byteCount }
+    return byteCount &+ wide(count: tail.offset)
   }
 
   /// Says durably that entries below `index` may be gone, and counts the segments that hold no others as
@@ -44,23 +44,33 @@ extension Journal where Storage: ~Copyable {
     cursor = nil
     var sequence = firstKept
     while sequence < kept {
-      if try segmentByteCount(sequence) != nil {
+      switch try form(of: sequence) {
+      case .absent: break
+      case .plain:
         freeSegmentCount &+= 1
         segmentCount &-= 1
+      case .sealed(let byteCount): sealing.giveUp(byteCount)
       }
       sequence &+= 1
     }
     firstKept = kept
   }
 
-  /// Removes free segments but for `count` of them, oldest first.
+  /// Removes free segments but for `count` of them, oldest first, and all that are sealed: those are not taken anew.
   ///
   /// - Throws: `unwritable` when the medium refuses; the rest are still free then.
   public mutating func removeFreeSegments(keeping count: UInt64) throws(JournalError) {
+    try removeSealed()
     while freeSegmentCount > count {
       guard let sequence = try oldestFreeSegment() else { return }
       let object = StorageObject.segment(sequence: sequence)
-      do throws(StorageError) { try storage.remove(object) } catch {
+      do throws(StorageError) {
+        if sequence == sealing.spare, sequence >= firstKept {
+          try storage.removePlain(segment: sequence)
+        } else {
+          try storage.remove(object)
+        }
+      } catch {
         throw .unwritable(object, offset: 0, error)
       }
       takeFreeSegment(sequence)
@@ -75,19 +85,31 @@ extension Journal where Storage: ~Copyable {
       let object = StorageObject.segment(sequence: old)
       do throws(StorageError) {
         if try storage.size(of: object) == configuration.segmentByteCount {
+          try prepareRecycling(old)
           try storage.recycle(segment: old, as: sequence)
           window = Window()
           return true
         }
         try storage.remove(object)
       } catch {
-        // What it is called now nobody knows; under its old name the next start finds it.
+        // What it is called now nobody knows; under its old name the next start finds it, or the next step of sealing.
         abandonedSegmentCount &+= 1
         isCountDoubtful = true
+        sealing.comeBack(to: old)
         return false
       }
     }
     return false
+  }
+
+  /// What is kept in the plain form of a segment alone is never taken; a sealed form beside one that is free goes first.
+  private mutating func prepareRecycling(_ sequence: UInt64) throws(StorageError) {
+    if sequence >= firstKept {
+      guard try storage.isSealed(segment: sequence) else { throw .io }
+    } else if sealing.doubtfulByteCount > 0 {
+      isCountDoubtful = true
+      try storage.remove(.sealed(sequence: sequence))
+    }
   }
 
   /// Makes a summary durable in the slot that is not `slot`, reads it back and compares; returns the slot.
@@ -153,17 +175,23 @@ extension Journal where Storage: ~Copyable {
   /// Bytes of all segments on the medium, those that hold nothing any more included.
   public var standingByteCount: UInt64 {
     (segmentCount &+ freeSegmentCount) &* wide(count: configuration.segmentByteCount)
+      &+ sealing.keptByteCount &+ sealing.freeByteCount &+ sealing.doubtfulByteCount
   }
 
   private mutating func takeFreeSegment(_ sequence: UInt64) {
-    firstFree = sequence &+ 1
     freeSegmentCount &-= 1
+    if sequence == sealing.spare {
+      sealing.spare = nil
+    } else {
+      firstFree = sequence &+ 1
+    }
   }
 
   private mutating func oldestFreeSegment() throws(JournalError) -> UInt64? {
     guard freeSegmentCount > 0 else { return nil }
+    if let spare = sealing.spare { return spare }
     while firstFree < firstKept {
-      if try segmentByteCount(firstFree) != nil { return firstFree }
+      if case .plain = try form(of: firstFree) { return firstFree }
       firstFree &+= 1
     }
     freeSegmentCount = 0

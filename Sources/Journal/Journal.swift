@@ -54,9 +54,11 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var tail: Tail?
   /// Sequence of the next segment to make.
   var nextSequence: UInt64 = 0
-  /// Segments that stand on the medium and hold entries that are kept; numbers of attempts that failed are used
+  /// Plain segments that stand on the medium and hold entries that are kept; numbers of attempts that failed are used
   /// up and hold nothing.
   var segmentCount: UInt64 = 0
+  /// What is sealed of the log, and what is sealed next.
+  var sealing = Sealing()
   /// The segment that holds `superblock.minimumIndex`; those before it hold nothing any more and are taken
   /// anew, oldest first.
   var firstKept: UInt64 = 0
@@ -66,8 +68,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   public internal(set) var freeSegmentCount: UInt64 = 0
   /// An operation on a segment failed: what stands must be counted anew.
   var isCountDoubtful = false
-  /// The most segments that may stand: a further one is refused as if the medium were full.
-  public var segmentCountMax = UInt64.max
+  /// The most bytes that may stand: a segment beyond them is refused as if the medium were full.
+  public var standingByteCountMax = UInt64.max
   /// Where the last `visit` stopped.
   var cursor: Cursor?
   /// What `scratch` holds of which segment.
@@ -84,11 +86,12 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   }
 
   /// Bytes of all segments up to the end of the last frame: what the log takes of the medium,
-  /// superblocks and tiles aside. An abandoned segment counts whole.
+  /// superblocks and tiles aside. An abandoned segment counts whole, a sealed one as what it takes.
   public var usedByteCount: UInt64 {
     let segment = wide(count: configuration.segmentByteCount)
-    guard let tail else { return segmentCount &* segment }
-    return (segmentCount &- 1) &* segment &+ wide(count: tail.offset)
+    let sealed = sealing.keptByteCount
+    guard let tail else { return segmentCount &* segment &+ sealed }
+    return (segmentCount &- 1) &* segment &+ wide(count: tail.offset) &+ sealed
   }
 
   /// A journal over `storage`, working in `memory`: at least `configuration.memoryByteCount` bytes,
@@ -207,7 +210,10 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     nextSequence &+= 1
     if try !recycleSegment(as: sequence) {
       do throws(StorageError) {
-        guard segmentCount &+ freeSegmentCount < segmentCountMax else { throw .full }
+        guard
+          standingByteCount &+ wide(count: configuration.segmentByteCount)
+            <= standingByteCountMax
+        else { throw .full }
         try storage.create(object, byteCount: configuration.segmentByteCount)
       } catch {
         isCountDoubtful = true

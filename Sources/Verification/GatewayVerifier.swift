@@ -117,26 +117,28 @@ struct GatewayVerifier {
   // MARK: Segments
 
   struct Segment {
-    var sequence: UInt64
-    var path: String
+    var place: SegmentFiles.Place
+    var sequence: UInt64 { place.sequence }
+    var path: String { place.path }
     /// The header, if it is valid or one byte makes it so.
     var header: SegmentHeader?
     var isRepaired = false
   }
 
   private mutating func checkSegments() throws(ReadFailure) {
-    let names = try files.list?("seg") ?? []
+    let segmentFiles = SegmentFiles(files)
     var segments: [Segment] = []
-    for name in names where name.hasSuffix(".seg") && name.utf8.count == 20 {
-      guard let sequence = UInt64(name.dropLast(4), radix: 16) else { continue }
-      var segment = Segment(sequence: sequence, path: "seg/\(name)")
-      if let bytes = try files.read(segment.path) { readHeader(bytes, &segment) }
+    for place in try segmentFiles.places() {
+      var segment = Segment(place: place)
+      if let bytes = try segmentFiles.bytes(place) { readHeader(bytes, &segment) }
       segments.append(segment)
     }
-    segments.sort { $0.sequence < $1.sequence }
     skipGivenUp(&segments)
     for (position, segment) in segments.enumerated() {
-      guard let bytes = try files.read(segment.path) else { continue }
+      guard let bytes = try segmentFiles.bytes(segment.place) else { continue }
+      if segment.place.isSealed, bytes.isEmpty {
+        report.add(.damagedFile(path: segment.path, offset: nil))
+      }
       let next = segments[(position + 1)...].first { $0.header != nil }
       enter(segment, bytes)
       walk(segment, bytes, to: next?.header?.firstIndex)

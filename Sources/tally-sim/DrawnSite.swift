@@ -16,6 +16,8 @@ struct DrawnSite {
   let site: Site
   /// Bytes that the log may take.
   let quotaByteCount: Int
+  /// Its full segments become shorter when they are sealed: half of the sites fill their room with plain ones.
+  let isCompressing: Bool
 
   /// Draws a site of `deviceCount` devices on the board `native/simulation`.
   ///
@@ -47,6 +49,9 @@ struct DrawnSite {
     let (commit, checkpoint) = intervals[Int(entropy.next() % 5)]
     let segment = [256 << 10, 1 << 20, 4 << 20][Int(entropy.next() % 3)]
     let quota = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
+    // Of a copy, so that a seed draws the same site as before segments were sealed.
+    var further = entropy
+    let isCompressing = further.next() & 1 == 0
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -55,7 +60,8 @@ struct DrawnSite {
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
         let chosen = mebibytes.map { $0 << 20 }
-        return DrawnSite(yaml: yaml, site: site, quotaByteCount: chosen ?? quota)
+        return DrawnSite(
+          yaml: yaml, site: site, quotaByteCount: chosen ?? quota, isCompressing: isCompressing)
       }
       refused = found
     }
@@ -114,7 +120,7 @@ struct DrawnSite {
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
       catchUp: catchUp, segmentByteCount: site.log.segmentByteCount,
-      quotaByteCount: UInt64(quotaByteCount), makeKey: makeKey,
+      quotaByteCount: UInt64(quotaByteCount), isCompressing: isCompressing, makeKey: makeKey,
       makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 

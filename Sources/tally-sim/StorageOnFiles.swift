@@ -6,7 +6,8 @@ import Simulator
 /// so that what a kernel sees of it can be compared with what was asked (`Tests/peers/strace_equality.py`).
 ///
 /// A line is `EPOCH OPERATION NAME NUMBER…`: `open`, `range`, `size NAME`, `create NAME COUNT`, `read NAME OFFSET
-/// COUNT`, `write NAME OFFSET COUNT`, `publish NAME COUNT`, `remove NAME`, `recycle NAME NUMBER`.
+/// COUNT`, `write NAME OFFSET COUNT`, `publish NAME COUNT`, `remove NAME`, `recycle NAME NUMBER`, `prepare NAME OFFSET
+/// COUNT`, `appear NAME COUNT`.
 final class StorageOnFiles {
   private let directory: String
   private var lines = ""
@@ -67,6 +68,10 @@ final class StorageOnFiles {
     case .publish(let object, let bytes): try storage.publish(object, from: bytes)
     case .remove(let object): try storage.remove(object)
     case .recycle(let old, let new): try storage.recycle(segment: old, as: new)
+    case .prepare(let object, let offset, let bytes):
+      try storage.prepare(object, at: offset, from: bytes)
+    case .publishPrepared(let object, let count):
+      try storage.publish(prepared: object, byteCount: count)
     }
   }
 
@@ -85,6 +90,10 @@ final class StorageOnFiles {
     case .remove(let object): "remove \(FileBlockStorage.name(of: object))"
     case .recycle(let old, let new):
       "recycle \(FileBlockStorage.name(of: .segment(sequence: old))) \(new)"
+    case .prepare(let object, let offset, let bytes):
+      "prepare \(FileBlockStorage.name(of: object)) \(offset) \(bytes.count)"
+    case .publishPrepared(let object, let count):
+      "appear \(FileBlockStorage.name(of: object)) \(count)"
     }
   }
 }

@@ -1,14 +1,18 @@
 import Gateway
 import HAL
+import HostCodec
 import HostCrypto
 import HostHAL
+import Journal
 import MirrorUplink
 import Synchronization
 import TransparencyLog
 import Uplink
 
+/// The storage of a log as this program makes it: files, of which the full segments are sealed.
+typealias LogStorage = SealingStorage<FileBlockStorage, ZstdCodec>
 /// The recorder as this program makes it.
-typealias FileRecorder = Recorder<FileBlockStorage, FileKeySigner, SodiumVerifier>
+typealias FileRecorder = Recorder<LogStorage, FileKeySigner, SodiumVerifier>
 
 /// The thread that makes entries durable, signs, and hands them to the way out.
 final class RecorderThread: @unchecked Sendable {

@@ -2,6 +2,7 @@ import Catalog
 import DirectoryUplink
 import Gateway
 import HAL
+import HostCodec
 import HostCrypto
 import HostHAL
 import Journal
@@ -47,7 +48,7 @@ struct Start {
     }
     let shelf = asking(http(site), try shelf(site))
     var history = LogHistory()
-    let opened: OpenedLog<FileBlockStorage>
+    let opened: OpenedLog<LogStorage>
     do throws(RecorderError) {
       opened = try OpenedLog(on: shelf, signedEpoch: signedEpoch(site), history: &history)
     } catch {
@@ -125,7 +126,7 @@ struct Start {
   /// The key is the one that signed this log.
   private func checkKey(
     _ key: borrowing FileKeySigner, _ origin: KeyName,
-    _ opened: borrowing OpenedLog<FileBlockStorage>
+    _ opened: borrowing OpenedLog<LogStorage>
   ) throws(StartError) {
     let signed = opened.log.evidence.journal.superblock.signedSize
     guard signed > 0 else { return }
@@ -160,7 +161,7 @@ struct Start {
   }
 
   /// The logs of all epochs, `DIR/log/<epoch>`.
-  private func shelf(_ site: Site) throws(StartError) -> LogShelf<FileBlockStorage> {
+  private func shelf(_ site: Site) throws(StartError) -> LogShelf<LogStorage> {
     let directory = arguments.data + "/log"
     guard let first = KeyName(site.origin.origin(epoch: 1)) else {
       throw failure(.badOrigin(site.origin.origin(epoch: 1)))
@@ -175,7 +176,9 @@ struct Start {
       holds: { Files.exists("\(directory)/\($0)") },
       storage: { epoch throws(StorageError) in
         do throws(FileError) {
-          return try FileBlockStorage(directory: "\(directory)/\(epoch)")
+          return SealingStorage(
+            base: try FileBlockStorage(directory: "\(directory)/\(epoch)"),
+            codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
         } catch {
           throw error.storageError
         }
@@ -185,7 +188,7 @@ struct Start {
   /// Starts both halves, runs the sampling loop on this thread, and ends the recorder after it. Returns
   /// why the epoch is over, if it is.
   private func operate(
-    _ composition: Composition, opened: consuming OpenedLog<FileBlockStorage>,
+    _ composition: Composition, opened: consuming OpenedLog<LogStorage>,
     history: LogHistory, key: consuming FileKeySigner, origin: KeyName, mirrorKey: VerifierKey
   ) throws(StartError) -> EpochEndKind? {
     let site = composition.site
@@ -194,12 +197,12 @@ struct Start {
     let report = RecorderReport()
     let found = opened.log.recoveryCase
     let torn = found == .tornTail || found == .oneSuperblockAndTornTail
-    let isDirect = opened.log.evidence.journal.storage.isDirect
+    let isDirect = opened.log.evidence.journal.storage.base.isDirect
     let epoch = opened.epoch
     let identity = GatewayIdentity(
       origin: origin, mirrorKey: mirrorKey, bootID: bootID(), softwareHash: executableHash(),
       packages: terms(site, origin))
-    let start: GatewayStart<FileBlockStorage, FileKeySigner, SodiumVerifier>
+    let start: GatewayStart<LogStorage, FileKeySigner, SodiumVerifier>
     do throws(RecorderError) {
       start = try GatewayStart(
         opened: opened, history: history, identity: identity, key: key, verifier: SodiumVerifier(),
@@ -218,7 +221,7 @@ struct Start {
         acknowledged: report.acknowledgedSize, tornTail: torn))
     if !isDirect { report.post(.storageIndirect) }
     try markSigned(origin)
-    let gateway: StartedGateway<FileBlockStorage, FileKeySigner, SodiumVerifier>
+    let gateway: StartedGateway<LogStorage, FileKeySigner, SodiumVerifier>
     do throws(RecorderError) {
       gateway = try start.begin(
         composition.pollSite(origin: origin, epoch: epoch), at: clock.now())

@@ -6,6 +6,7 @@ import FuzzJournal
 import FuzzModbus
 import FuzzNote
 import FuzzProfile
+import FuzzSealed
 import FuzzSite
 
 /// A fuzz target of the gateway's half, with what `swift test` gives it.
@@ -21,6 +22,7 @@ struct FuzzTarget: Sendable, CustomTestStringConvertible {
     FuzzTarget(name: "entry", mutantCount: 3_000, fuzz: fuzzEntry),
     FuzzTarget(name: "note", mutantCount: 2_000, fuzz: fuzzNote),
     FuzzTarget(name: "journal", mutantCount: 40, fuzz: fuzzJournal),
+    FuzzTarget(name: "sealed", mutantCount: 150, fuzz: fuzzSealed),
     FuzzTarget(name: "control", mutantCount: 1_500, fuzz: fuzzControl),
     FuzzTarget(name: "site", mutantCount: 250, fuzz: fuzzSite),
     FuzzTarget(name: "profile", mutantCount: 150, fuzz: fuzzProfile),

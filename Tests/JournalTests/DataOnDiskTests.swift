@@ -1,6 +1,8 @@
 import Articles
 import HAL
+import HostCodec
 import HostHAL
+import MemoryStorage
 import Testing
 import TransparencyLog
 
@@ -163,6 +165,35 @@ import TransparencyLog
     try check("previousChecksum", fields, checksum: 28, header, write) { $0.previousChecksum += 1 }
   }
 
+  @Test func `the table of the sealed segment has its bytes, and its last rows end each block`()
+    throws
+  {
+    let table = try #require(try Article("DataOnDisk").section("Sealed segment").tables.first)
+    let disk = MemoryDisk()
+    let configuration = JournalConfiguration(
+      epoch: 1, originHash: testOrigin, segmentByteCount: 32 << 10)
+    let fixture = Fixture(
+      SealingStorage(
+        base: MemoryBlockStorage(disk: disk),
+        codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount)), configuration)
+    _ = try fixture.recover()
+    try fixture.append([0x68, 0x69])
+    var step = try fixture.journal.storage.seal(segment: 0)
+    while case .working = step { step = try fixture.journal.storage.seal(segment: 0) }
+    let sealed = disk.bytes("sealed.0")
+    #expect(step == .sealed(byteCount: sealed.count))
+    var end = 0
+    for cells in table {
+      let (offset, byteCount) = (try #require(Int(cells[0])), try #require(Int(cells[1])))
+      #expect(offset == end, "\(cells[2]) leaves a gap or overlaps")
+      end = offset + byteCount
+      guard let code = Article.code(cells[3]) else { continue }
+      #expect(Array(sealed[offset..<end]) == Article.bytes(code), "\(cells[2])")
+    }
+    #expect(end == blockByteCount)
+    #expect(sealed[..<end] == sealed[(sealed.count - end)...], "the table stands twice")
+  }
+
   @Test func `the table of the frame has its bytes, and its payload is a bundle`() throws {
     let fields = try fields("Frame")
     let table = try #require(try Article("DataOnDisk").section("Frame").tables.first)
@@ -195,7 +226,8 @@ import TransparencyLog
     let paths = try #require(try Article("DataOnDisk").section("Files of the gateway").tables.first)
       .compactMap { Article.code($0[0]) }
     let objects: [StorageObject] = [
-      .superblock(slot: 0), .superblock(slot: 1), .segment(sequence: 0), .summary(slot: 0),
+      .superblock(slot: 0), .superblock(slot: 1), .segment(sequence: 0), .sealed(sequence: 0),
+      .summary(slot: 0),
       .summary(slot: 1), .tile(level: 1, index: 0), .documents,
     ]
     let shown = paths.filter { $0.hasPrefix("log/1/") }

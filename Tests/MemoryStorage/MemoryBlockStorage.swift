@@ -29,18 +29,27 @@ package final class MemoryDisk {
   package private(set) var operationCount = 0
   /// Operation numbers and how they fail.
   package var faults: [Int: Fault] = [:]
+  /// What an operation that is refused is refused with.
+  package var refusal: StorageError?
   /// The operation during which the power goes.
   package var cut: (operation: Int, tear: Tear)?
   private var isDead = false
   /// The number of sectors of each operation that wrote; for enumerating tears.
   package private(set) var sectorCounts: [Int: Int] = [:]
 
+  /// What is being prepared; a loss of power forgets it.
+  fileprivate var prepared: (name: String, bytes: [UInt8])?
+
   package func restorePower() {
     isDead = false
+    prepared = nil
     cut = nil
     faults = [:]
+    refusal = nil
   }
 
+  /// Sets the medium back to what it held.
+  package func restore(_ image: [String: [UInt8]]) { objects = image }
   package func bytes(_ name: String) -> [UInt8] { objects[name] ?? [] }
   package func replace(_ name: String, with bytes: [UInt8]?) { objects[name] = bytes }
 
@@ -50,6 +59,7 @@ package final class MemoryDisk {
     operationCount += 1
     if sectors > 0 { sectorCounts[operationCount] = sectors }
     if let cut, cut.operation == operationCount { isDead = true }
+    if let refusal, faults[operationCount] == .refused { throw refusal }
     return faults[operationCount]
   }
 
@@ -69,6 +79,7 @@ package struct MemoryBlockStorage: BlockStorage {
     case .tile(let level, let index): "tile.\(level).\(index)"
     case .documents: "documents"
     case .summary(let slot): "summary.\(slot)"
+    case .sealed(let sequence): "sealed.\(sequence)"
     }
   }
 
@@ -80,7 +91,8 @@ package struct MemoryBlockStorage: BlockStorage {
   package mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
     let sequences = disk.objects.keys.compactMap { name in
-      name.hasPrefix("segment.") ? UInt64(name.dropFirst(8)) : nil
+      ["segment.", "sealed."].compactMap { name.hasPrefix($0) ? $0.count : nil }.first
+        .flatMap { UInt64(name.dropFirst($0)) }
     }
     guard let low = sequences.min(), let high = sequences.max() else { return nil }
     return low...high
@@ -116,8 +128,38 @@ package struct MemoryBlockStorage: BlockStorage {
     }
   }
 
+  package mutating func prepare(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    let fault = try disk.begin()
+    let name = Self.name(object)
+    if disk.hasJustDied || (fault != nil && fault != .silent) {
+      disk.prepared = nil
+      throw .io
+    }
+    var bytes: [UInt8] = []
+    if let prepared = disk.prepared, prepared.name == name { bytes = prepared.bytes }
+    disk.prepared = nil
+    let end = offset + buffer.count
+    if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
+    bytes.replaceSubrange(offset..<end, with: buffer)
+    if fault == .silent, !buffer.isEmpty { bytes[offset + buffer.count / 3] ^= 0x08 }
+    disk.prepared = (name, bytes)
+  }
+
+  package mutating func publish(
+    prepared object: StorageObject, byteCount: Int
+  ) throws(StorageError) {
+    guard let prepared = disk.prepared, prepared.name == Self.name(object) else { throw .notFound }
+    disk.prepared = nil
+    var bytes = Array(prepared.bytes.prefix(byteCount))
+    bytes += [UInt8](repeating: 0, count: byteCount - bytes.count)
+    try whole(object, bytes)
+  }
+
   package mutating func remove(_ object: StorageObject) throws(StorageError) {
     if try disk.begin() != nil || disk.hasJustDied { throw .io }
+    if disk.prepared?.name == Self.name(object) { disk.prepared = nil }
     disk.replace(Self.name(object), with: nil)
   }
 

@@ -49,7 +49,8 @@ import Uplink
   private let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
 
   private func gateway(
-    catchUp: CatchUpBudget? = nil, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1
+    catchUp: CatchUpBudget? = nil, quota: UInt64 = 1 << 30, isCompressing: Bool = false,
+    quantity: Quantity = .voltageL1
   ) throws -> SimulatedGateway<FileKeySigner, SodiumVerifier> {
     let request = try #require(
       ModbusRequest(unit: 1, function: .readHoldingRegisters, address: 0, count: 1))
@@ -60,16 +61,18 @@ import Uplink
       mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
       timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
       catchUp: catchUp, segmentByteCount: 64 << 10, quotaByteCount: quota,
+      isCompressing: isCompressing,
       makeKey: { Self.key("gateway") },
       makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
   }
 
   private func run(
     seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil, seconds: UInt64 = 600,
-    offline: UInt64 = 0, quota: UInt64 = 1 << 30, quantity: Quantity = .voltageL1,
-    _ rates: [FaultKind: UInt32] = [:]
+    offline: UInt64 = 0, quota: UInt64 = 1 << 30, isCompressing: Bool = false,
+    quantity: Quantity = .voltageL1, _ rates: [FaultKind: UInt32] = [:]
   ) throws -> SimulationResult {
-    let gateway = try gateway(catchUp: catchUp, quota: quota, quantity: quantity)
+    let gateway = try gateway(
+      catchUp: catchUp, quota: quota, isCompressing: isCompressing, quantity: quantity)
     let meter = MeterModel(
       meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
       blocks: [
@@ -149,6 +152,28 @@ import Uplink
       seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20, quantity: .activeEnergyImport)
     #expect(total.violations == [])
     #expect(total.pollCount > result.pollCount)
+  }
+
+  @Test func `sealed segments leave room for what would have ended the epoch`() throws {
+    let plain = try run(
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 2 << 20, [.agentKilled: 300])
+    let sealed = try run(
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 2 << 20, isCompressing: true,
+      [.agentKilled: 300])
+    #expect(plain.violations == [] && sealed.violations == [])
+    #expect(plain.eventCounts[.givingWay, default: 0] > 0)
+    #expect(sealed.eventCounts[.givingWay, default: 0] == 0)
+    #expect(sealed.pollCount > plain.pollCount && sealed.startCount > 3)
+    #expect(sealed.acknowledged == sealed.size)
+  }
+
+  @Test func `sealed segments are given up, and every start goes on from the summary`() throws {
+    let result = try run(
+      seed: 5, seconds: 7_200, quota: 640 << 10, isCompressing: true,
+      [.agentKilled: 300, .powerCut: 100])
+    #expect(result.violations == [])
+    #expect(result.eventCounts[.entriesGivenUp, default: 0] > 5)
+    #expect(result.acknowledged == result.size)
   }
 
   @Test func `a quota that is used up ends the epoch, and says so`() throws {

@@ -44,6 +44,7 @@ private let layers: [Layer] = [
   Layer(name: "CSodium", ring: 2, inner: []),
   Layer(name: "CYAML", ring: 2, inner: []),
   Layer(name: "CCurl", ring: 2, inner: []),
+  Layer(name: "CZstd", ring: 2, inner: []),
   Layer(name: "CLinux", ring: 2, inner: []),
   Layer(
     name: "HostHAL", ring: 2, inner: core.union(["CLinux", "CSerialPort"]),
@@ -51,6 +52,7 @@ private let layers: [Layer] = [
   Layer(
     name: "HostCrypto", ring: 2, inner: core.union(["TransparencyLog", "CSodium", "CLinux"]),
     outer: libc),
+  Layer(name: "HostCodec", ring: 2, inner: ["HAL", "CZstd"]),
   Layer(
     name: "Catalog", ring: 2,
     inner: core.union(["MeterProtocols", "TransparencyLog", "HostHAL", "CYAML"])),
@@ -67,7 +69,8 @@ private let layers: [Layer] = [
     inner: core.union(["TransparencyLog", "Uplink", "HostHAL"])),
   Layer(
     name: "Verification", ring: 2,
-    inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto"]), outer: libc),
+    inner: core.union(["TransparencyLog", "Journal", "HostHAL", "HostCrypto", "HostCodec"]),
+    outer: libc),
   Layer(
     name: "AgentClient", ring: 2,
     inner: core.union([
@@ -80,7 +83,8 @@ private let layers: [Layer] = [
     name: "tallyd", ring: 2,
     inner: core.union([
       "MeterProtocols", "Sampling", "TransparencyLog", "Journal", "Uplink", "Gateway", "HostHAL",
-      "HostCrypto", "Catalog", "SiteComposition", "MirrorUplink", "DirectoryUplink", "CLinux",
+      "HostCrypto", "HostCodec", "Catalog", "SiteComposition", "MirrorUplink", "DirectoryUplink",
+      "CLinux",
     ]), outer: libc.union(atomics)),
   Layer(
     name: "tally", ring: 2,

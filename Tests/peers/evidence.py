@@ -1,14 +1,16 @@
 """A stored log as other people's software reads it: entry bundles, journal segments, notes, keys.
 
 Formats: C2SP tlog-tiles, signed-note, tlog-checkpoint, tlog-cosignature; RFC 6962 §2.1 for the tree; the
-journal's in Sources/Journal/FrameHeader.swift, SegmentHeader.swift and Superblock.swift. Only Python's own
-library is used.
+journal's in Sources/Journal/FrameHeader.swift, SegmentHeader.swift, Superblock.swift and SealedHeader.swift. Only
+Python's own library is used, and python3-zstandard where segments are sealed.
 """
 import base64
 import hashlib
 import pathlib
 import struct
 
+import sealed
+from sealed import crc32c
 
 # --- C2SP tlog-tiles
 
@@ -93,19 +95,6 @@ def open_key(vkey):
 
 # --- the gateway's journal
 
-def crc32c(data, table=[]):
-    """Castagnoli's CRC, a byte at a time."""
-    if not table:
-        for byte in range(256):
-            for _ in range(8):
-                byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-            table.append(byte)
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = value >> 8 ^ table[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFF
-
-
 def superblocks(directory):
     """Generation and the 4,096 bytes of each valid superblock."""
     found = []
@@ -140,8 +129,8 @@ def superblock(directory):
 def entries_of_journal(directory):
     """All committed entries of `log/<epoch>`, each frame checked as its format demands."""
     found, previous = [], 0
-    for path in sorted((pathlib.Path(directory) / "seg").glob("*.seg")):
-        data, sequence = path.read_bytes(), int(path.stem, 16)
+    for sequence, data in sealed.segments(directory):
+        path = f"segment {sequence} of {directory}"
         magic, version, _, number, first, before, crc = struct.unpack("<4sIIIQII", data[:32])
         if magic != b"TSJS" or crc != crc32c(data[:28]):
             continue  # made ready and not begun; a number that could not be made is left out

@@ -1,10 +1,26 @@
 import HAL
+import Journal
 
 // What stands on the medium, for whoever looks at it from outside.
 extension SimulatedDisk {
-  /// The segments of an epoch.
+  /// The segments of an epoch, each in the form that counts, as its plain bytes.
   func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
-    volumes[Int(epoch) - 1].segments.map { ($0.sequence, $0.bytes) }
+    let volume = volumes[Int(epoch) - 1]
+    var segments = volume.segments.map { (sequence: $0.sequence, bytes: $0.bytes) }
+    guard !volume.sealed.isEmpty else { return segments }
+    var storage = SealingStorage(
+      base: SealedObject(), codec: RunLengthCodec(memoryByteCount: SealingMemory.byteCount))
+    for segment in volume.sealed where volume.position(of: segment.sequence) == nil {
+      segment.bytes.withUnsafeBytes { bytes in
+        guard let count = storage.open(sealed: bytes, sequence: segment.sequence) else { return }
+        let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4_096)
+        defer { plain.deallocate() }
+        if storage.unseal(segment.sequence, into: plain) {
+          segments.append((segment.sequence, [UInt8](plain)))
+        }
+      }
+    }
+    return segments.sorted { $0.sequence < $1.sequence }
   }
 
   /// The objects, in a fixed order, for writing them out.
@@ -19,6 +35,9 @@ extension SimulatedDisk {
       for segment in volume.segments {
         body(epoch, .segment(sequence: segment.sequence), segment.bytes)
       }
+      for segment in volume.sealed {
+        body(epoch, .sealed(sequence: segment.sequence), segment.bytes)
+      }
       let keys = volume.tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
       for key in keys {
         body(epoch, .tile(level: key.level, index: key.index), volume.tiles[key] ?? [])
@@ -31,8 +50,12 @@ extension SimulatedDisk {
   }
 
   func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
-    let segments = volumes[Int(epoch) - 1].segments
-    guard let first = segments.first, let last = segments.last else { return nil }
-    return first.sequence...last.sequence
+    let volume = volumes[Int(epoch) - 1]
+    let ends = [
+      volume.segments.first, volume.segments.last, volume.sealed.first, volume.sealed.last,
+    ]
+    let sequences = ends.compactMap { $0?.sequence }
+    guard let first = sequences.min(), let last = sequences.max() else { return nil }
+    return first...last
   }
 }

@@ -16,10 +16,6 @@ final class SimulatedDisk {
     case cut(operation: UInt64)
   }
 
-  struct Segment {
-    var sequence: UInt64
-    var bytes: [UInt8]
-  }
   /// What a write changed, as long as a lying medium has it only in its cache.
   private struct Cached {
     var epoch: UInt32
@@ -29,31 +25,13 @@ final class SimulatedDisk {
     var at: UInt64
   }
 
-  struct TileKey: Hashable {
-    var level: UInt8
-    var index: UInt64
-  }
-  /// The log of one epoch.
-  struct Volume {
-    var superblocks: [[UInt8]?] = [nil, nil]
-    var segments: [Segment] = []
-    var tiles: [TileKey: [UInt8]] = [:]
-    var documents: [UInt8]?
-    var summaries: [[UInt8]?] = [nil, nil]
-
-    var isEmpty: Bool { segments.isEmpty && superblocks[0] == nil && superblocks[1] == nil }
-    var byteCount: Int {
-      segments.reduce(0) { $0 + $1.bytes.count } + tiles.count * 8_192
-        + superblocks.reduce(0) { $0 + ($1?.count ?? 0) }
-    }
-    func position(of sequence: UInt64) -> Int? {
-      segments.lastIndex { $0.sequence == sequence }
-    }
-  }
   /// The logs of all epochs, from 1 on.
   var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
   private var images: [[Volume]] = []
+
+  /// What is being prepared; a start of an agent and a loss of power forget it.
+  var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 
   private let faults: FaultModel
   private let isLying: Bool
@@ -107,6 +85,7 @@ final class SimulatedDisk {
   private func die() {
     isDead = true
     diedAt = now
+    prepared = nil
     happened(.cut(operation: operationCount))
   }
 
@@ -152,7 +131,13 @@ final class SimulatedDisk {
   func rot() {
     let newest = volumes.count - 1
     guard !isDead, !isCalm, !volumes[newest].segments.isEmpty else { return }
-    let segment = Int(entropy.below(UInt64(volumes[newest].segments.count)))
+    let count = volumes[newest].segments.count
+    let segment = Int(entropy.below(UInt64(count + volumes[newest].sealed.count)))
+    guard segment < count else {
+      let at = Int(entropy.below(UInt64(volumes[newest].sealed[segment - count].bytes.count)))
+      volumes[newest].sealed[segment - count].bytes[at] ^= 1 << UInt8(entropy.below(8))
+      return happened(.fault(.bitRot))
+    }
     let used = volumes[newest].segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
     let at = Int(entropy.below(UInt64(used + 1)))
     volumes[newest].segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
@@ -161,10 +146,8 @@ final class SimulatedDisk {
 
   // MARK: what is there
 
-  /// Bytes of the segments of all epochs.
-  var segmentByteCount: Int {
-    volumes.reduce(0) { $0 + $1.segments.reduce(0) { $0 + $1.bytes.count } }
-  }
+  /// Bytes of the segments of all epochs, plain and sealed.
+  var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
 
   /// Bytes of all objects.
   private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
@@ -193,6 +176,8 @@ final class SimulatedDisk {
       return volumes[volume].tiles[TileKey(level: level, index: index)]
     case .documents: return volumes[volume].documents
     case .summary(let slot): return volumes[volume].summaries[Int(slot)]
+    case .sealed(let sequence):
+      return volumes[volume].sealed.first { $0.sequence == sequence }?.bytes
     }
   }
 
@@ -227,6 +212,11 @@ final class SimulatedDisk {
       guard var bytes = volumes[volume].summaries[Int(slot)] else { return }
       body(&bytes)
       volumes[volume].summaries[Int(slot)] = bytes
+    case .sealed(let sequence):
+      guard let at = volumes[volume].sealed.firstIndex(where: { $0.sequence == sequence }) else {
+        return
+      }
+      body(&volumes[volume].sealed[at].bytes)
     }
   }
 
@@ -246,6 +236,11 @@ final class SimulatedDisk {
       volumes[volume].tiles[TileKey(level: level, index: index)] = bytes
     case .documents: volumes[volume].documents = bytes
     case .summary(let slot): volumes[volume].summaries[Int(slot)] = bytes
+    case .sealed(let sequence):
+      volumes[volume].sealed.removeAll { $0.sequence == sequence }
+      guard let bytes else { return }
+      volumes[volume].sealed.append(Segment(sequence: sequence, bytes: bytes))
+      volumes[volume].sealed.sort { $0.sequence < $1.sequence }
     }
   }
 
@@ -263,7 +258,7 @@ final class SimulatedDisk {
     if cutAt == operationCount { die() }
   }
 
-  private func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
+  func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
     guard faults[kind] > 0, !isCalm, entropy.chance(faults[kind]) else { return false }
     happened(.fault(kind, object))
     return true
@@ -352,6 +347,7 @@ final class SimulatedDisk {
 
   func remove(_ epoch: UInt32, _ object: StorageObject) throws(StorageError) {
     try begin()
+    if let prepared, prepared.object == object { forgetPrepared() }
     if isDead {
       if entropy.chance(500_000) { put(epoch, object, nil) }
       throw .io

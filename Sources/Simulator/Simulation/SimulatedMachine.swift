@@ -22,6 +22,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public var catchUp: CatchUpBudget?
   /// Bytes that all segments may take.
   public var quotaByteCount: UInt64
+  /// Full segments become shorter when they are sealed.
+  public var isCompressing: Bool
   /// Makes its key, which lies in a file.
   public var makeKey: () -> Key
   /// Makes the mirror's key, whose public half is `mirrorKey`.
@@ -33,7 +35,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public init(
     site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey,
     timing: RecorderTiming, catchUp: CatchUpBudget? = nil, segmentByteCount: Int,
-    quotaByteCount: UInt64, makeKey: @escaping () -> Key,
+    quotaByteCount: UInt64, isCompressing: Bool = true, makeKey: @escaping () -> Key,
     makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
     self.site = site
@@ -43,18 +45,22 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
     self.catchUp = catchUp
     self.segmentByteCount = segmentByteCount
     self.quotaByteCount = quotaByteCount
+    self.isCompressing = isCompressing
     self.makeKey = makeKey
     self.makeMirrorKey = makeMirrorKey
     self.verifier = verifier
   }
 }
 
+/// The storage of a log as the simulated agent has it.
+typealias SimulatedLogStorage = SealingStorage<SimulatedStorage, RunLengthCodec>
+
 /// The process of an agent; gone with all its memory when nobody holds it.
 private final class SimulatedProcess<Key: Signer & ~Copyable, Verifier: SignatureVerifier> {
-  var gateway: StartedGateway<SimulatedStorage, Key, Verifier>
+  var gateway: StartedGateway<SimulatedLogStorage, Key, Verifier>
   var live: LiveClient
 
-  init(_ gateway: consuming StartedGateway<SimulatedStorage, Key, Verifier>, session: UInt64) {
+  init(_ gateway: consuming StartedGateway<SimulatedLogStorage, Key, Verifier>, session: UInt64) {
     self.gateway = gateway
     live = LiveClient(token: SimulatedMachine<Key, Verifier>.liveToken, session: session)
   }
@@ -137,6 +143,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     let disk = disk
     var waited: UInt64 = 0
     let fetch = fetch
+    let gateway = gateway
     mended = []
     var shelf = LogShelf(
       newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
@@ -145,7 +152,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       holds: { Int($0) <= disk.volumes.count },
       storage: { epoch throws(StorageError) in
         disk.begin(epoch: epoch)
-        return SimulatedStorage(disk: disk, epoch: epoch)
+        return SealingStorage(
+          base: SimulatedStorage(disk: disk, epoch: epoch),
+          codec: RunLengthCodec(
+            memoryByteCount: SealingMemory.byteCount, isCompressing: gateway.isCompressing))
       })
     shelf.uptime = { now.mono + waited }
     shelf.bundles = { request in

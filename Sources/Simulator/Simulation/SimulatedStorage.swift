@@ -11,6 +11,7 @@ struct SimulatedStorage: BlockStorage {
     self.disk = disk
     self.epoch = epoch
     disk.called(epoch, .open)
+    disk.forgetPrepared()
   }
 
   mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
@@ -64,4 +65,18 @@ struct SimulatedStorage: BlockStorage {
   }
 
   mutating func freeByteCount() -> UInt64? { disk.freeByteCount }
+
+  mutating func prepare(
+    _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
+  ) throws(StorageError) {
+    disk.called(epoch, .prepare(object, offset: offset, buffer))
+    try disk.prepare(epoch, object, at: offset, from: buffer)
+  }
+
+  mutating func publish(
+    prepared object: StorageObject, byteCount: Int
+  ) throws(StorageError) {
+    disk.called(epoch, .publishPrepared(object, byteCount: byteCount))
+    try disk.publishPrepared(epoch, object, byteCount: byteCount)
+  }
 }

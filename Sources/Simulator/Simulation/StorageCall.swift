@@ -12,4 +12,6 @@ public enum StorageCall {
   case publish(StorageObject, UnsafeRawBufferPointer)
   case remove(StorageObject)
   case recycle(segment: UInt64, as: UInt64)
+  case prepare(StorageObject, offset: Int, UnsafeRawBufferPointer)
+  case publishPrepared(StorageObject, byteCount: Int)
 }

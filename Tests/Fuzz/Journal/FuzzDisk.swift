@@ -53,7 +53,7 @@ struct FuzzStorage: BlockStorage {
     switch object {
     case .superblock(let slot): slot < 2 ? Int(slot) : nil
     case .segment(let sequence): sequence < 4 ? 2 + Int(sequence) : nil
-    case .tile, .documents, .summary: nil
+    case .tile, .documents, .summary, .sealed: nil
     }
   }
 

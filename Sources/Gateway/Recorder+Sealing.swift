@@ -1,0 +1,23 @@
+import HAL
+import Journal
+
+extension Recorder where Storage: ~Copyable, Key: ~Copyable {
+  /// Does a step of sealing unless something else is due; returns when the next turn is, which is at `due` at the latest.
+  ///
+  /// A medium that refuses is told and asked again when its room is looked at: a segment that is not sealed costs room,
+  /// and nothing else.
+  mutating func seal(at now: Instant, before due: UInt64) -> UInt64 {
+    guard due > now.mono else { return due }
+    if now.mono >= sealAt {
+      do throws(JournalError) {
+        guard try evidence.journal.seal() else { return due }
+        sealAt = now.mono &+ Limits.sealingPause
+        report.byteCount = evidence.journal.usedByteCount
+      } catch {
+        report.post(.storageDegraded)
+        sealAt = now.mono &+ Limits.roomPeriod
+      }
+    }
+    return sealAt < due ? sealAt : due
+  }
+}

@@ -1,0 +1,233 @@
+import HAL
+import Metering
+
+/// What of a log is sealed.
+struct Sealing {
+  /// The next segment to look at; those before it are sealed or stay plain.
+  var next: UInt64 = 0
+  /// A segment was begun with.
+  var isUnderWay = false
+  /// Nothing is to be sealed before so much is signed, or before a segment of this number or a later one was made.
+  var waitsForSigned: UInt64 = 0
+  var waitsForSequence: UInt64 = 0
+  /// Sealed segments of which entries are kept, and their bytes.
+  var keptCount: UInt64 = 0
+  var keptByteCount: UInt64 = 0
+  /// Bytes of those that hold nothing any more.
+  var freeByteCount: UInt64 = 0
+  /// Bytes of sealed forms that do not count yet, beside their plain ones.
+  var doubtfulByteCount: UInt64 = 0
+  /// The oldest segment that may be one of those that hold nothing.
+  var firstFree: UInt64 = 0
+  /// The sealed segment whose plain form stands and is free.
+  var spare: UInt64?
+  /// The segments before `next` that were measured last, and the bytes that they take.
+  var measured: Range<UInt64> = 0..<0
+  var measuredByteCount: UInt64 = 0
+
+  /// Everything is counted anew.
+  mutating func forgetCounts(from first: UInt64) {
+    keptCount = 0
+    keptByteCount = 0
+    freeByteCount = 0
+    doubtfulByteCount = 0
+    firstFree = first
+    measured = 0..<0
+    measuredByteCount = 0
+  }
+
+  /// Counts a sealed segment.
+  mutating func count(_ byteCount: Int, isKept: Bool) {
+    if isKept {
+      keptCount &+= 1
+      keptByteCount &+= wide(count: byteCount)
+    } else {
+      freeByteCount &+= wide(count: byteCount)
+    }
+  }
+
+  /// Entries of a sealed segment are given up.
+  mutating func giveUp(_ byteCount: Int) {
+    keptCount &-= 1
+    keptByteCount &-= wide(count: byteCount)
+    freeByteCount &+= wide(count: byteCount)
+  }
+
+  /// A segment is looked at again: what became of its plain form is not known.
+  mutating func comeBack(to sequence: UInt64) {
+    guard sequence < next else { return }
+    next = sequence
+    measured = 0..<0
+    measuredByteCount = 0
+    isUnderWay = false
+    waitsForSigned = 0
+    waitsForSequence = 0
+  }
+}
+
+/// How a segment stands on the medium.
+enum SegmentForm {
+  case absent
+  /// With the bytes of a sealed form beside it that does not count.
+  case plain(doubtfulByteCount: Int)
+  /// With the bytes that it takes; its plain form may stand besides and be free.
+  case sealed(byteCount: Int)
+}
+
+// Full segments take less room: they are sealed one by one, from the oldest on, in steps (`SealingStorage`). A segment is
+// sealed when a later one has begun, and the checkpoint that was signed covers all that it holds: then nothing in it
+// changes any more. Its plain form becomes the next segment, so that a file of zeros is written once and never wasted.
+extension Journal where Storage: ~Copyable {
+  /// Does a step of sealing, if there is anything to seal; returns whether there may be more to do at once.
+  ///
+  /// A step reads and writes one chunk of 64 KiB, or publishes what was written.
+  /// - Throws: `unreadable`; `unwritable` when the medium refuses or what was read back differs. The segment stays as it
+  ///   was, and is begun with anew.
+  public mutating func seal() throws(JournalError) -> Bool {
+    precondition(isRecovered, "recover first")
+    guard try findSegmentToSeal() else { return false }
+    let sequence = sealing.next
+    let step: SealingStep
+    do throws(StorageError) { step = try storage.seal(segment: sequence) } catch {
+      sealing.isUnderWay = false
+      isCountDoubtful = true
+      throw .unwritable(.sealed(sequence: sequence), offset: 0, error)
+    }
+    switch step {
+    case .working(let byteCount):
+      writtenByteCount &+= wide(count: byteCount)
+      return true
+    case .declined: break
+    case .sealed(let byteCount): try take(sequence, byteCount)
+    }
+    sealing.isUnderWay = false
+    sealing.next = sequence &+ 1
+    if sealing.doubtfulByteCount > 0 { isCountDoubtful = true }
+    return true
+  }
+
+  /// The sealed form counts from now on: the plain one is the next segment, or goes.
+  private mutating func take(_ sequence: UInt64, _ byteCount: Int) throws(JournalError) {
+    segmentCount &-= 1
+    sealing.count(byteCount, isKept: true)
+    window = Window()
+    let object = StorageObject.segment(sequence: sequence)
+    do throws(StorageError) {
+      if freeSegmentCount == 0, try storage.size(of: object) == configuration.segmentByteCount {
+        sealing.spare = sequence
+        freeSegmentCount &+= 1
+      } else {
+        try storage.removePlain(segment: sequence)
+      }
+    } catch {
+      // It may stand still, and counts then: the next step compares again.
+      sealing.isUnderWay = false
+      isCountDoubtful = true
+      throw .unwritable(object, offset: 0, error)
+    }
+  }
+
+  /// Moves on to the next segment that can be sealed now; `false` if there is none.
+  private mutating func findSegmentToSeal() throws(JournalError) -> Bool {
+    if isCountDoubtful { try recountSegments() }
+    if sealing.next < firstKept {
+      sealing.next = firstKept
+      sealing.isUnderWay = false
+    }
+    if sealing.isUnderWay { return true }
+    // At most half a segment stands beside it until it may go.
+    let room = wide(count: configuration.segmentByteCount / 2)
+    guard standingByteCount &+ room <= standingByteCountMax else { return false }
+    guard superblock.signedSize >= sealing.waitsForSigned,
+      nextSequence > sealing.waitsForSequence
+    else { return false }
+    while sealing.next &+ 1 < nextSequence {
+      if case .plain = try form(of: sealing.next), try segment(sealing.next) != nil {
+        guard let end = try nextSegment(from: sealing.next &+ 1, through: nextSequence &- 1) else {
+          break
+        }
+        guard end.header.firstIndex <= superblock.signedSize else {
+          sealing.waitsForSigned = end.header.firstIndex
+          return false
+        }
+        sealing.isUnderWay = true
+        return true
+      }
+      // Sealed already, or given up before it had a header.
+      sealing.next &+= 1
+    }
+    sealing.waitsForSequence = nextSequence
+    return false
+  }
+
+  /// So many bytes of frames as they will stand when they are sealed, as far as what is sealed shows.
+  public func byteCount(whenSealed byteCount: UInt64) -> UInt64 {
+    let plain = sealing.keptCount &* wide(count: configuration.segmentByteCount) / 4096
+    guard plain > 0 else { return byteCount }
+    // In blocks, so that a terabyte a day times a terabyte does not overflow.
+    return byteCount / plain &* (sealing.keptByteCount / 4096)
+      &+ byteCount % plain &* (sealing.keptByteCount / 4096) / plain
+  }
+
+  /// How a segment stands on the medium.
+  mutating func form(of sequence: UInt64) throws(JournalError) -> SegmentForm {
+    do throws(StorageError) {
+      guard let byteCount = try storage.size(of: .sealed(sequence: sequence)) else {
+        return try storage.size(of: .segment(sequence: sequence)) == nil
+          ? .absent : .plain(doubtfulByteCount: 0)
+      }
+      return try storage.isSealed(segment: sequence)
+        ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
+    } catch {
+      throw .unreadable(.segment(sequence: sequence), offset: 0, error)
+    }
+  }
+
+  /// Bytes that segments take of the medium; one that is missing counts whole. What was measured before is not looked
+  /// at again: `range` moves on, as acknowledgements do.
+  mutating func takenByteCount(_ range: Range<UInt64>) throws(JournalError) -> UInt64 {
+    guard !range.isEmpty else { return 0 }
+    var measured = sealing.measured
+    var byteCount = sealing.measuredByteCount
+    if range.lowerBound < measured.lowerBound || range.lowerBound > measured.upperBound {
+      measured = range.lowerBound..<range.lowerBound
+      byteCount = 0
+    }
+    while measured.lowerBound < range.lowerBound {
+      byteCount &-= try takenByteCount(measured.lowerBound)
+      measured = (measured.lowerBound &+ 1)..<measured.upperBound
+    }
+    let settled = sealing.next < range.upperBound ? sealing.next : range.upperBound
+    while measured.upperBound < settled {
+      byteCount &+= try takenByteCount(measured.upperBound)
+      measured = measured.lowerBound..<(measured.upperBound &+ 1)
+    }
+    sealing.measured = measured
+    sealing.measuredByteCount = byteCount
+    let rest = range.upperBound &- measured.upperBound
+    return byteCount &+ rest &* wide(count: configuration.segmentByteCount)
+  }
+
+  private mutating func takenByteCount(_ sequence: UInt64) throws(JournalError) -> UInt64 {
+    if case .sealed(let byteCount) = try form(of: sequence) { return wide(count: byteCount) }
+    return wide(count: configuration.segmentByteCount)
+  }
+
+  /// Removes the sealed segments that hold nothing any more.
+  mutating func removeSealed() throws(JournalError) {
+    guard sealing.freeByteCount > 0 else { return }
+    while sealing.firstFree < firstKept, sealing.freeByteCount > 0 {
+      let sequence = sealing.firstFree
+      if case .sealed(let byteCount) = try form(of: sequence) {
+        let object = StorageObject.sealed(sequence: sequence)
+        do throws(StorageError) { try storage.remove(object) } catch {
+          isCountDoubtful = true
+          throw .unwritable(object, offset: 0, error)
+        }
+        sealing.freeByteCount &-= wide(count: byteCount)
+      }
+      sealing.firstFree &+= 1
+    }
+    sealing.freeByteCount = 0
+  }
+}

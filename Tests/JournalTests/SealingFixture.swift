@@ -1,0 +1,65 @@
+import HAL
+import Journal
+import MemoryStorage
+import Simulator
+import TransparencyLog
+
+typealias SealingMemoryStorage = SealingStorage<MemoryBlockStorage, RunLengthCodec>
+
+extension Fixture where Storage == SealingMemoryStorage {
+  /// A journal that seals, over a medium in memory.
+  convenience init(
+    sealingOn disk: MemoryDisk, _ configuration: JournalConfiguration = .sealing,
+    isCompressing: Bool = true
+  ) {
+    self.init(
+      SealingStorage(
+        base: MemoryBlockStorage(disk: disk),
+        codec: RunLengthCodec(
+          memoryByteCount: SealingMemory.byteCount, isCompressing: isCompressing)),
+      configuration)
+  }
+
+  /// Seals whatever can be sealed; returns the number of steps.
+  @discardableResult
+  func sealAll() throws(JournalError) -> Int {
+    var count = 0
+    while try journal.seal() { count += 1 }
+    return count
+  }
+
+  /// Signs all that is committed.
+  func signAll() throws(JournalError) {
+    let size = journal.committedSize
+    try journal.recordSigned(
+      size: size, root: CrashWorkload.root(size), note: CrashWorkload.note(size, "s").span)
+  }
+}
+
+extension JournalConfiguration {
+  /// Segments of 32 KiB, that is seven blocks of frames: the shortest of whole frames that sealing halves.
+  static var sealing: JournalConfiguration {
+    JournalConfiguration(
+      epoch: 1, originHash: testOrigin, segmentByteCount: 32 << 10, frameByteCountMax: 12 << 10)
+  }
+}
+
+extension MemoryDisk {
+  /// Bytes of all segments, plain and sealed.
+  var segmentByteCount: UInt64 {
+    objects.reduce(0) { sum, object in
+      let isSegment = object.key.hasPrefix("segment.") || object.key.hasPrefix("sealed.")
+      return sum + (isSegment ? UInt64(object.value.count) : 0)
+    }
+  }
+}
+
+/// An entry that is like others of its kind: an array, a type, a number that counts, and bytes that stay.
+func alikeEntry(_ index: Int, byteCount: Int = 60) -> [UInt8] {
+  var entry = [UInt8](repeating: 0x55, count: byteCount)
+  entry[0] = 0x8c
+  entry[1] = 1
+  entry[2] = UInt8(truncatingIfNeeded: index >> 8)
+  entry[3] = UInt8(truncatingIfNeeded: index)
+  return entry
+}
