@@ -39,8 +39,8 @@ struct MirrorFetch {
 extension Start {
   /// The logs, of which a damaged one asks the mirror at `http` for its copy; nobody where nothing may call out.
   func asking(
-    _ http: HTTPTransportConfiguration?, _ shelf: LogShelf<FileBlockStorage>
-  ) -> LogShelf<FileBlockStorage> {
+    _ http: HTTPTransportConfiguration?, _ shelf: LogShelf<LogStorage>
+  ) -> LogShelf<LogStorage> {
     guard let http else { return shelf }
     var shelf = shelf
     let clock = HostClock()
