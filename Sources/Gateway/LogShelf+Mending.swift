@@ -15,47 +15,63 @@ extension LogShelf where Storage: ~Copyable {
     _ epoch: UInt32, _ history: inout LogHistory
   ) throws(RecorderError) -> RecoveredLog<Storage> {
     do throws(RecorderError) { return try read(epoch, &history) } catch {
-      guard case .journal(.gap) = error, let runs = mend(epoch) else { throw error }
-      let log = try read(epoch, &history)
-      history.mended = runs
-      return log
+      guard case .journal(.gap) = error else { throw error }
+      let deadline = uptime() &+ Limits.mendingPatience
+      var runs: [Range<UInt64>] = []
+      for _ in 0..<Limits.recoveryAttemptsMax {
+        // A write that failed may have gone elsewhere: what is damaged is looked for anew.
+        let isWhole: Bool
+        do throws(JournalError) { isWhole = try mend(epoch, by: deadline, &runs) } catch {
+          continue
+        }
+        guard isWhole else { break }
+        let log = try read(epoch, &history)
+        history.mended = runs
+        return log
+      }
+      throw error
     }
   }
 
-  /// Mends every gap in the log of an epoch. Returns the runs of entries that were put back, an empty one for the
-  /// header of a segment; `nil` if the log is as damaged as it was, or no less damaged than before.
-  private func mend(_ epoch: UInt32) -> [Range<UInt64>]? {
+  /// Mends every gap in the log of an epoch, and adds the runs of entries that are put back to `runs`, an empty one
+  /// for the header of a segment. `false` if that cannot be done; nothing was written then.
+  ///
+  /// - Throws: what the medium refuses; some of the gaps may be mended then.
+  private func mend(
+    _ epoch: UInt32, by deadline: UInt64, _ runs: inout [Range<UInt64>]
+  ) throws(JournalError) -> Bool {
     let configuration = configuration(epoch)
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: configuration.memoryByteCount, alignment: 4_096)
     defer { memory.deallocate() }
     memory.initializeMemory(as: UInt8.self, repeating: 0)
-    guard let storage = try? self.storage(epoch) else { return nil }
+    guard let storage = try? self.storage(epoch) else { return false }
     var journal = Journal(storage: storage, configuration: configuration, memory: memory)
     do throws(JournalError) {
       _ = try journal.recover { _, _ in }
-      return nil
+      return true
     } catch {
-      guard case .gap = error else { return nil }
+      guard case .gap = error else { throw error }
     }
-    do throws(JournalError) {
-      var gaps: [JournalGap] = []
-      guard try journal.walk({ gaps.append($0) }, visitor: { _, _ in }) != nil,
-        let missing = missingEntries(of: gaps, origin(epoch)),
-        try journal.isSigned(gaps, filledWith: missing)
-      else { return nil }
-      for (gap, entries) in zip(gaps, missing) {
-        guard try journal.mend(gap, with: entries) else { return nil }
-      }
-      return gaps.map { $0.firstIndex..<$0.endIndex }
-    } catch { return nil }
+    var gaps: [JournalGap] = []
+    guard try journal.walk({ gaps.append($0) }, visitor: { _, _ in }) != nil,
+      let missing = missingEntries(of: gaps, origin(epoch), by: deadline),
+      try journal.isSigned(gaps, filledWith: missing),
+      let packings = journal.packings(of: gaps, missing)
+    else { return false }
+    for number in gaps.indices {
+      let run = gaps[number].firstIndex..<gaps[number].endIndex
+      if !runs.contains(run) { runs.append(run) }
+      try journal.mend(gaps[number], with: missing[number], in: packings[number])
+    }
+    return true
   }
 
   /// The entries of each gap as the mirror has them; `nil` if it does not give them in time.
-  private func missingEntries(of gaps: [JournalGap], _ origin: KeyName) -> [[[UInt8]]]? {
+  private func missingEntries(
+    of gaps: [JournalGap], _ origin: KeyName, by deadline: UInt64
+  ) -> [[[UInt8]]]? {
     var missing = [[[UInt8]]](repeating: [], count: gaps.count)
-    guard gaps.contains(where: { !$0.isHeader }) else { return missing }
-    let deadline = uptime() &+ Limits.mendingPatience
     var copy = MirrorCopy(origin: origin)
     var byteCount = 0
     for (number, gap) in gaps.enumerated() {
@@ -158,21 +174,27 @@ extension Journal where Storage: ~Copyable {
     return signed == 0 || tiles.root() == superblock.signedRoot
   }
 
-  /// Puts these entries into a gap; `false` if they do not fit into it.
+  /// How the entries of each gap are divided into frames; `nil` if those of one do not fit into it.
+  fileprivate func packings(of gaps: [JournalGap], _ missing: [[[UInt8]]]) -> [[Range<Int>]]? {
+    var packings: [[Range<Int>]] = []
+    for number in gaps.indices {
+      guard
+        let runs = GapPacking<Storage>.runs(
+          lengths: missing[number].map(\.count), into: gaps[number].byteCount,
+          payloadByteCountMax: mendedByteCountMax)
+      else { return nil }
+      packings.append(runs)
+    }
+    return packings
+  }
+
+  /// Puts these entries into a gap, divided so.
   ///
   /// - Throws: `unwritable`.
   fileprivate mutating func mend(
-    _ gap: JournalGap, with entries: [[UInt8]]
-  ) throws(JournalError) -> Bool {
-    if gap.isHeader {
-      try mendHeader(gap)
-      return true
-    }
-    guard
-      let runs = GapPacking<Storage>.runs(
-        lengths: entries.map(\.count), into: gap.byteCount,
-        payloadByteCountMax: mendedByteCountMax)
-    else { return false }
+    _ gap: JournalGap, with entries: [[UInt8]], in runs: [Range<Int>]
+  ) throws(JournalError) {
+    if gap.isHeader { return try mendHeader(gap) }
     var left = gap
     for run in runs {
       var payload: [UInt8] = []
@@ -183,6 +205,5 @@ extension Journal where Storage: ~Copyable {
       }
       try mend(&left, with: payload.span, count: UInt32(truncatingIfNeeded: run.count))
     }
-    return true
   }
 }

@@ -206,6 +206,23 @@ import TransparencyLog
     #expect(bench.disks[0].bytes("segment.1") == bench.image["segment.1"])
   }
 
+  @Test(arguments: [MemoryDisk.Fault.refused, .half, .doneButReported])
+  func `one operation that fails while a log is mended ends no epoch`(
+    fault: MemoryDisk.Fault
+  ) throws {
+    let bench = try Bench()
+    for operation in stride(from: 1, through: 160, by: 3) {
+      bench.restore()
+      bench.fill("segment.1", 4_096..<20_480)
+      bench.disks[0].faults = [bench.disks[0].operationCount + operation: fault]
+      var history = LogHistory()
+      let opened = try bench.open(&history)
+      #expect(opened.epoch == 1, "\(fault) in \(operation)")
+      bench.disks[0].restorePower()
+      try bench.expectWhole("\(fault) in \(operation)")
+    }
+  }
+
   @Test func `wherever the power goes while a log is mended, the next start mends it`() throws {
     let bench = try Bench()
     var operation = 1

@@ -98,30 +98,41 @@ import Testing
   @Test func `a later frame that was written over an earlier one is no neighbour`() throws {
     // Frames of one segment: one block, two blocks with the stray one on the second, one block.
     let bench = try MendingBench(commits: [[10], [3900, 3900], [11], [5], [1]])
-    let source = bench.disk.bytes("segment.1")
     let later = try #require(bench.frames.first { $0.segment == "segment.1" })
     let two = bench.frames[1]
     try #require(two.bytes.count == 8192 && two.segment == "segment.0")
     for at in [bench.frames[0].bytes.lowerBound, two.bytes.lowerBound, two.bytes.lowerBound + 4096]
     {
       bench.restore()
-      var bytes = bench.disk.bytes("segment.0")
-      bytes.replaceSubrange(
-        at..<(at + 4096), with: source[later.bytes.lowerBound..<(later.bytes.lowerBound + 4096)])
-      // As a frame of this segment.
-      let found = FrameHeader(Array(bytes[at..<(at + 4096)]).span)
-      let header = try #require(found)
-      var moved = header
-      moved.sequence = 0
-      var block = Array(bytes[at..<(at + 4096)])
-      block.withUnsafeMutableBufferPointer { _ = moved.write(into: $0) }
-      bytes.replaceSubrange(at..<(at + 4096), with: block)
-      bench.disk.replace("segment.0", with: bytes)
+      try stray(later, in: bench, to: at)
       try bench.mend()
       let problem = bench.problem()
       #expect(problem == nil, "at \(at)")
       #expect(bench.disk.bytes("segment.0") == bench.image["segment.0"])
     }
+  }
+
+  @Test func `a stray frame that hides two others is no neighbour of them`() throws {
+    let bench = try MendingBench(commits: [[10], [11], [12], [5], [1]])
+    let later = try #require(bench.frames.first { $0.segment == "segment.1" })
+    bench.flip("segment.0", at: bench.frames[0].bytes.lowerBound + 20)
+    try stray(later, in: bench, to: bench.frames[1].bytes.lowerBound)
+    let gaps = try bench.mend()
+    #expect(gaps.count == 1 && gaps.first?.endIndex == 2)
+    let problem = bench.problem()
+    #expect(problem == nil)
+  }
+
+  /// Writes a frame of one block, as one of segment 0, to another place there.
+  private func stray(_ frame: MendingBench.Frame, in bench: MendingBench, to at: Int) throws {
+    var block = Array(bench.disk.bytes(frame.segment)[frame.bytes])
+    let found = FrameHeader(block.span)
+    var moved = try #require(found)
+    moved.sequence = 0
+    block.withUnsafeMutableBufferPointer { _ = moved.write(into: $0) }
+    var bytes = bench.disk.bytes("segment.0")
+    bytes.replaceSubrange(at..<(at + 4096), with: block)
+    bench.disk.replace("segment.0", with: bytes)
   }
 
   @Test

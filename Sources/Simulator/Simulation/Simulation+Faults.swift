@@ -153,7 +153,7 @@ extension Simulation where Key: ~Copyable {
       disk.scheduleCut(after: entropy.below(60))
     }
     let newest = disk.newestEpoch
-    isMirrorSilent = false
+    isMendingDisturbed = false
     do throws(RecorderError) {
       if let end = try machine.start(at: time.instant, session: jitter.next()) {
         begins(behind: newest, end)

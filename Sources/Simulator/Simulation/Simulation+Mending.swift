@@ -7,6 +7,7 @@ import Uplink
 extension Simulation where Key: ~Copyable {
   /// Answers a request of a start by way of the network.
   func fetch(_ request: BundleRequest) -> (answer: BundleAnswer, duration: UInt64) {
+    let before = network.incidents.count
     let (response, duration) = network.fetch(patience: request.patience, at: time.now) {
       for epoch in epochs {
         if let body = epoch.mirror.answer(request) {
@@ -16,10 +17,9 @@ extension Simulation where Key: ~Copyable {
       return UplinkResponse(status: 404)
     }
     trace.note(.answer(status: response.status), at: time.now)
-    guard response.status == 200 else {
-      isMirrorSilent = true
-      return (.refused, duration)
-    }
+    // A login page is an answer, too.
+    if response.status != 200 || network.incidents.count != before { isMendingDisturbed = true }
+    guard response.status == 200 else { return (.refused, duration) }
     return (.taken(response.body), duration)
   }
 
@@ -34,8 +34,9 @@ extension Simulation where Key: ~Copyable {
     }
   }
 
-  /// The mirror could have given back what an epoch had lost: it answered, and never lost anything.
+  /// The mirror could have given back what an epoch had lost: it answered, and never lost anything; nor did the medium
+  /// fail meanwhile.
   func hasCopy(of epoch: UInt32) -> Bool {
-    !isMirrorSilent && epoch > 0 && !epochs[Int(epoch) - 1].mirror.hasForgotten
+    !isMendingDisturbed && epoch > 0 && !epochs[Int(epoch) - 1].mirror.hasForgotten
   }
 }

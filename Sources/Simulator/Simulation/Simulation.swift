@@ -76,8 +76,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var committed: UInt64 = 0
   /// The epoch that it was committed to.
   var committedEpoch: UInt32 = 0
-  /// What this start asked of the mirror was not answered.
-  var isMirrorSilent = false
+  /// In this start the mirror did not answer what it was asked, or the medium failed.
+  var isMendingDisturbed = false
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
   var mediumFailed = false
   var live: LiveChecker
@@ -357,6 +357,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
     case .fault(let kind, let object):
       count(kind)
+      isMendingDisturbed = true
       switch kind {
       case .bitRot, .writeMisdirected, .lyingFlush: mediumFailed = true
       case .rollback:
