@@ -333,7 +333,7 @@ def simulated_on(memory, binaries, directory):
     # A drawn site whose quota is full within the hour, so that segments are given up, with 65,536 entries and more,
     # which make a tile full.
     process = trace([
-        os.path.join(binaries, "tally-sim"), "run", "--seed", "3", "--devices", "64", "--hours", "2", "--faults", faults,
+        os.path.join(binaries, "tally-sim"), "run", "--seed", "20", "--devices", "64", "--hours", "4", "--faults", faults,
         "--storage", memory, "--out", os.path.join(directory, "out")], dict(os.environ, LANG="C"), output)
     _, said = process.communicate(timeout=120)
     if process.returncode != 0:
