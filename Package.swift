@@ -223,8 +223,8 @@ let package = Package(
     .testTarget(
       name: "VerificationTests",
       dependencies: [
-        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "Verification",
-        "CLinux",
+        "Metering", "HAL", "TransparencyLog", "Journal", "HostHAL", "HostCrypto", "HostCodec",
+        "Verification", "CLinux", "MemoryStorage",
       ], swiftSettings: strict),
     .testTarget(
       name: "AgentClientTests",

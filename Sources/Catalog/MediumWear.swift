@@ -37,7 +37,8 @@ public struct MediumWear: Sendable, Equatable {
   /// A durable write of one block of 4 KiB programs a page of its own, and pages of present NAND flash have 16 KiB. The
   /// figure is a choice on the safe side: media that gather small writes in a cache do better.
   public static let amplification = 4
-  /// A sealed segment has at most this part of its bytes: more than on any log that was measured (decision 61).
+  /// A sealed segment has about this part of its bytes: the least that was measured is 1:3.6, most are far below
+  /// (decision 61).
   private static let sealedPart = 4
   /// A year in hundredths of a day.
   private static let yearHundredths = 36_525

@@ -25,19 +25,26 @@ extension FileBlockStorage {
     close(object)
     let path = path(of: object)
     do throws(StorageError) {
-      for result in [
-        clinux_truncate(file.descriptor, Int64(byteCount)), clinux_fsync(file.descriptor),
-      ] where result < 0 { throw FileBlockStorage.error(Int(result)) }
-      let renamed = clinux_rename("\(path).tmp", path)
-      guard renamed >= 0 else { throw FileBlockStorage.error(Int(renamed)) }
+      try FileBlockStorage.check(clinux_truncate(file.descriptor, Int64(byteCount)))
+      try FileBlockStorage.check(clinux_fsync(file.descriptor))
     } catch {
       discardPrepared()
       throw error
     }
     prepared = nil
-    let closed = clinux_close(file.descriptor)
-    guard closed >= 0 else { throw FileBlockStorage.error(Int(closed)) }
+    do throws(StorageError) {
+      // A close may report what fsync did not.
+      try FileBlockStorage.check(clinux_close(file.descriptor))
+      try FileBlockStorage.check(clinux_rename("\(path).tmp", path))
+    } catch {
+      _ = clinux_unlink("\(path).tmp")
+      throw error
+    }
     try syncDirectory(of: path)
+  }
+
+  private static func check(_ result: Int32) throws(StorageError) {
+    guard result >= 0 else { throw error(Int(result)) }
   }
 
   /// Forgets what was prepared.

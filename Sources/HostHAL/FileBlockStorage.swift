@@ -44,7 +44,10 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
 
   deinit {
     for file in openFiles { _ = clinux_close(file.descriptor) }
-    if let prepared { _ = clinux_close(prepared.descriptor) }
+    if let prepared {
+      _ = clinux_close(prepared.descriptor)
+      _ = clinux_unlink("\(path(of: prepared.object)).tmp")
+    }
     zeros.deallocate()
   }
 

@@ -204,8 +204,13 @@ extension Journal where Storage: ~Copyable {
     }
     sealing.measured = measured
     sealing.measuredByteCount = byteCount
-    let rest = range.upperBound &- measured.upperBound
-    return byteCount &+ rest &* wide(count: configuration.segmentByteCount)
+    // What may change its form is looked at each time: one or two segments, and after a start all of them once or twice.
+    var sequence = measured.upperBound
+    while sequence < range.upperBound {
+      byteCount &+= try takenByteCount(sequence)
+      sequence &+= 1
+    }
+    return byteCount
   }
 
   private mutating func takenByteCount(_ sequence: UInt64) throws(JournalError) -> UInt64 {

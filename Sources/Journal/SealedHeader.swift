@@ -58,8 +58,11 @@ import Metering
 /// **Which form counts:** a plain segment counts as long as it stands; its sealed form counts when no plain one stands.
 /// So a loss of power between the two costs a comparison, and nothing that was not compared is ever relied on.
 ///
-/// Example: the first 32 bytes of the sealed form, and the first chunk, of a segment of 16 KiB whose only frame is that
-/// of `FrameHeader`'s example (epoch 1, segment 0, the entry `68 69`): see `SealedFormatTests`.
+/// Example, a segment of 32 KiB whose only frame is that of `FrameHeader`'s example (epoch 1, segment 0, the entry
+/// `68 69`), bytes 0–87 of its first block:
+/// `54534a5a 01000000 00800000 00300000 0000000000000000`
+/// `54534a53 01000000 01000000 00000000 0000000000000000 00000000 7a7ba97f 0000000000000000`
+/// `00100000 00700000 00100000 2a000000 29600000 7d538456`.
 struct SealedHeader: Equatable, BitwiseCopyable {
   /// "TSJZ" as a little-endian number.
   static let magic: UInt32 = 0x5a4a_5354

@@ -177,6 +177,32 @@ final class SealingWorkload {
     }
   }
 
+  /// No checksum tells of a segment that was read wrongly before it was taken apart: only the comparison does.
+  @Test func `what is read wrongly while it is sealed is never relied on`() throws {
+    var operation = 1
+    var isOver = false
+    while !isOver {
+      let disk = MemoryDisk()
+      let fixture = Fixture(sealingOn: disk)
+      _ = try fixture.recover()
+      // Entries that fill their blocks, so that a byte that changes is one of theirs.
+      let entries = (0..<8).map { alikeEntry($0, byteCount: 4_000) }
+      for entry in entries { try fixture.append(entry) }
+      try fixture.signAll()
+      let before = disk.operationCount
+      disk.faults = [before + operation: .silent]
+      for _ in 0..<2 { _ = try? fixture.sealAll() }
+      isOver = disk.operationCount < before + operation
+      disk.restorePower()
+      if disk.objects["sealed.0"] != nil { disk.replace("segment.0", with: nil) }
+      let again = Fixture(sealingOn: disk)
+      let found = try again.recover()
+      #expect(found.decision == .clean && found.entries == entries, "operation \(operation)")
+      operation += 1
+    }
+    #expect(operation > 20)
+  }
+
   /// Giving entries up may fail, and is tried again by the agent.
   private func isOfSuperblock(_ error: JournalError) -> Bool {
     switch error {

@@ -156,13 +156,13 @@ import Uplink
 
   @Test func `sealed segments leave room for what would have ended the epoch`() throws {
     let plain = try run(
-      seed: 5, seconds: 3_600, offline: 3_600, quota: 2 << 20, [.agentKilled: 300])
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 8 << 20, [.agentKilled: 300])
     let sealed = try run(
-      seed: 5, seconds: 3_600, offline: 3_600, quota: 2 << 20, isCompressing: true,
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 8 << 20, isCompressing: true,
       [.agentKilled: 300])
     #expect(plain.violations == [] && sealed.violations == [])
-    #expect(plain.eventCounts[.givingWay, default: 0] > 0)
-    #expect(sealed.eventCounts[.givingWay, default: 0] == 0)
+    #expect(plain.eventCounts[.givingWay, default: 0] > 0 || plain.epochs > 1)
+    #expect(sealed.eventCounts[.givingWay, default: 0] == 0 && sealed.epochs == 1)
     #expect(sealed.pollCount > plain.pollCount && sealed.startCount > 3)
     #expect(sealed.acknowledged == sealed.size)
   }

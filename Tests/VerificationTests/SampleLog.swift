@@ -163,12 +163,14 @@ final class SampleLog {
 
   /// The journal of all entries: the commits end at these sizes, the third one is refused by the first
   /// segment, and the first two are signed (one) and acknowledged (the other).
-  func gatewayFiles(commits: [Int], signed: [Int], acknowledged: Int) throws -> [String: [UInt8]] {
+  func gatewayFiles(
+    commits: [Int], signed: [Int], acknowledged: Int, segmentByteCount: Int = 16 << 10
+  ) throws -> [String: [UInt8]] {
     let directory =
       "/dev/shm/tallystick-verification-\(ProcessEnvironment.processID)-\(UInt32.random(in: 0 ... .max))"
     defer { try? Files.removeTree(directory) }
     let configuration = JournalConfiguration(
-      epoch: 1, originHash: name.hash, segmentByteCount: 16 << 10)
+      epoch: 1, originHash: name.hash, segmentByteCount: segmentByteCount)
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: configuration.memoryByteCount, alignment: 4096)
     defer { memory.deallocate() }

@@ -37,7 +37,7 @@ OPEN_MAX = 4
 # What the simulated gateway must have asked for at least, by the kind of the object.
 DUE = {"size": ("super", "seg", "summary"), "range": ("",), "create": ("seg", "summary"),
        "read": ("super", "seg", "summary"), "write": ("super", "seg", "summary"),
-       "publish": ("super", "tile", "documents"), "recycle": ("seg",)}
+       "publish": ("super", "tile", "documents"), "recycle": ("seg",), "prepare": ("seg",), "appear": ("seg",)}
 
 
 class Table:
@@ -47,6 +47,7 @@ class Table:
     def __init__(self, root, is_direct):
         self.root, self.is_direct = root, is_direct
         self.directories, self.files = set(), set()
+        self.prepared = {}  # epoch: the name of what is being prepared
         self.opened = {}  # epoch: names, the one used last stands last
         self.events = []
 
@@ -84,6 +85,7 @@ class Table:
     def finish(self, epoch):
         for name in self.opened.pop(epoch, []):
             self.add("close", self.path(epoch, name))
+        self.discard(epoch)
 
     def size(self, epoch, name):
         self.add("stat", self.path(epoch, name))
@@ -119,8 +121,36 @@ class Table:
         if self.use(epoch, name):
             self.add("pwrite64", self.path(epoch, name), count, offset)
 
+    def prepare(self, epoch, name, offset, count):
+        path = f"{self.path(epoch, name)}.tmp"
+        if self.prepared.get(epoch) != name:
+            self.discard(epoch)
+            self.add("openat", path, "O_CREAT|O_TRUNC|O_WRONLY")
+            self.prepared[epoch] = name
+        if count:
+            self.add("pwrite64", path, count, offset)
+
+    def appear(self, epoch, name, count):
+        self.close(epoch, name)
+        path = self.path(epoch, self.prepared.pop(epoch))
+        self.add("ftruncate", f"{path}.tmp", count)
+        self.add("fsync", f"{path}.tmp")
+        self.add("close", f"{path}.tmp")
+        self.add("rename", f"{path}.tmp", path)
+        self.sync_directory(os.path.dirname(path))
+        self.files.add(path)
+
+    def discard(self, epoch):
+        """Forgets what was being prepared."""
+        if epoch in self.prepared:
+            path = f"{self.path(epoch, self.prepared.pop(epoch))}.tmp"
+            self.add("close", path)
+            self.add("unlink", path)
+
     def remove(self, epoch, name):
         self.close(epoch, name)
+        if self.prepared.get(epoch) == name:
+            self.discard(epoch)
         path = self.path(epoch, name)
         self.add("unlink", path)
         if path in self.files:
@@ -229,6 +259,8 @@ def read_event(match, line):
     if name in ("newfstatat", "stat", "statx"):
         # That of a descriptor belongs to opendir.
         return ("stat", paths[0]) if paths and paths[0] else None
+    if name == "ftruncate":
+        return (name, descriptor.group(1), int(numbers[-1]))
     if name in ("fsync", "close", "fadvise64"):
         return (name, descriptor.group(1)) if descriptor else None
     if name in ("rename", "unlink", "mkdir"):
@@ -301,7 +333,7 @@ def simulated_on(memory, binaries, directory):
     # A drawn site whose quota is full within the hour, so that segments are given up, with 65,536 entries and more,
     # which make a tile full.
     process = trace([
-        os.path.join(binaries, "tally-sim"), "run", "--seed", "3", "--devices", "64", "--hours", "2", "--faults", faults,
+        os.path.join(binaries, "tally-sim"), "run", "--seed", "20", "--devices", "64", "--hours", "4", "--faults", faults,
         "--storage", memory, "--out", os.path.join(directory, "out")], dict(os.environ, LANG="C"), output)
     _, said = process.communicate(timeout=120)
     if process.returncode != 0:
@@ -313,7 +345,7 @@ def simulated_on(memory, binaries, directory):
     table.directories.add(root)
     for call in calls:
         table.take(call)
-    for epoch in list(table.opened):
+    for epoch in list(table.opened | table.prepared):
         table.finish(epoch)
     compare(table.events, found, "tally-sim")
     same(os.path.join(directory, "out/gateway/log"), root)

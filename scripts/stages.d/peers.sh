@@ -9,6 +9,7 @@ reloaded_site() { python3 Tests/peers/reload.py .build/release .build/test/reloa
 backlog() { python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
 # Bytes of the gateway's segments are changed while it is stopped: they come back from the collector.
 mended_log() { python3 Tests/peers/mending.py .build/release .build/test/mending; }
+backlog() { /usr/bin/python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
 replugged_line() { python3 Tests/peers/replug.py .build/release .build/test/replug; }
 emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tally-sim .build/release/tally-sim --share .build/share/tallystick; }
 # minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
