@@ -3,7 +3,7 @@ import HAL
 
 /// Zstandard (RFC 8878) at level 3, one frame for each chunk.
 ///
-/// Its contexts lie in memory that is taken once and touched at once. Level 3 has a window of 128 KiB and tables of
+/// Its contexts take turns in memory that is taken once and touched at once. Level 3 has a window of 128 KiB and tables of
 /// 384 KiB; chunks are at most 100 KiB and their columns seldom half of that, so that the smaller ones here compress as
 /// well (decision 61).
 public struct ZstdCodec: ChunkCodec, ~Copyable {
@@ -14,9 +14,9 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
 
   /// Memory for whoever works with it.
   public let memory: UnsafeMutableRawBufferPointer
+  /// For one of both contexts at a time: nothing is kept in them from one chunk to the next.
   private let workspace: UnsafeMutableRawBufferPointer
-  private let compression: OpaquePointer
-  private let decompression: OpaquePointer
+  private let parameters: ZSTD_compressionParameters
 
   /// A codec with so much memory beside its own. Traps where this libzstd takes more than it says that it does.
   public init(memoryByteCount: Int) {
@@ -24,33 +24,20 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
     parameters.windowLog = UInt32(ZstdCodec.windowLog)
     parameters.hashLog = UInt32(ZstdCodec.tableLog)
     parameters.chainLog = UInt32(ZstdCodec.tableLog)
-    // Both are aligned to 8, as libzstd asks for.
-    let compressionByteCount = (ZSTD_estimateCCtxSize_usingCParams(parameters) + 63) & ~63
-    let decompressionByteCount = (ZSTD_estimateDCtxSize() + 63) & ~63
+    self.parameters = parameters
     memory = .allocate(byteCount: memoryByteCount, alignment: 4_096)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
+    // It is aligned more than to 8, as libzstd asks for.
     workspace = .allocate(
-      byteCount: compressionByteCount + decompressionByteCount, alignment: 64)
+      byteCount: max(ZSTD_estimateCCtxSize_usingCParams(parameters), ZSTD_estimateDCtxSize()),
+      alignment: 64)
     workspace.initializeMemory(as: UInt8.self, repeating: 0)
-    guard let compression = ZSTD_initStaticCCtx(workspace.baseAddress, compressionByteCount),
-      let decompression = ZSTD_initStaticDCtx(
-        workspace.baseAddress.map { $0 + compressionByteCount }, decompressionByteCount)
-    else { preconditionFailure("libzstd takes more memory than it says") }
-    self.compression = compression
-    self.decompression = decompression
-    for (parameter, value) in [
-      (ZSTD_c_compressionLevel, 3), (ZSTD_c_strategy, Int32(parameters.strategy.rawValue)),
-      (ZSTD_c_windowLog, ZstdCodec.windowLog), (ZSTD_c_hashLog, ZstdCodec.tableLog),
-      (ZSTD_c_chainLog, ZstdCodec.tableLog), (ZSTD_c_searchLog, Int32(parameters.searchLog)),
-      (ZSTD_c_minMatch, Int32(parameters.minMatch)),
-      (ZSTD_c_targetLength, Int32(parameters.targetLength)),
-    ] { ZSTD_CCtx_setParameter(compression, parameter, value) }
     let isWarm = warmUp()
     precondition(isWarm, "libzstd takes more memory than it says")
   }
 
   deinit {
-    // The contexts are in it: nothing else is to be freed.
+    // The context is in it: nothing else is to be freed.
     workspace.deallocate()
     memory.deallocate()
   }
@@ -74,8 +61,18 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
   public mutating func compress(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
   ) -> Int? {
+    guard let context = ZSTD_initStaticCCtx(workspace.baseAddress, workspace.count) else {
+      return nil
+    }
+    for (parameter, value) in [
+      (ZSTD_c_compressionLevel, 3), (ZSTD_c_strategy, Int32(parameters.strategy.rawValue)),
+      (ZSTD_c_windowLog, ZstdCodec.windowLog), (ZSTD_c_hashLog, ZstdCodec.tableLog),
+      (ZSTD_c_chainLog, ZstdCodec.tableLog), (ZSTD_c_searchLog, Int32(parameters.searchLog)),
+      (ZSTD_c_minMatch, Int32(parameters.minMatch)),
+      (ZSTD_c_targetLength, Int32(parameters.targetLength)),
+    ] { ZSTD_CCtx_setParameter(context, parameter, value) }
     let count = ZSTD_compress2(
-      compression, buffer.baseAddress, buffer.count, bytes.baseAddress, bytes.count)
+      context, buffer.baseAddress, buffer.count, bytes.baseAddress, bytes.count)
     return ZSTD_isError(count) == 0 ? count : nil
   }
 
@@ -83,8 +80,11 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
   public mutating func decompress(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
   ) -> Bool {
+    guard let context = ZSTD_initStaticDCtx(workspace.baseAddress, workspace.count) else {
+      return false
+    }
     let count = ZSTD_decompressDCtx(
-      decompression, buffer.baseAddress, buffer.count, bytes.baseAddress, bytes.count)
+      context, buffer.baseAddress, buffer.count, bytes.baseAddress, bytes.count)
     return ZSTD_isError(count) == 0 && count == buffer.count
   }
 }

@@ -6,10 +6,9 @@ key_and_log() { python3 Tests/peers/key_and_log.py .build/release .build/test/ke
 control_socket() { /usr/bin/python3 Tests/peers/control.py .build/release .build/test/control; }
 reloaded_site() { python3 Tests/peers/reload.py .build/release .build/test/reload; }
 # With a backlog: a restart, another build, another site, another collector, the log of an earlier release.
-backlog() { python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
+backlog() { /usr/bin/python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
 # Bytes of the gateway's segments are changed while it is stopped: they come back from the collector.
 mended_log() { python3 Tests/peers/mending.py .build/release .build/test/mending; }
-backlog() { /usr/bin/python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
 replugged_line() { python3 Tests/peers/replug.py .build/release .build/test/replug; }
 emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tally-sim .build/release/tally-sim --share .build/share/tallystick; }
 # minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
