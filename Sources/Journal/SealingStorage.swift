@@ -109,11 +109,35 @@ public struct SealingStorage<Base: BlockStorage & ~Copyable, Codec: ChunkCodec &
     try read(sequence, header, at: offset, into: buffer)
   }
 
-  /// Writes at `offset` of an existing object; a segment that is sealed has none to write to.
+  /// Writes at `offset` of an existing object. Of a segment that is sealed the plain form comes back first: who mends a
+  /// frame writes where it stood.
   public mutating func write(
     _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
-    try base.write(object, at: offset, from: buffer)
+    do throws(StorageError) { try base.write(object, at: offset, from: buffer) } catch {
+      guard error == .notFound, case .segment(let sequence) = object else { throw error }
+      try restore(sequence)
+      try base.write(object, at: offset, from: buffer)
+    }
+  }
+
+  /// Makes the plain form of a sealed segment, as it reads. It appears whole, counts from then on, and may be sealed
+  /// again later.
+  private mutating func restore(_ sequence: UInt64) throws(StorageError) {
+    guard let header = try open(sequence) else { throw .notFound }
+    // The table is free where nothing is being sealed.
+    job = nil
+    let object = StorageObject.segment(sequence: sequence)
+    var done = 0
+    while done < header.segmentByteCount {
+      let left = header.segmentByteCount &- done
+      let piece = table.slice(0..<(left < table.count ? left : table.count))
+      try read(sequence, header, at: done, into: UnsafeMutableRawBufferPointer(piece))
+      try base.prepare(object, at: done, from: UnsafeRawBufferPointer(piece))
+      done &+= piece.count
+    }
+    try base.publish(prepared: object, byteCount: header.segmentByteCount)
+    try remove(.sealed(sequence: sequence))
   }
 
   /// Makes or replaces an object whole.

@@ -189,6 +189,48 @@ import TransparencyLog
     }
   }
 
+  @Test func `a sealed segment that is written to comes back plain, with what was whole of it`()
+    throws
+  {
+    let disk = MemoryDisk()
+    let fixture = Fixture(sealingOn: disk)
+    _ = try fixture.recover()
+    var entries: [[UInt8]] = []
+    try fill(fixture, &entries, 15)
+    var plain = disk.bytes("segment.1")
+    try fixture.sealAll()
+    #expect(disk.objects["segment.1"] == nil && disk.objects["sealed.1"] != nil)
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
+    defer { block.deallocate() }
+    block.initializeMemory(as: UInt8.self, repeating: 0xA7)
+    // Whichever operation is refused, the segment reads as it was.
+    let image = disk.objects
+    var refused = 0
+    while true {
+      disk.restore(image)
+      let again = Fixture(sealingOn: disk)
+      _ = try again.recover()
+      refused += 1
+      (disk.refusal, disk.faults) = (.io, [disk.operationCount + refused: .refused])
+      do throws(StorageError) {
+        try again.journal.storage.write(
+          .segment(sequence: 1), at: 8192, from: UnsafeRawBufferPointer(block))
+        break
+      } catch {
+        disk.faults = [:]
+        #expect(error == .io)
+        #expect(try bytes(again, 1, at: 0, count: plain.count) == plain)
+      }
+    }
+    // Both writes, two pieces, the publication and the removal.
+    #expect(refused == 7)
+    disk.faults = [:]
+    plain.replaceSubrange(8192..<12288, with: block)
+    #expect(disk.bytes("segment.1") == plain)
+    #expect(disk.objects["sealed.1"] == nil)
+    #expect(try bytes(Fixture(sealingOn: disk), 1, at: 0, count: plain.count) == plain)
+  }
+
   @Test func `the longest segments are sealed too`() throws {
     let disk = MemoryDisk()
     let configuration = JournalConfiguration(
