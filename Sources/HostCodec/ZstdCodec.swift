@@ -43,7 +43,7 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
   }
 
   /// Compresses and decompresses as much as there may be once, so that what is touched later was touched now.
-  private mutating func warmUp() -> Bool {
+  private func warmUp() -> Bool {
     let half = memory.count / 2
     guard half > 0 else { return true }
     let bytes = UnsafeMutableRawBufferPointer(rebasing: memory[..<(half / 2)])
@@ -58,7 +58,7 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
   }
 
   /// Compresses `bytes` to one frame.
-  public mutating func compress(
+  public func compress(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
   ) -> Int? {
     guard let context = ZSTD_initStaticCCtx(workspace.baseAddress, workspace.count) else {
@@ -77,7 +77,7 @@ public struct ZstdCodec: ChunkCodec, ~Copyable {
   }
 
   /// Decompresses one frame, which must fill `buffer`.
-  public mutating func decompress(
+  public func decompress(
     _ bytes: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
   ) -> Bool {
     guard let context = ZSTD_initStaticDCtx(workspace.baseAddress, workspace.count) else {

@@ -171,16 +171,23 @@ extension Journal where Storage: ~Copyable {
 
   /// How a segment stands on the medium.
   mutating func form(of sequence: UInt64) throws(JournalError) -> SegmentForm {
-    do throws(StorageError) {
-      guard let byteCount = try storage.size(of: .sealed(sequence: sequence)) else {
-        return try storage.size(of: .segment(sequence: sequence)) == nil
-          ? .absent : .plain(doubtfulByteCount: 0)
+    var attempt = 1
+    while true {
+      do throws(StorageError) { return try look(at: sequence) } catch {
+        guard isTriedAgain(error, &attempt) else {
+          throw .unreadable(.segment(sequence: sequence), offset: 0, error)
+        }
       }
-      return try storage.isSealed(segment: sequence)
-        ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
-    } catch {
-      throw .unreadable(.segment(sequence: sequence), offset: 0, error)
     }
+  }
+
+  private mutating func look(at sequence: UInt64) throws(StorageError) -> SegmentForm {
+    guard let byteCount = try storage.size(of: .sealed(sequence: sequence)) else {
+      return try storage.size(of: .segment(sequence: sequence)) == nil
+        ? .absent : .plain(doubtfulByteCount: 0)
+    }
+    return try storage.isSealed(segment: sequence)
+      ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
   }
 
   /// Bytes that segments take of the medium; one that is missing counts whole. What was measured before is not looked

@@ -231,6 +231,34 @@ import TransparencyLog
     #expect(try bytes(Fixture(sealingOn: disk), 1, at: 0, count: plain.count) == plain)
   }
 
+  @Test func `a refused look at a sealed segment is tried again`() throws {
+    let disk = MemoryDisk()
+    let fixture = Fixture(sealingOn: disk)
+    _ = try fixture.recover()
+    var entries: [[UInt8]] = []
+    try fill(fixture, &entries, 22)
+    try fixture.sealAll()
+    let image = disk.objects
+    var refused = 0
+    var isDone = false
+    while !isDone {
+      disk.restore(image)
+      refused += 1
+      let last = disk.operationCount + refused
+      (disk.refusal, disk.faults) = (.io, [last: .refused])
+      let again = Fixture(sealingOn: disk)
+      do throws(JournalError) {
+        let (_, found) = try again.recover()
+        #expect(found == entries)
+      } catch {
+        if case .unreadable(.segment, _, _) = error { Issue.record("\(error)") }
+      }
+      isDone = disk.operationCount < last
+    }
+    #expect(refused > 20)
+    disk.faults = [:]
+  }
+
   @Test func `the longest segments are sealed too`() throws {
     let disk = MemoryDisk()
     let configuration = JournalConfiguration(
