@@ -290,7 +290,7 @@ import TransparencyLog
   }
 
   @Test func `the codec of a host takes no more memory than it took at its start`() throws {
-    var codec = ZstdCodec(memoryByteCount: SealingMemory.byteCount)
+    let codec = ZstdCodec(memoryByteCount: SealingMemory.byteCount)
     var noise = SeededEntropy(seed: 3)
     let out = UnsafeMutableRawBufferPointer.allocate(
       byteCount: SealingMemory.compressedByteCount, alignment: 16)
