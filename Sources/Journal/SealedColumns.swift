@@ -123,11 +123,12 @@ struct SealedColumns {
     return offset
   }
 
-  /// A frame that can be made anew from its entries.
+  /// A frame that can be made anew from its entries. One that was mended says what these do not.
   static func frame(_ bytes: Span<UInt8>, at offset: Int) -> (header: FrameHeader, end: Int)? {
     guard bytes.count &- offset >= blockByteCount,
       let header = FrameHeader(bytes.extracting(offset..<(offset &+ blockByteCount))),
-      let byteCount = header.frameByteCount, byteCount <= bytes.count &- offset
+      header.mending == nil, let byteCount = header.frameByteCount,
+      byteCount <= bytes.count &- offset
     else { return nil }
     let start = offset &+ FrameHeader.byteCount
     let payload = bytes.extracting(start..<(start &+ narrow(wide(header.payloadByteCount))))

@@ -27,7 +27,8 @@ import Testing
 
   /// A frame of entries.
   private func frame(
-    _ entries: [[UInt8]], index: UInt64, previous: UInt32, sequence: UInt32 = 3
+    _ entries: [[UInt8]], index: UInt64, previous: UInt32, sequence: UInt32 = 3,
+    mending: FrameHeader.Mending? = nil
   ) -> [UInt8] {
     let payload = entries.flatMap { [UInt8($0.count >> 8), UInt8($0.count & 255)] + $0 }
     var frame = [UInt8](repeating: 0, count: roundedToBlocks(44 + payload.count))
@@ -35,9 +36,21 @@ import Testing
     let header = FrameHeader(
       epoch: 2, sequence: sequence, firstIndex: index, count: UInt32(entries.count),
       payloadByteCount: UInt32(payload.count), previousChecksum: previous,
-      payloadChecksum: CRC32C.checksum(payload.span))
+      payloadChecksum: CRC32C.checksum(payload.span), mending: mending)
     frame.withUnsafeMutableBufferPointer { _ = header.write(into: $0) }
     return frame
+  }
+
+  @Test func `a mended frame and what follows it are kept as they are`() throws {
+    let one = frame([[0x81, 1, 10]], index: 5, previous: 7)
+    let mended = frame(
+      [[0x81, 1, 20], [0x81, 1, 30]], index: 6, previous: FrameHeader.checksum(of: one.span),
+      mending: FrameHeader.Mending(checksum: 0x1122_3344, blockCount: 2))
+    let two = frame([[0x81, 1, 40]], index: 8, previous: 0x1122_3344)
+    let all = one + mended + [UInt8](repeating: 0, count: 4096) + two
+    let taken = columns(all)
+    let columns = try #require(taken)
+    #expect(plain(columns, all.count) == all)
   }
 
   @Test func `columns stand as the format says`() throws {
