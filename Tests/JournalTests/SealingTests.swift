@@ -20,14 +20,23 @@ import TransparencyLog
     try fixture.signAll()
   }
 
-  @Test func `full segments that are signed are sealed, and their files become the next ones`()
-    throws
-  {
+  /// A journal in which `count` entries are committed and signed, with its medium and the entries.
+  private func filled(
+    _ count: Int
+  ) throws -> (disk: MemoryDisk, fixture: Fixture<SealingMemoryStorage>, entries: [[UInt8]]) {
     let disk = MemoryDisk()
     let fixture = Fixture(sealingOn: disk)
     _ = try fixture.recover()
     var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 15)
+    try fill(fixture, &entries, count)
+    return (disk, fixture, entries)
+  }
+
+  @Test func `full segments that are signed are sealed, and their files become the next ones`()
+    throws
+  {
+    let (disk, fixture, first) = try filled(15)
+    var entries = first
     // Two are full and signed, the third has begun.
     #expect(disk.objects.keys.filter { $0.hasPrefix("segment.") }.count == 3)
     let plain = disk.bytes("segment.0")
@@ -113,11 +122,7 @@ import TransparencyLog
   }
 
   @Test func `what is given up goes in its sealed form as well`() throws {
-    let disk = MemoryDisk()
-    let fixture = Fixture(sealingOn: disk)
-    _ = try fixture.recover()
-    var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 36)
+    let (disk, fixture, entries) = try filled(36)
     try fixture.sealAll()
     #expect(disk.objects.keys.filter { $0.hasPrefix("sealed.") }.count == 5)
     let whole = try fixture.journal.byteCount(from: 0)
@@ -139,11 +144,7 @@ import TransparencyLog
   }
 
   @Test func `growth is counted as it will be when it is sealed`() throws {
-    let disk = MemoryDisk()
-    let fixture = Fixture(sealingOn: disk)
-    _ = try fixture.recover()
-    var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 15)
+    let (_, fixture, _) = try filled(15)
     #expect(fixture.journal.byteCount(whenSealed: 32_000) == 32_000)
     try fixture.sealAll()
     #expect(fixture.journal.byteCount(whenSealed: 32_000) == 12_000)
@@ -152,11 +153,8 @@ import TransparencyLog
 
   /// The bytes of a sealed form with one bit changed.
   @Test func `no bit of a sealed form is wrong unnoticed`() throws {
-    let disk = MemoryDisk()
-    let fixture = Fixture(sealingOn: disk)
-    _ = try fixture.recover()
-    var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 15)
+    let (disk, fixture, first) = try filled(15)
+    var entries = first
     let plain = disk.bytes("segment.0")
     try fixture.sealAll()
     try fill(fixture, &entries, 14)
@@ -192,11 +190,7 @@ import TransparencyLog
   @Test func `a sealed segment that is written to comes back plain, with what was whole of it`()
     throws
   {
-    let disk = MemoryDisk()
-    let fixture = Fixture(sealingOn: disk)
-    _ = try fixture.recover()
-    var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 15)
+    let (disk, fixture, _) = try filled(15)
     var plain = disk.bytes("segment.1")
     try fixture.sealAll()
     #expect(disk.objects["segment.1"] == nil && disk.objects["sealed.1"] != nil)
@@ -232,11 +226,7 @@ import TransparencyLog
   }
 
   @Test func `a refused look at a sealed segment is tried again`() throws {
-    let disk = MemoryDisk()
-    let fixture = Fixture(sealingOn: disk)
-    _ = try fixture.recover()
-    var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 22)
+    let (disk, fixture, entries) = try filled(22)
     try fixture.sealAll()
     let image = disk.objects
     var refused = 0
