@@ -56,20 +56,25 @@ class LoopDisk:
 
     def fill(self):
         """What others write until nothing more fits."""
-        with open(os.path.join(self.path, "ballast"), "ab", buffering=0) as file:
-            piece = bytes(1 << 20)
-            while piece:
-                try:
-                    file.write(piece)
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    piece = piece[:len(piece) // 2]
-            os.fsync(file.fileno())
+        fill_up(os.path.join(self.path, "ballast"))
 
     def free(self):
         """Gives the space back."""
         os.remove(os.path.join(self.path, "ballast"))
+
+
+def fill_up(path):
+    """Writes the file `path` until nothing more fits on its file system, whoever else writes there."""
+    with open(path, "ab", buffering=0) as file:
+        piece = bytes(1 << 20)
+        while piece:
+            try:
+                file.write(piece)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                piece = piece[:len(piece) // 2]
+        os.fsync(file.fileno())
 
 
 def run(*command):

@@ -31,7 +31,7 @@ import urllib.request
 import evidence
 import openssl_signatures
 from bench import Checks, wait_until
-from loop_disk import demand_root, unmount_below
+from loop_disk import demand_root, fill_up, unmount_below
 from substation import Failure, Settings, Substation
 
 PORT = 9160
@@ -154,9 +154,7 @@ def stick_troubles(station):
         station.start("gateway")
     station.wait("an answer", station.status, 10)
     ballast = os.path.join(station.mount, "ballast")
-    free = os.statvfs(station.mount)
-    with open(ballast, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize)
+    fill_up(ballast)
     station.reason("directory-full")
     os.remove(ballast)
     station.reason(None)
