@@ -19,41 +19,38 @@ struct FoundSegment {
 extension Journal where Storage: ~Copyable {
   /// Sequence numbers of the segments that stand, from the lowest to the highest; `nil` if none does.
   mutating func segmentRange() throws(JournalError) -> ClosedRange<UInt64>? {
-    var attempt = 1
-    while true {
-      do throws(StorageError) { return try storage.segmentRange() } catch {
-        guard isTriedAgain(error, &attempt) else {
-          throw .unreadable(.segment(sequence: 0), offset: 0, error)
-        }
-      }
-    }
+    do throws(StorageError) {
+      return try ask { medium throws(StorageError) in try medium.segmentRange() }
+    } catch { throw .unreadable(.segment(sequence: 0), offset: 0, error) }
   }
 
   /// Size of a segment in whole blocks; `nil` if there is none. That of a sealed one stands in its table.
   mutating func segmentByteCount(_ sequence: UInt64) throws(JournalError) -> Int? {
     let object = StorageObject.segment(sequence: sequence)
-    var attempt = 1
-    while true {
-      do throws(StorageError) {
-        guard let size = try storage.size(of: object) else { return nil }
-        return size & ~4095
-      } catch {
-        guard isTriedAgain(error, &attempt) else { throw .unreadable(object, offset: 0, error) }
-      }
-    }
+    do throws(StorageError) {
+      let size = try ask { medium throws(StorageError) in try medium.size(of: object) }
+      guard let size else { return nil }
+      return size & ~4095
+    } catch { throw .unreadable(object, offset: 0, error) }
   }
 
-  /// What a medium refuses once it may give the next time, and looking changes nothing: it is tried three times, and
-  /// more often out of what all share.
-  mutating func isTriedAgain(_ error: StorageError, _ attempt: inout Int) -> Bool {
-    guard error == .io else { return false }
-    if attempt < 3 {
-      attempt &+= 1
-      return true
+  /// Looks at the medium, which changes nothing: what it refuses once it may give the next time. It is asked three times,
+  /// and more often out of what all looks share.
+  mutating func ask<Answer>(
+    _ look: (inout Storage) throws(StorageError) -> Answer
+  ) throws(StorageError) -> Answer {
+    var attempt = 1
+    while true {
+      do throws(StorageError) { return try look(&storage) } catch {
+        guard error == .io else { throw error }
+        if attempt < 3 {
+          attempt &+= 1
+        } else {
+          guard spareReadCount > 0 else { throw error }
+          spareReadCount &-= 1
+        }
+      }
     }
-    guard spareReadCount > 0 else { return false }
-    spareReadCount &-= 1
-    return true
   }
 
   /// Brings bytes of a segment into the scratch buffer, and as many behind them as fit.
@@ -85,13 +82,8 @@ extension Journal where Storage: ~Copyable {
   mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableBufferPointer<UInt8>
   ) throws(StorageError) {
-    var attempt = 1
-    while true {
-      do throws(StorageError) {
-        return try storage.read(object, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
-      } catch {
-        guard isTriedAgain(error, &attempt) else { throw error }
-      }
+    try ask { medium throws(StorageError) in
+      try medium.read(object, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
     }
   }
 

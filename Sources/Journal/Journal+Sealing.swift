@@ -171,23 +171,16 @@ extension Journal where Storage: ~Copyable {
 
   /// How a segment stands on the medium.
   mutating func form(of sequence: UInt64) throws(JournalError) -> SegmentForm {
-    var attempt = 1
-    while true {
-      do throws(StorageError) { return try look(at: sequence) } catch {
-        guard isTriedAgain(error, &attempt) else {
-          throw .unreadable(.segment(sequence: sequence), offset: 0, error)
+    do throws(StorageError) {
+      return try ask { medium throws(StorageError) in
+        guard let byteCount = try medium.size(of: .sealed(sequence: sequence)) else {
+          return try medium.size(of: .segment(sequence: sequence)) == nil
+            ? .absent : .plain(doubtfulByteCount: 0)
         }
+        return try medium.isSealed(segment: sequence)
+          ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
       }
-    }
-  }
-
-  private mutating func look(at sequence: UInt64) throws(StorageError) -> SegmentForm {
-    guard let byteCount = try storage.size(of: .sealed(sequence: sequence)) else {
-      return try storage.size(of: .segment(sequence: sequence)) == nil
-        ? .absent : .plain(doubtfulByteCount: 0)
-    }
-    return try storage.isSealed(segment: sequence)
-      ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
+    } catch { throw .unreadable(.segment(sequence: sequence), offset: 0, error) }
   }
 
   /// Bytes that segments take of the medium; one that is missing counts whole. What was measured before is not looked

@@ -123,6 +123,20 @@ import Testing
     #expect(problem == nil)
   }
 
+  @Test func `a frame that stands twice in its segment counts where the ones after it say`() throws
+  {
+    // The stray one leaves one block for the two before it, which do not fit there.
+    let bench = try MendingBench(commits: [[3900], [3901], [12], [13], [5], [1]])
+    let third = bench.frames[2]
+    try #require(third.segment == "segment.0")
+    bench.flip("segment.0", at: bench.frames[0].bytes.lowerBound + 20)
+    try stray(third, in: bench, to: bench.frames[1].bytes.lowerBound)
+    let gaps = try bench.mend()
+    #expect(gaps.count == 1 && gaps.first?.endIndex == 2)
+    let problem = bench.problem()
+    #expect(problem == nil)
+  }
+
   /// Writes a frame of one block, as one of segment 0, to another place there.
   private func stray(_ frame: MendingBench.Frame, in bench: MendingBench, to at: Int) throws {
     var block = Array(bench.disk.bytes(frame.segment)[frame.bytes])
