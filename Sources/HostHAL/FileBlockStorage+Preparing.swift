@@ -23,28 +23,10 @@ extension FileBlockStorage {
   ) throws(StorageError) {
     guard let file = prepared, file.object == object else { throw .notFound }
     close(object)
-    let path = path(of: object)
-    do throws(StorageError) {
-      try FileBlockStorage.check(clinux_truncate(file.descriptor, Int64(byteCount)))
-      try FileBlockStorage.check(clinux_fsync(file.descriptor))
-    } catch {
-      discardPrepared()
-      throw error
-    }
     prepared = nil
-    do throws(StorageError) {
-      // A close may report what fsync did not.
-      try FileBlockStorage.check(clinux_close(file.descriptor))
-      try FileBlockStorage.check(clinux_rename("\(path).tmp", path))
-    } catch {
-      _ = clinux_unlink("\(path).tmp")
-      throw error
+    try complete(file.descriptor, as: path(of: object)) { descriptor throws(StorageError) in
+      try FileBlockStorage.check(clinux_truncate(descriptor, Int64(byteCount)))
     }
-    try syncDirectory(of: path)
-  }
-
-  private static func check(_ result: Int32) throws(StorageError) {
-    guard result >= 0 else { throw error(Int(result)) }
   }
 
   /// Forgets what was prepared.
@@ -58,9 +40,7 @@ extension FileBlockStorage {
   private mutating func openPrepared(_ object: StorageObject) throws(StorageError) -> Int32 {
     if let prepared, prepared.object == object { return prepared.descriptor }
     discardPrepared()
-    let flags = CLINUX_OPEN_WRITE | CLINUX_OPEN_CREATE | CLINUX_OPEN_TRUNCATE
-    let descriptor = clinux_open("\(path(of: object)).tmp", flags, 0o644)
-    guard descriptor >= 0 else { throw FileBlockStorage.error(Int(descriptor)) }
+    let descriptor = try FileBlockStorage.openTemporary(path(of: object))
     prepared = OpenFile(object: object, descriptor: descriptor)
     return descriptor
   }

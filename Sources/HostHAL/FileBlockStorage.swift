@@ -204,36 +204,48 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
 
   // MARK: Files
 
-  /// Another name, contents, fsync, rename, fsync of the directory.
+  /// Makes or replaces an object whole, with what `fill` writes.
   private mutating func replace(
     _ object: StorageObject, _ fill: (Int32) throws(StorageError) -> Void
   ) throws(StorageError) {
     close(object)
     let path = path(of: object)
-    let temporary = "\(path).tmp"
     if case .tile = object { try makeDirectory(Files.parent(of: path)) }
+    try complete(try FileBlockStorage.openTemporary(path), as: path, fill)
+  }
+
+  /// Opens the other name that an object has until it is whole.
+  static func openTemporary(_ path: String) throws(StorageError) -> Int32 {
     let flags = CLINUX_OPEN_WRITE | CLINUX_OPEN_CREATE | CLINUX_OPEN_TRUNCATE
-    let descriptor = clinux_open(temporary, flags, 0o644)
-    guard descriptor >= 0 else { throw FileBlockStorage.error(Int(descriptor)) }
+    let descriptor = clinux_open("\(path).tmp", flags, 0o644)
+    guard descriptor >= 0 else { throw error(Int(descriptor)) }
+    return descriptor
+  }
+
+  /// What is still to be filled in, fsync, rename, fsync of the directory. Where it fails the other name is gone.
+  func complete(
+    _ descriptor: Int32, as path: String, _ fill: (Int32) throws(StorageError) -> Void
+  ) throws(StorageError) {
     do throws(StorageError) {
       do throws(StorageError) {
         try fill(descriptor)
-        let synced = clinux_fsync(descriptor)
-        guard synced >= 0 else { throw FileBlockStorage.error(Int(synced)) }
+        try FileBlockStorage.check(clinux_fsync(descriptor))
       } catch {
         _ = clinux_close(descriptor)
         throw error
       }
       // A close may report what fsync did not (a network file system's quota).
-      let closed = clinux_close(descriptor)
-      guard closed >= 0 else { throw FileBlockStorage.error(Int(closed)) }
-      let renamed = clinux_rename(temporary, path)
-      guard renamed >= 0 else { throw FileBlockStorage.error(Int(renamed)) }
+      try FileBlockStorage.check(clinux_close(descriptor))
+      try FileBlockStorage.check(clinux_rename("\(path).tmp", path))
     } catch {
-      _ = clinux_unlink(temporary)
+      _ = clinux_unlink("\(path).tmp")
       throw error
     }
     try syncDirectory(of: path)
+  }
+
+  static func check(_ result: Int32) throws(StorageError) {
+    guard result >= 0 else { throw error(Int(result)) }
   }
 
   /// Makes a directory of tiles and those above it, each name synced.

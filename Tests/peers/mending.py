@@ -105,6 +105,25 @@ def a_header(bench):
     return bench.mended(before, "a header")
 
 
+def a_sealed_segment(bench):
+    """Its only chunk is damaged: the segment comes back plain, and with entries from the collector."""
+    before = bench.entries()  # by way of sealed.py
+    standing = [path for path in sorted(glob.glob(os.path.join(bench.log, "seg", "*.sealed")))
+                if not os.path.exists(path[:-len("sealed")] + "seg")]
+    if not standing:
+        raise Failure("no segment is sealed")
+    with open(standing[0], "rb") as file:
+        data = bytearray(file.read())
+    data[len(data) // 2] ^= 1
+    bench.overwrite(standing[0], 0, data)
+    try:
+        bench.entries()
+    except AssertionError:
+        good, said = bench.mended(before, "a sealed segment")
+        return good and os.path.exists(standing[0][:-len("sealed")] + "seg"), f"{said}, of {len(standing)} sealed"
+    return False, "the damage is not seen"
+
+
 def without(bench):
     """Nobody answers: a new epoch begins at once."""
     path, at, _ = bench.frames()[2]
@@ -132,6 +151,7 @@ def main():
         guarded(check, "a damaged frame comes back byte for byte", lambda: one_frame(bench))
         guarded(check, "several that were lost together come back", lambda: several_frames(bench))
         guarded(check, "the header of a segment does", lambda: a_header(bench))
+        guarded(check, "a sealed segment does", lambda: a_sealed_segment(bench))
         guarded(check, "without the collector a new epoch begins", lambda: without(bench))
     finally:
         bench.close()

@@ -1,21 +1,21 @@
 # Stages in which software of others meets ours. scripts/stages reads this file.
 
 pymodbus_meter() { .build/venv/bin/python Tests/peers/pymodbus_meter.py .build/release .build/test/pymodbus; }
-key_and_log() { python3 Tests/peers/key_and_log.py .build/release .build/test/key-and-log; }
+key_and_log() { /usr/bin/python3 Tests/peers/key_and_log.py .build/release .build/test/key-and-log; }
 # Tools borrow lines of a running gateway; cbor2 (Debian) speaks to its control socket.
 control_socket() { /usr/bin/python3 Tests/peers/control.py .build/release .build/test/control; }
-reloaded_site() { python3 Tests/peers/reload.py .build/release .build/test/reload; }
+reloaded_site() { /usr/bin/python3 Tests/peers/reload.py .build/release .build/test/reload; }
 # With a backlog: a restart, another build, another site, another collector, the log of an earlier release.
 backlog() { /usr/bin/python3 Tests/peers/backlog.py .build/release .build/test/backlog; }
 # Bytes of the gateway's segments are changed while it is stopped: they come back from the collector.
-mended_log() { python3 Tests/peers/mending.py .build/release .build/test/mending; }
-replugged_line() { python3 Tests/peers/replug.py .build/release .build/test/replug; }
+mended_log() { /usr/bin/python3 Tests/peers/mending.py .build/release .build/test/mending; }
+replugged_line() { /usr/bin/python3 Tests/peers/replug.py .build/release .build/test/replug; }
 emulated_meters() { .build/venv/bin/python Tests/peers/emulated_meters.py --tally-sim .build/release/tally-sim --share .build/share/tallystick; }
 # minimalmodbus and pymodbus read the emulated meters; modbus-tk and pymodbus are meters themselves.
 modbus_clients() { .build/venv/bin/python Tests/peers/modbus_clients.py .build/release .build/test/modbus-clients; }
 modbus_servers() { .build/venv/bin/python Tests/peers/modbus_servers.py .build/release .build/test/modbus-servers; }
 # What the README tells people to type after scripts/run.
-readme_commands() { python3 Tests/peers/readme.py .build/release .build/test/readme; }
+readme_commands() { /usr/bin/python3 Tests/peers/readme.py .build/release .build/test/readme; }
 # nginx with good and bad certificates in front of the collector; clients that dribble and slips in queries.
 nginx_tls() { /usr/bin/python3 Tests/peers/nginx_tls.py .build/release .build/test/nginx-tls; }
 slow_clients() { /usr/bin/python3 Tests/peers/slow_clients.py .build/release .build/test/slow-clients; }
