@@ -52,8 +52,8 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var order = SlotOrder()
     var end = acknowledged
     var standing = byteCount
-    try journal.salvage { (size: UInt64) in
-      CarryOver.goes(size, of: &standing, drain, hasRoom)
+    try journal.salvage { (sequence: UInt64, medium: inout Storage) in
+      CarryOver.makeRoom(sequence, &medium, &standing, drain, hasRoom)
     } visitor: { (index: UInt64, bytes: Span<UInt8>) in
       let entry = try? Entry.decode(bytes)
       if let entry { documents.take(entry, at: index, bytes) }
@@ -84,16 +84,22 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       drain: drain)
   }
 
-  /// A segment of so many bytes must go so that those that stand have room.
-  private static func goes(
-    _ size: UInt64, of standing: inout UInt64, _ drain: () -> Void, _ hasRoom: (UInt64) -> Bool
-  ) -> Bool {
-    guard !hasRoom(standing) else { return false }
+  /// Removes a segment of the old log, if those that stand leave too little room.
+  private static func makeRoom(
+    _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64, _ drain: () -> Void,
+    _ hasRoom: (UInt64) -> Bool
+  ) {
+    guard !hasRoom(standing) else { return }
     // What goes must be durable in the new log; where that fails, all of it may stay.
     drain()
-    guard !hasRoom(standing) else { return false }
-    standing -= size < standing ? size : standing
-    return true
+    guard !hasRoom(standing) else { return }
+    do throws(StorageError) {
+      let byteCount = try medium.takenByteCount(ofSegment: sequence)
+      try medium.remove(.segment(sequence: sequence))
+      standing -= min(byteCount, standing)
+    } catch {
+      // One that cannot be removed now takes room until the next start.
+    }
   }
 
   /// Those of the copy beside the log; the log's own come behind them, and count first.
@@ -111,16 +117,19 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
 }
 
 extension Journal where Storage: ~Copyable {
-  /// Calls `visitor` with every entry that can still be read, once, in the order of their indices. Behind the last
-  /// frame of a segment `mayGo` is asked with the segment's size whether it is to be removed.
+  /// Calls `visitor` with every entry that can still be read, once, in the order of their indices; `behind` with each
+  /// segment that holds nothing more, the ones without any whole frame first.
   fileprivate mutating func salvage(
-    mayGo: (UInt64) -> Bool, visitor: (UInt64, Span<UInt8>) -> Void
+    behind: (UInt64, inout Storage) -> Void, visitor: (UInt64, Span<UInt8>) -> Void
   ) throws(JournalError) {
     var frames: [FoundFrame] = []
     try forEachWholeFrame { frames.append($0) }
     frames.sort { ($0.firstIndex, $0.endIndex) < ($1.firstIndex, $1.endIndex) }
     var last: [UInt64: Int] = [:]
     for (position, frame) in frames.enumerated() { last[frame.sequence] = position }
+    if case .some(.some(let range)) = try? storage.segmentRange() {
+      for sequence in range where last[sequence] == nil { behind(sequence, &storage) }
+    }
     var next: UInt64 = 0
     for (position, frame) in frames.enumerated() {
       if frame.endIndex > next {
@@ -130,11 +139,7 @@ extension Journal where Storage: ~Copyable {
         }
         if isWhole { next = frame.endIndex }
       }
-      guard last[frame.sequence] == position,
-        mayGo(wide(count: configuration.segmentByteCount))
-      else { continue }
-      // One that cannot be removed now takes room until the next start.
-      try? storage.remove(.segment(sequence: frame.sequence))
+      if last[frame.sequence] == position { behind(frame.sequence, &storage) }
     }
   }
 }

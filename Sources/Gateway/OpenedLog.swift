@@ -207,11 +207,7 @@ extension LogShelf where Storage: ~Copyable {
     do throws(StorageError) {
       guard let range = try storage.segmentRange() else { return 0 }
       var count: UInt64 = 0
-      for sequence in range {
-        count += UInt64(try storage.size(of: .sealed(sequence: sequence)) ?? 0)
-        if try storage.isSealed(segment: sequence) { continue }
-        count += UInt64(try storage.size(of: .segment(sequence: sequence)) ?? 0)
-      }
+      for sequence in range { count += try storage.takenByteCount(ofSegment: sequence) }
       return count
     } catch {
       return 0

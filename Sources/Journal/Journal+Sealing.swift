@@ -74,6 +74,17 @@ enum SegmentForm {
   case sealed(byteCount: Int)
 }
 
+extension BlockStorage where Self: ~Copyable {
+  /// Bytes that the forms of a segment take of the medium, but for a plain one that is free; 0 if there is none.
+  public mutating func takenByteCount(
+    ofSegment sequence: UInt64
+  ) throws(StorageError) -> UInt64 {
+    let sealed = wide(count: try size(of: .sealed(sequence: sequence)) ?? 0)
+    if try isSealed(segment: sequence) { return sealed }
+    return sealed &+ wide(count: try size(of: .segment(sequence: sequence)) ?? 0)
+  }
+}
+
 // Full segments take less room: they are sealed one by one, from the oldest on, in steps (`SealingStorage`). A segment is
 // sealed when a later one has begun, and the checkpoint that was signed covers all that it holds: then nothing in it
 // changes any more. Its plain form becomes the next segment, so that a file of zeros is written once and never wasted.
