@@ -84,6 +84,14 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       drain: drain)
   }
 
+  /// Removes all segments of the old log; one that cannot be removed now takes room until the next start.
+  mutating func removeSegments() {
+    do throws(StorageError) {
+      try journal.storage.removeSegments()
+      byteCount = 0
+    } catch {}
+  }
+
   /// Removes a segment of the old log, if those that stand leave too little room.
   private static func makeRoom(
     _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64, _ drain: () -> Void,

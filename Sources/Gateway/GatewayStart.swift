@@ -134,23 +134,29 @@ public struct GatewayStart<
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
       drain: drain)
     for run in history.mended { opening.mended(run, drain: drain) }
-    if var carryOver = carryOver.take() {
-      // What of the old log stays must leave room for the new one.
-      let others =
-        recorder.room.earlierByteCount - min(recorder.room.earlierByteCount, carryOver.byteCount)
-      func hasRoom(_ byteCount: UInt64) -> Bool {
-        problem != nil || recorder.hasRoom(beside: others + byteCount)
-      }
-      do throws(JournalError) {
-        try carryOver.run(&opening, drain: drain, hasRoom: hasRoom)
-        recorder.limitSegments(beside: others + carryOver.byteCount)
-      } catch {
-        throw .journal(error)
-      }
+    var carryOver = carryOver.take()
+    // What of the old log stays must leave room for the new one.
+    let others =
+      recorder.room.earlierByteCount
+      - min(recorder.room.earlierByteCount, carryOver?.byteCount ?? 0)
+    func hasRoom(_ byteCount: UInt64) -> Bool {
+      problem != nil || recorder.hasRoom(beside: others + byteCount)
+    }
+    do throws(JournalError) {
+      try carryOver?.run(&opening, drain: drain, hasRoom: hasRoom)
+    } catch {
+      throw .journal(error)
     }
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem { throw problem }
+    // As a start that finds it so would do (`LogShelf.room`), which may be years away.
+    if recorder.evidence.journal.superblock.signedSize > 0,
+      others + (carryOver?.byteCount ?? 0) > recorder.room.earlierByteCountMax
+    {
+      carryOver?.removeSegments()
+    }
+    recorder.limitSegments(beside: others + (carryOver?.byteCount ?? 0))
     // A copy that cannot be written is one that is not there when it is needed.
     let copy = KnownDocuments.encode(opening.known)
     copy.withUnsafeBytes { bytes in

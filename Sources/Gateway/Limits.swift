@@ -10,9 +10,6 @@ public enum Limits {
   /// 256 KiB hold 3,000 entries of 85 B: seven minutes of the sample site (7.2 entries/s) in which the
   /// medium may stall before a slot is shed. A power of two, as the ring demands.
   public static var ringByteCount: Int { 1 << 18 }
-  /// The recorder is woken before its time when this many bytes wait in the queue: half of it, so that
-  /// the other half is there while it writes.
-  public static var ringWakeByteCount: Int { ringByteCount / 2 }
   /// One group commit, bytes: frame header, lengths and entries. Four 4 KiB blocks.
   public static var commitByteCount: Int { 16_384 }
   /// Most entries of one group commit.

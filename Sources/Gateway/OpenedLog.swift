@@ -168,14 +168,13 @@ extension LogShelf where Storage: ~Copyable {
   /// Removes all segments of an epoch. Its superblocks stay: they say what was signed last.
   fileprivate func clear(_ epoch: UInt32) throws(StorageError) {
     var storage = try self.storage(epoch)
-    guard let range = try storage.segmentRange() else { return }
-    for sequence in range { try storage.remove(.segment(sequence: sequence)) }
+    try storage.removeSegments()
   }
 
   /// The room that the log of `epoch` has beside those before it.
   ///
   /// What those hold the mirror has, or the epoch after them does (`CarryOver`); of the last of them only if it
-  /// `isSettled`. They are kept for the auditor as long as they take no more than a quarter of the quota; the
+  /// `isSettled`. They are kept for the auditor as long as they take no more than `earlierByteCountMax`; the
   /// oldest goes first.
   fileprivate func room(for epoch: UInt32, isSettled: Bool) -> LogRoom {
     var room = LogRoom(quotaByteCount: quotaByteCount)
@@ -194,7 +193,7 @@ extension LogShelf where Storage: ~Copyable {
     }
     for (number, byteCount) in earlier
     where (isSettled || number + 1 < epoch)
-      && room.earlierByteCount > quotaByteCount / 4 && byteCount > 0
+      && room.earlierByteCount > room.earlierByteCountMax && byteCount > 0
     {
       do throws(StorageError) { try clear(number) } catch { continue }
       room.earlierByteCount -= byteCount

@@ -14,6 +14,9 @@ public struct LogRoom: Sendable {
   /// A quota in bytes.
   public init(quotaByteCount: UInt64) { self.quotaByteCount = quotaByteCount }
 
+  /// What earlier epochs may keep for the auditor once all that they held is elsewhere, too: a quarter.
+  var earlierByteCountMax: UInt64 { quotaByteCount / 4 }
+
   /// What is left for the epoch that goes on.
   var ownByteCount: UInt64 {
     quotaByteCount > earlierByteCount ? quotaByteCount - earlierByteCount : 0
@@ -146,11 +149,11 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   private mutating func measureRoom() throws(JournalError) {
     let (whole, reserve) = capacity()
     let usable = whole > reserve ? whole - reserve : 1
-    // What could be given up if its room were needed does not count.
-    let width = UInt64(OpenTiles.tileWidth)
-    let superblock = evidence.journal.superblock
+    // What is acknowledged does not count, for it goes when its room is needed; not even the last incomplete tile, which
+    // goes only when later entries complete it. If that counted, a log whose room it takes would stop polling, and so
+    // never complete it.
     let used = try evidence.journal.byteCount(
-      from: max(acknowledgedSize / width * width, superblock.minimumIndex))
+      from: max(acknowledgedSize, evidence.journal.superblock.minimumIndex))
     report.isMediumShort = whole < room.ownByteCount
     report.roomByteCount = usable
     report.waitingByteCount = used

@@ -10,14 +10,17 @@ public final class EntryQueue: Sendable {
   // Unsafe: only the ring reads and writes it.
   private nonisolated(unsafe) let memory: UnsafeMutableBufferPointer<UInt8>
 
-  /// A queue of `Limits.ringByteCount` bytes.
-  public init() {
-    memory = .allocate(capacity: Limits.ringByteCount)
+  /// A queue of so many bytes, a power of two.
+  public init(byteCount: Int = Limits.ringByteCount) {
+    memory = .allocate(capacity: byteCount)
     memory.initialize(repeating: 0)
     ring = EntryRing(memory)
   }
 
   deinit { memory.deallocate() }
+
+  /// The recorder is to be woken before its time: the other half is left while it writes.
+  public var isHalfFull: Bool { ring.byteCount >= ring.capacity / 2 }
 }
 
 /// Something that the recorder wants in the log. Only the sampling thread writes entries, so it asks.

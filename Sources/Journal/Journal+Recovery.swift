@@ -35,7 +35,9 @@ extension Journal where Storage: ~Copyable {
     case .superblocksMissing: throw .superblocksMissing
     }
     committedSize = scan.index
-    releasedSize = superblock.releasedSize
+    // What this superblock says is signed may have left after it was written, and the next one says so: a mirror may name
+    // it after any number of starts.
+    releasedSize = superblock.signedSize
     lastChecksum = scan.previousChecksum
     tail = scan.tail
     if scan.finding == .torn { zeroTail() }

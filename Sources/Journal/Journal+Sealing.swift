@@ -85,6 +85,14 @@ extension BlockStorage where Self: ~Copyable {
   }
 }
 
+extension BlockStorage where Self: ~Copyable {
+  /// Removes all segments, whatever form they have.
+  public mutating func removeSegments() throws(StorageError) {
+    guard let range = try segmentRange() else { return }
+    for sequence in range { try remove(.segment(sequence: sequence)) }
+  }
+}
+
 // Full segments take less room: they are sealed one by one, from the oldest on, in steps (`SealingStorage`). A segment is
 // sealed when a later one has begun, and the checkpoint that was signed covers all that it holds: then nothing in it
 // changes any more. Its plain form becomes the next segment, so that a file of zeros is written once and never wasted.
@@ -194,7 +202,7 @@ extension Journal where Storage: ~Copyable {
     } catch { throw .unreadable(.segment(sequence: sequence), offset: 0, error) }
   }
 
-  /// Bytes that segments take of the medium; one that is missing counts whole. What was measured before is not looked
+  /// Bytes that segments take of the medium. What was measured before is not looked
   /// at again: `range` moves on, as acknowledgements do.
   mutating func takenByteCount(_ range: Range<UInt64>) throws(JournalError) -> UInt64 {
     guard !range.isEmpty else { return 0 }
@@ -225,8 +233,11 @@ extension Journal where Storage: ~Copyable {
   }
 
   private mutating func takenByteCount(_ sequence: UInt64) throws(JournalError) -> UInt64 {
-    if case .sealed(let byteCount) = try form(of: sequence) { return wide(count: byteCount) }
-    return wide(count: configuration.segmentByteCount)
+    switch try form(of: sequence) {
+    case .absent: return 0
+    case .plain: return wide(count: configuration.segmentByteCount)
+    case .sealed(let byteCount): return wide(count: byteCount)
+    }
   }
 
   /// Removes the sealed segments that hold nothing any more.

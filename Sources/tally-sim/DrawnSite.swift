@@ -18,6 +18,8 @@ struct DrawnSite {
   let quotaByteCount: Int
   /// Its full segments become shorter when they are sealed: half of the sites fill their room with plain ones.
   let isCompressing: Bool
+  /// Bytes of the queue between the halves of the agent.
+  let queueByteCount: Int
 
   /// Draws a site of `deviceCount` devices on the board `native/simulation`.
   ///
@@ -52,6 +54,8 @@ struct DrawnSite {
     // Of a copy, so that a seed draws the same site as before segments were sealed.
     var further = entropy
     let isCompressing = further.next() & 1 == 0
+    // One in four overflows while its medium hesitates.
+    let queueByteCount = further.next() & 3 == 0 ? 1 << 14 : Limits.ringByteCount
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -61,7 +65,8 @@ struct DrawnSite {
       if let site {
         let chosen = mebibytes.map { $0 << 20 }
         return DrawnSite(
-          yaml: yaml, site: site, quotaByteCount: chosen ?? quota, isCompressing: isCompressing)
+          yaml: yaml, site: site, quotaByteCount: chosen ?? quota, isCompressing: isCompressing,
+          queueByteCount: queueByteCount)
       }
       refused = found
     }
@@ -120,7 +125,8 @@ struct DrawnSite {
         checkpoint: UInt64(site.log.checkpointMilliseconds) * 1_000,
         checkpointEntries: UInt64(site.log.checkpointEntryCount)),
       catchUp: catchUp, segmentByteCount: site.log.segmentByteCount,
-      quotaByteCount: UInt64(quotaByteCount), isCompressing: isCompressing, makeKey: makeKey,
+      quotaByteCount: UInt64(quotaByteCount), isCompressing: isCompressing,
+      queueByteCount: queueByteCount, makeKey: makeKey,
       makeMirrorKey: makeMirrorKey, verifier: verifier)
   }
 

@@ -21,8 +21,9 @@ struct RunCommand: ParsableCommand {
       种子决定站点、故障和全部过程；相同种子得到相同轨迹。出现绝不允许的情况时退出码为 1。
       """)
 
-  @Option(help: "The first seed. 首个种子。") var seed: UInt64 = 1
-  @Option(help: "How many seeds, one after the other. 依次运行的种子数。") var count: UInt64 = 1
+  @Option(help: "The first seed (default: 1). 首个种子（默认 1）。") var seed: UInt64?
+  @Option(help: "How many seeds, one after the other (default: 1). 依次运行的种子数（默认 1）。")
+  var count: UInt64?
   @Option(help: "Devices, 1 to 64; drawn from 1 to 8 if not given. 设备数，1 至 64；缺省抽取 1 至 8。")
   var devices: Int?
   @Option(help: "Virtual hours in which anything may fail. 允许故障的虚拟小时数。") var hours: UInt64 = 2
@@ -34,12 +35,18 @@ struct RunCommand: ParsableCommand {
   var quota: Int?
   @Option(help: "drawn, none, or a file with rates. drawn（抽取）、none（无）或故障率文件。")
   var faults = "none"
-  @Option(help: "Run this seed again and print the trace up to a failure. 重放该种子并打印故障前的轨迹。")
-  var replay: UInt64?
   @Option(
     help: """
-      Directory for the gateway's directory as it is at the end, and its site file. \
-      存放运行结束时网关数据目录及站点文件的目录。
+      Run this seed again and print the trace around what failed, or all of it where nothing did. \
+      重放该种子并打印失败前后的轨迹；未失败则打印全部。
+      """)
+  var replay: UInt64?
+  @Option(help: "With --replay: so many seconds before and after. 与 --replay 合用：前后秒数。")
+  var around: UInt64 = 60
+  @Option(
+    help: """
+      Directory for the gateway's data directory as it is at the end, and its site file: for tally verify, and for \
+      a tallyd that goes on with it. 存放运行结束时网关数据目录及站点文件的目录，供 tally verify 核验或由 tallyd 继续运行。
       """)
   var out: String?
   @Option(
@@ -59,23 +66,27 @@ struct RunCommand: ParsableCommand {
       let world = try SimulationWorld(
         share: share, devices: devices, hours: hours, offline: offline, quota: quota,
         faults: faults, hasCanary: canary)
+      if replay != nil, seed != nil || count != nil {
+        throw SiteProblem.badOption(
+          name: "replay", value: "\(replay ?? 0)", expected: "no --seed and no --count beside it")
+      }
       var hasFailed = false
       let begin = HostClock.threadMicroseconds()
       var pollCount: UInt64 = 0
-      if let replay {
-        let outcome = try world.run(seed: replay, keepsLines: true)
-        writeStandardOutput(outcome.result.lines.map { $0 + "\n" }.joined())
-        writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
-        hasFailed = !outcome.result.violations.isEmpty
-      } else {
-        for number in 0..<count {
-          let outcome = try world.run(
-            seed: seed &+ number, keepsLines: false, storage: storage.map(StorageOnFiles.init))
-          pollCount += outcome.result.pollCount
-          if let out { try SimulatedDirectory(out).write(outcome) }
-          writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
-          if !outcome.result.violations.isEmpty { hasFailed = true }
+      for number in 0..<(count ?? 1) {
+        let outcome = try world.run(
+          seed: replay ?? (seed ?? 1) &+ number, keepsLines: replay != nil,
+          storage: storage.map(StorageOnFiles.init))
+        pollCount += outcome.result.pollCount
+        if let out { try SimulatedDirectory(out).write(outcome) }
+        if replay != nil {
+          writeStandardOutput(
+            outcome.result.traceText(around: min(around, 1 << 40) * 1_000_000))
         }
+        writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
+        if !outcome.result.violations.isEmpty { hasFailed = true }
+      }
+      if replay == nil {
         let used = HostClock.threadMicroseconds() - begin
         writeStandardOutput(
           RunText.rate(polls: pollCount, microseconds: used).text(texts.language) + "\n")
@@ -96,6 +107,8 @@ struct SeedOutcome {
   let result: SimulationResult
   let site: [UInt8]
   let gatewayKey: String
+  /// Seed of its private half; it protects nothing.
+  let gatewaySecret: Digest
   let mirrorKey: String
   let objects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])]
 }
@@ -180,7 +193,9 @@ struct SimulationWorld {
       gatewayKey: SimulationWorld.key("gateway", seed).verifierKey(
         name: SimulationWorld.origin(UInt32(result.epochs)), type: .log
       ).description,
-      mirrorKey: "\(mirrorKey)", objects: simulation.objects)
+      gatewaySecret: SimulationWorld.secret("gateway", seed), mirrorKey: "\(mirrorKey)",
+      // What the files of `storage` are compared with is what the simulated medium has.
+      objects: storage == nil ? simulation.plainObjects : simulation.objects)
   }
 
   /// What the record may send: nothing is limited, or all that the run can leave behind drains in a fourth of the hour of
@@ -205,9 +220,12 @@ struct SimulationWorld {
 
   /// A key of the simulation; it protects nothing.
   private static func key(_ role: String, _ seed: UInt64) -> FileKeySigner {
-    let hash = SHA256.hash(Array("\(role) \(seed)".utf8).span)
-    do { return try FileKeySigner(seed: hash.bytes) } catch {
+    do { return try FileKeySigner(seed: secret(role, seed).bytes) } catch {
       preconditionFailure("libsodium takes any seed")
     }
+  }
+
+  private static func secret(_ role: String, _ seed: UInt64) -> Digest {
+    SHA256.hash(Array("\(role) \(seed)".utf8).span)
   }
 }

@@ -182,7 +182,7 @@ struct RecorderWake {
   let handle: WakeHandle
 
   func wakeIfFilling() {
-    if queue.ring.byteCount >= Limits.ringWakeByteCount { handle.wake() }
+    if queue.isHalfFull { handle.wake() }
   }
 }
 

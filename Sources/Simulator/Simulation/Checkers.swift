@@ -14,6 +14,8 @@ public struct Violation: Error, Equatable, Sendable {
     case durability
     /// Every slot has an entry or an explanation, and none has two.
     case slots
+    /// The answer in a good reading is whole, and of the meter that was asked.
+    case answers
     /// Each fault leads to a repair or to an event, never to silence.
     case visibility
     /// What is kept stays within the quota.
@@ -47,10 +49,15 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
   }
 
   /// Looks at a request that leaves the gateway, whether it arrives or not. Returns what is wrong.
-  func look(at request: UplinkRequest, _ oracle: inout LogOracle) -> String? {
+  func look(
+    at request: UplinkRequest, _ oracle: inout LogOracle, durable: UInt64?
+  ) -> String? {
     guard let note = note(in: request) else { return nil }
     guard let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier) else {
       return "a checkpoint was released that its key did not sign"
+    }
+    if let durable, checkpoint.size > durable {
+      return "a checkpoint of \(checkpoint.size) was released, durable is one of \(durable)"
     }
     guard let root = oracle.root(size: Int(checkpoint.size)) else {
       return "a checkpoint of \(checkpoint.size) was released, \(oracle.leaves.count) were written"

@@ -46,6 +46,9 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   case clockLost
   /// A leap second: the clock is set back by one.
   case leapSecond
+  /// The wall clock gains or loses up to half a millisecond a second from now on, and nobody sets it right before the
+  /// next boot.
+  case clockDrift
   /// The machine sleeps for 1 to 60 min; the boot clock goes on.
   case suspend
 
@@ -76,7 +79,7 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   case duplicated
   /// An exchange takes up to 100 s.
   case delayed
-  /// Somebody else answers: 200 with a login page.
+  /// Somebody else answers: 200 with a login page, or with what the mirror had answered to entries before.
   case captivePortal
   /// The answer is 401, 409, 422, 429, 500, 503 or 507 for no reason that the gateway could know.
   case oddStatus
@@ -103,7 +106,8 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   public var isTimed: Bool {
     switch self {
     case .bitRot, .mediumFull, .powerCut, .agentKilled, .agentStopped, .clockStep, .leapSecond,
-      .suspend, .deadDevice, .unplugged, .linkDown, .certificateExpired, .mirrorCrash, .mirrorLost:
+      .clockDrift, .suspend, .deadDevice, .unplugged, .linkDown, .certificateExpired, .mirrorCrash,
+      .mirrorLost:
       true
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError, .slowMedium,
       .lyingFlush, .rollback, .powerCutAgain, .clockLost, .noise, .truncated, .late, .foreign,
@@ -113,29 +117,36 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// From how many to how many a drawn model may have.
+  /// The medium loses or changes what it had, and what is missing then is no fault of the gateway.
+  var isLossOfMedium: Bool {
+    switch self {
+    case .bitRot, .writeMisdirected, .lyingFlush, .rollback: true
+    default: false
+    }
+  }
+
+  /// From how many to how many a drawn model may have. In the two hours of a drawn run 6 a day happen in two of five.
   var drawnRange: ClosedRange<UInt32> {
     switch self {
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError: 10...20_000
     case .slowMedium: 100...50_000
-    case .bitRot: 1...50
-    case .mediumFull: 1...50
+    case .bitRot, .mediumFull: 6...50
     case .lyingFlush: 1_000_000...1_000_000
-    case .rollback: 10_000...500_000
-    case .powerCut, .agentKilled: 1...200
-    case .powerCutAgain: 10_000...700_000
-    case .agentStopped: 1...50
-    case .clockStep, .leapSecond: 1...50
-    case .clockLost: 10_000...1_000_000
-    case .suspend: 1...20
+    case .rollback: 50_000...500_000
+    case .powerCut, .agentKilled: 6...200
+    case .powerCutAgain: 50_000...700_000
+    case .agentStopped: 6...50
+    case .clockStep, .leapSecond, .clockDrift: 6...50
+    case .clockLost: 100_000...1_000_000
+    case .suspend: 6...20
     case .noise, .truncated, .late, .foreign, .echo: 100...200_000
-    case .deadDevice, .unplugged: 1...100
+    case .deadDevice, .unplugged: 6...100
     case .duplicateAddress: 10_000...200_000
     case .requestLost, .answerLost, .duplicated, .delayed, .captivePortal, .oddStatus:
       1_000...300_000
-    case .linkDown, .certificateExpired: 1...50
-    case .mirrorCrash: 1...50
-    case .mirrorLost: 1...10
+    case .linkDown, .certificateExpired: 6...50
+    case .mirrorCrash: 6...50
+    case .mirrorLost: 6...12
     }
   }
 }
@@ -164,11 +175,17 @@ public struct FaultModel: Equatable, Sendable {
     for kind in kinds {
       let isThere = entropy.chance(500_000)
       let range = kind.drawnRange
-      var rate = range.upperBound
-      let halvings = entropy.below(24)
-      for _ in 0..<halvings where rate / 2 >= range.lowerBound { rate /= 2 }
+      // Halved so often as the range has room for: one of the octaves, each as likely as the others.
+      let octaves = (range.upperBound / range.lowerBound).leadingZeroBitCount
+      let rate = range.upperBound >> UInt32(entropy.below(UInt64(32 - octaves)))
       if isThere { model[kind] = rate }
     }
+    // What is committed can be asked for only of a medium that keeps what it was given: so every other one does.
+    if entropy.chance(500_000) {
+      for kind in kinds where kind.isLossOfMedium { model[kind] = 0 }
+    }
+    // When both have forgotten a log, nobody is left who could tell that it was: no gateway survives that.
+    if model[.rollback] > 0 { model[.mirrorLost] = 0 }
     return model
   }
 }

@@ -15,6 +15,9 @@ extension SimulatedDisk {
     if strikes(.writeError, object) { throw .io }
     if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
     bytes.replaceSubrange(offset..<end, with: buffer)
+    if strikes(.writeChanged, object), !buffer.isEmpty {
+      bytes[offset + changedByte(of: buffer.count)] ^= 1
+    }
     prepared = (epoch, object, bytes)
   }
 

@@ -4,7 +4,7 @@ import HAL
 /// behind is what it holds.
 ///
 /// What an honest medium promises is `BlockStorage`'s contract: a write that returned is durable. When the
-/// power goes in the middle of a write, any of its 512-byte sectors may have arrived. A medium that lies
+/// power goes in the middle of a write, any of its sectors of 512 bytes or pages of 4 KiB may have arrived. A medium that lies
 /// about flush has the last writes in a cache for some seconds; the cut then loses any of their sectors,
 /// in any order.
 final class SimulatedDisk {
@@ -29,7 +29,11 @@ final class SimulatedDisk {
   var volumes: [Volume] = [Volume()]
   private var cache: [Cached] = []
   private var images: [[Volume]] = []
+  /// Never before there is a log: without one the key itself tells that there was one (`EpochEnd.missing`).
+  private var imageAt: UInt64 = 600_000_000
 
+  /// Superblocks of the epoch that goes on whose last write was reported as failed since the agent started.
+  var refusedSuperblocks: Set<UInt8> = []
   /// What is being prepared; a start of an agent and a loss of power forget it.
   var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 
@@ -104,18 +108,20 @@ final class SimulatedDisk {
     }
   }
 
-  /// Remembers the medium as it is, so that a rollback can come back to it; once in a while.
+  /// Remembers the medium as it is every ten minutes, so that a rollback can come back to it: by up to an hour.
   func keepImage() {
-    guard faults[.rollback] > 0, !isDead else { return }
+    guard faults[.rollback] > 0, !isDead, !isCalm, now >= imageAt else { return }
+    imageAt = now + 600_000_000
     images.append(volumes)
-    if images.count > 4 { images.removeFirst() }
+    if images.count > 6 { images.removeFirst() }
   }
 
   private func loseCache() {
     var isLost = false
     for write in cache.reversed() where write.at + 5_000_000 > diedAt {
-      for start in stride(from: 0, to: write.before.count, by: 512) where entropy.chance(500_000) {
-        let end = min(start + 512, write.before.count)
+      let unit = tornUnit()
+      for start in stride(from: 0, to: write.before.count, by: unit) where entropy.chance(500_000) {
+        let end = min(start + unit, write.before.count)
         change(write.epoch, write.object) { bytes in
           bytes.replaceSubrange(
             write.offset + start..<write.offset + end, with: write.before[start..<end])
@@ -157,6 +163,7 @@ final class SimulatedDisk {
 
   /// Makes room for the log of an epoch.
   func begin(epoch: UInt32) {
+    refusedSuperblocks = []
     while volumes.count < Int(epoch) { volumes.append(Volume()) }
   }
 
@@ -261,6 +268,7 @@ final class SimulatedDisk {
   func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
     guard faults[kind] > 0, !isCalm, entropy.chance(faults[kind]) else { return false }
     happened(.fault(kind, object))
+    if case .superblock(let slot) = object { refusedSuperblocks.insert(slot) }
     return true
   }
 
@@ -285,8 +293,9 @@ final class SimulatedDisk {
     guard offset + buffer.count <= count else { throw .short }
     attempted(epoch, object, offset, buffer)
     if isDead {
-      for start in stride(from: 0, to: buffer.count, by: 512) where entropy.chance(500_000) {
-        land(buffer[start..<min(start + 512, buffer.count)], epoch, object, at: offset + start)
+      let unit = tornUnit()
+      for start in stride(from: 0, to: buffer.count, by: unit) where entropy.chance(500_000) {
+        land(buffer[start..<min(start + unit, buffer.count)], epoch, object, at: offset + start)
       }
       throw .io
     }
@@ -303,11 +312,17 @@ final class SimulatedDisk {
     }
     land(buffer[...], epoch, object, at: offset)
     if strikes(.writeChanged, object) {
-      let at = offset + Int(entropy.below(UInt64(buffer.count)))
-      change(epoch, object) { $0[at] ^= 1 << UInt8(entropy.below(8)) }
+      let at = offset + changedByte(of: buffer.count)
+      change(epoch, object) { $0[at] ^= 1 }
     }
     if strikes(.writeReported, object) { throw .io }
   }
+
+  /// What of a write arrives or not as one: a sector of a disk, or a page of flash.
+  private func tornUnit() -> Int { entropy.chance(500_000) ? 512 : 4_096 }
+
+  /// Which byte of so many is changed.
+  func changedByte(of count: Int) -> Int { Int(entropy.below(UInt64(count))) }
 
   private func land(
     _ bytes: Slice<UnsafeRawBufferPointer>, _ epoch: UInt32, _ object: StorageObject,

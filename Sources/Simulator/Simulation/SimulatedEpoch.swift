@@ -1,4 +1,5 @@
 import HAL
+import Journal
 import TransparencyLog
 import Uplink
 
@@ -13,6 +14,10 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   var visibility = VisibilityChecker()
   /// The most that the gateway ever knew to be acknowledged; a mirror that loses it is another's loss.
   private var acknowledged: UInt64 = 0
+  /// Runs of entries that came back from the mirror, each of which an event must tell.
+  var mendedRunCount = 0
+  /// Size and root that it had signed when it ended, which the next epoch must name.
+  private(set) var promised: (size: UInt64, root: Digest)?
   /// What could still be read of it when it ended, and was not acknowledged.
   private var leftBehind: [(index: Int, leaf: Digest, place: FirstPlace)] = []
 
@@ -33,8 +38,11 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     }
   }
 
-  /// Looks at a request that leaves the gateway.
-  func look(at request: UplinkRequest) -> String? { checkpoints.look(at: request, &oracle) }
+  /// Looks at a request that leaves the gateway while its superblocks say that `durable` entries are signed; `nil` where
+  /// the medium has failed.
+  func look(at request: UplinkRequest, durable: UInt64?) -> String? {
+    checkpoints.look(at: request, &oracle, durable: durable)
+  }
 
   /// Looks at a request that arrives at the mirror.
   func arrived(_ request: UplinkRequest) -> String? { checkpoints.arrived(request) }
@@ -46,7 +54,12 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   }
 
   /// The epoch ended with these entries on its medium.
-  func end(readable: [(index: Int, leaf: Digest, place: FirstPlace)]) {
+  ///
+  /// `promised` is its newest superblock then, `nil` where the medium has failed.
+  func end(
+    readable: [(index: Int, leaf: Digest, place: FirstPlace)], promised: Superblock?
+  ) {
+    self.promised = promised.map { ($0.signedSize, $0.signedRoot) }
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
@@ -60,7 +73,11 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   /// behind, one that is not there any more went away with the medium, and of what an earlier one left behind only what
   /// the medium `holds` can be asked for.
   func mediumWasSetBack(to newest: UInt32, holds: (FirstPlace) -> Bool) {
-    guard number < newest else { return leftBehind = [] }
+    mendedRunCount = 0
+    guard number < newest else {
+      promised = nil
+      return leftBehind = []
+    }
     leftBehind.removeAll { !holds($0.place) }
   }
 
@@ -84,9 +101,14 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
       violate(.checkpoints, problem)
     }
     ledger.finish()
+    for problem in ledger.answerProblems { violate(.answers, problem) }
     for problem in ledger.problems { violate(.slots, problem) }
     // The first entry of the next epoch tells of all that ended one.
     guard isLast else { return }
     for problem in visibility.unseen(in: ledger) { violate(.visibility, problem) }
+    let told = ledger.notable.count { $0.code == UInt64(EventEntry.Code.mended.rawValue) }
+    if told < mendedRunCount {
+      violate(.visibility, "\(mendedRunCount) runs of entries came back, \(told) events say so")
+    }
   }
 }

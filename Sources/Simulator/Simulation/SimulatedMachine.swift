@@ -22,6 +22,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public var catchUp: CatchUpBudget?
   /// Bytes that all segments may take.
   public var quotaByteCount: UInt64
+  /// Bytes of the queue between its halves, a power of two.
+  public var queueByteCount: Int
   /// Full segments become shorter when they are sealed.
   public var isCompressing: Bool
   /// Makes its key, which lies in a file.
@@ -35,7 +37,8 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
   public init(
     site: PollSite, origin: @escaping (UInt32) -> KeyName, mirrorKey: VerifierKey,
     timing: RecorderTiming, catchUp: CatchUpBudget? = nil, segmentByteCount: Int,
-    quotaByteCount: UInt64, isCompressing: Bool = true, makeKey: @escaping () -> Key,
+    quotaByteCount: UInt64, isCompressing: Bool = true,
+    queueByteCount: Int = Limits.ringByteCount, makeKey: @escaping () -> Key,
     makeMirrorKey: @escaping () -> Key, verifier: Verifier
   ) {
     self.site = site
@@ -46,6 +49,7 @@ public struct SimulatedGateway<Key: Signer & ~Copyable, Verifier: SignatureVerif
     self.segmentByteCount = segmentByteCount
     self.quotaByteCount = quotaByteCount
     self.isCompressing = isCompressing
+    self.queueByteCount = queueByteCount
     self.makeKey = makeKey
     self.makeMirrorKey = makeMirrorKey
     self.verifier = verifier
@@ -137,7 +141,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   /// `session` is drawn for each start.
   func start(at now: Instant, session: UInt64) throws(RecorderError) -> EpochEnd? {
     precondition(process == nil, "it runs already")
-    queue = EntryQueue()
+    queue = EntryQueue(byteCount: gateway.queueByteCount)
     report = RecorderReport()
     var history = LogHistory()
     let disk = disk
@@ -207,7 +211,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     guard let process else { return }
     samplingDue = process.sample(at: now, lineCount: gateway.site.lines.count, send)
     // The sampling thread wakes the recorder when the queue fills.
-    if queue.ring.byteCount >= Limits.ringWakeByteCount { recorderDue = min(recorderDue, now.mono) }
+    if queue.isHalfFull { recorderDue = min(recorderDue, now.mono) }
   }
 
   func received(line: Int, _ bytes: [UInt8], at now: Instant) {

@@ -25,6 +25,8 @@ struct SimulatedNetwork {
   /// When all that was sent has gone out.
   private var outAt: UInt64 = 0
   private var copies: [Copy] = []
+  /// What the mirror answered last when it had signed for entries.
+  private var lastEntries: UplinkResponse?
   /// Faults are over.
   var isCalm = false
   /// Nothing gets through before this time.
@@ -102,6 +104,11 @@ struct SimulatedNetwork {
       return Pending(at: now + 60_000_000, response: .failed(.timeout))
     }
     if strikes(.captivePortal) {
+      if let copy, SimulatedNetwork.mayBeStale(copy), let old = lastEntries,
+        entropy.chance(500_000)
+      {
+        return Pending(at: now + travel, response: old)
+      }
       let page = Array("<html>Log in</html>".utf8)
       let answer = UplinkResponse(status: 200, contentType: Array("text/html".utf8), body: page)
       return Pending(at: now + travel, response: answer)
@@ -113,6 +120,9 @@ struct SimulatedNetwork {
       return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
     let response = deliver()
+    if let copy, SimulatedNetwork.mayBeStale(copy), response.status == 200 {
+      lastEntries = response
+    }
     // 1 MB/s.
     outAt = max(outAt, now) + UInt64(byteCount)
     var at = outAt + travel
@@ -124,6 +134,12 @@ struct SimulatedNetwork {
       return Pending(at: now + 60_000_000, response: .failed(.cutOff))
     }
     return Pending(at: at, response: response)
+  }
+
+  /// A proxy may give an old answer to it: that to entries is signed, and an old signature must count for what it covers
+  /// alone. A probe brings none, and asks where the mirror stands: only TLS keeps a liar from answering that.
+  private static func mayBeStale(_ request: UplinkRequest) -> Bool {
+    request.path == .addEntries && request.body.count > 64
   }
 
   /// Copies of requests arrive at the mirror that are due by `now`.

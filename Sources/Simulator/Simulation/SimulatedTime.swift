@@ -12,7 +12,7 @@ struct SimulatedTime {
   /// µs that the wall clock is off.
   private var offset: Int64 = 0
   /// µs that it gains in a million.
-  var drift: Int64 = 0
+  private var drift: Int64 = 0
   private var driftSince: UInt64 = 0
   private var quality = ClockQuality(errorExponent: 12, source: .ntp)
 
@@ -28,15 +28,23 @@ struct SimulatedTime {
     bootedAt = now >= 3_000_000 ? now - 3_000_000 : 0
     guard isLost else { return }
     offset = -Int64(SimulatedTime.begin + now) + 3_000_000
-    driftSince = now
+    drift = 0
     quality = .unknown
   }
 
   /// The wall clock is set so that it is off by `offset` µs.
   mutating func set(offset: Int64) {
     self.offset = offset
-    driftSince = now
+    drift = 0
     quality = ClockQuality(errorExponent: 12, source: .ntp)
+  }
+
+  /// The wall clock gains so many µs in a million from now on, and nobody sets it right.
+  mutating func drift(by rate: Int64) {
+    offset = currentOffset
+    driftSince = now
+    drift = rate
+    quality = .unknown
   }
 
   /// The wall clock is moved by so much.

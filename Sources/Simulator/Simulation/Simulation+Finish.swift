@@ -12,9 +12,20 @@ extension Simulation where Key: ~Copyable {
         machine.isRunning
           ? "not at rest: committed \(report.committedSize), signed \(report.signedSize), "
             + "acknowledged \(report.acknowledgedSize), link \(report.linkState.key), "
-            + "alarm \(report.alarm.map { "\($0)" } ?? "none"), failed \(report.hasFailed)"
+            + "alarm \(report.alarm.map { "\($0)" } ?? "none"), failed \(report.hasFailed), "
+            + "giving way: \(report.room.step)"
           : "the agent does not start")
+      for (channel, seconds) in epoch.ledger.silentChannels(at: time.instant.utc) {
+        violate(.slots, "of the last \(seconds) s of channel \(channel) nothing is known")
+      }
       return
+    }
+    for (old, next) in zip(epochs, epochs.dropFirst()) {
+      guard let promised = old.promised, let named = next.ledger.before, named != promised else {
+        continue
+      }
+      violate(
+        .checkpoints, "epoch \(old.number) had signed \(promised.size), the next names \(named)")
     }
     for epoch in epochs {
       epoch.finish(isLast: epoch.number == self.epoch.number) { violate($0, $1) }

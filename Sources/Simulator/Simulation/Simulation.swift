@@ -1,6 +1,8 @@
 import Gateway
 import HAL
+import Journal
 import Metering
+import Sampling
 import TransparencyLog
 import Uplink
 
@@ -82,6 +84,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var mediumFailed = false
   var live: LiveChecker
   var budget: BudgetChecker
+  private var lastStep = GivingWay.nothing
   private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
   private var quota: QuotaChecker
   let plant: Plant
@@ -119,6 +122,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     disk.attempted = { [unowned self] in wrote($0, $1, $2, $3) }
     disk.happened = { [unowned self] in happened($0) }
     machine.fetch = { [unowned self] in fetch($0) }
+    for line in lines {
+      let addresses = Set(line.meters.map(\.model.address))
+      for _ in addresses.count..<line.meters.count { count(.duplicateAddress) }
+    }
     goOn(in: 1)
   }
 
@@ -182,21 +189,42 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     return objects
   }
 
+  /// The same with every segment in its plain form, for readers that know nothing of `RunLengthCodec`.
+  public var plainObjects: [(epoch: UInt32, object: StorageObject, bytes: [UInt8])] {
+    var objects = objects.filter {
+      switch $0.object {
+      case .segment, .sealed: false
+      case .superblock, .summary, .tile, .documents: true
+      }
+    }
+    for epoch in disk.volumes.indices.map({ UInt32($0 + 1) }) {
+      for (sequence, bytes) in disk.segments(epoch) {
+        objects.append((epoch, .segment(sequence: sequence), bytes))
+      }
+    }
+    return objects
+  }
+
   /// What had to be acknowledged, of the epoch that goes on, and since when that is so. A gateway that commits faster
   /// than it signs never has all of it acknowledged in one moment.
   private var restGoal: (epoch: UInt32, size: UInt64, since: UInt64?) = (0, 0, nil)
 
-  /// Everything that was recorded is acknowledged; or for five minutes everything that had been.
+  /// Everything that was recorded is acknowledged, or for five minutes everything that had been; and every channel
+  /// reaches up to now.
   private func isAtRest() -> Bool {
     let report = machine.report
     guard machine.isRunning, !report.hasFailed, report.linkState == .up else { return false }
     if restGoal.epoch != machine.epoch { restGoal = (machine.epoch, report.committedSize, nil) }
-    guard report.acknowledgedSize >= restGoal.size,
+    // What was acknowledged gives room for all that is polled.
+    guard report.room.step == .nothing, report.acknowledgedSize >= restGoal.size,
       report.acknowledgedSize == report.signedSize, report.signedSize > 0
     else { return false }
     if restGoal.since == nil { restGoal.since = time.now }
-    return report.committedSize == report.signedSize
-      || time.now - (restGoal.since ?? 0) > 300_000_000
+    guard
+      report.committedSize == report.signedSize
+        || time.now - (restGoal.since ?? 0) > 300_000_000
+    else { return false }
+    return epoch.ledger.silentChannels(at: time.instant.utc).isEmpty
   }
 
   // MARK: time
@@ -291,13 +319,15 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       }
       return endEpoch(why)
     }
+    disk.keepImage()
     guard let turn else { return }
     if let failure = turn.failure { trace.note(.recorderFailed("\(failure)"), at: time.now) }
     noteSizes()
     guard let request = turn.request else { return }
     trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
     request.body.withUnsafeBufferPointer { trace.mix($0) }
-    if let problem = epoch.look(at: request) { violate(.checkpoints, problem) }
+    let durable = mediumFailed ? nil : disk.newestSuperblock(machine.epoch)?.block.signedSize ?? 0
+    if let problem = epoch.look(at: request, durable: durable) { violate(.checkpoints, problem) }
     if let problem = budget.look(byteCount: request.body.count, at: time.now) {
       violate(.budget, problem)
     }
@@ -324,6 +354,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
 
   private func noteSizes() {
     let report = machine.report
+    if report.room.step != lastStep {
+      lastStep = report.room.step
+      trace.note(.room("\(lastStep)", thousandths: report.room.share), at: time.now)
+    }
     let sizes = (report.committedSize, report.signedSize, report.acknowledgedSize)
     guard sizes != lastSizes else { return }
     if sizes.2 != lastSizes.2,
@@ -343,6 +377,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   ) {
     goOn(in: epoch)
     trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
+    if case .superblock(let slot) = object, !mediumFailed,
+      let problem = disk.problem(writing: bytes, toSuperblock: slot, of: epoch)
+    {
+      violate(.checkpoints, problem)
+    }
     guard case .segment = object,
       let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
     else { return }
@@ -358,11 +397,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     case .fault(let kind, let object):
       count(kind)
       isMendingDisturbed = true
+      if kind.isLossOfMedium { mediumFailed = true }
       switch kind {
-      case .bitRot, .writeMisdirected, .lyingFlush: mediumFailed = true
-      case .rollback:
-        mediumFailed = true
-        mediumWasSetBack()
+      case .rollback: mediumWasSetBack()
       case .writeError, .writeReported, .writeChanged:
         // A superblock is replaced whole and a tile computed again: that is the repair.
         if case .segment = object { expect(.storageDegraded, for: kind) }

@@ -27,7 +27,23 @@ public struct SimulationResult: Sendable {
   /// The longest that a value took to the mirror while nothing was wrong with the link, µs.
   public var liveDelayMax: UInt64
   /// The trace, if it was kept.
-  public var lines: [String]
+  public var lines: [Trace.Line]
+
+  /// The trace as text: so many µs before and behind each violation, or all of it where there is none.
+  public func traceText(around distance: UInt64) -> String {
+    var text = ""
+    var isCut = false
+    for line in lines {
+      let isNear =
+        violations.isEmpty
+        || violations.contains { max($0.time, line.time) - min($0.time, line.time) <= distance }
+      if isNear {
+        text += (isCut ? "…\n" : "") + secondsText(line.time) + " " + line.text + "\n"
+      }
+      isCut = !isNear
+    }
+    return text
+  }
 
   /// Events in logs, by their code.
   static func eventCounts(_ ledgers: [SlotLedger]) -> [EventEntry.Code: Int] {

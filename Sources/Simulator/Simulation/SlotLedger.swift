@@ -1,4 +1,5 @@
 import HAL
+import Metering
 import TransparencyLog
 
 /// Where an entry stood first, with its time: a medium that was set back has two entries at one place.
@@ -16,75 +17,39 @@ struct FirstPlace: Hashable {
   }
 }
 
-/// Slots as ranges that do not touch, in ascending order. They come nearly in order, so there are few.
-private struct Slots {
-  private(set) var ranges: [ClosedRange<UInt64>] = []
-
-  /// Adds slots; `false` if one of them was there.
-  @discardableResult
-  mutating func insert(_ slots: ClosedRange<UInt64>) -> Bool {
-    // Nearly always the next one.
-    if let last = ranges.last, last.upperBound + 1 == slots.lowerBound {
-      ranges[ranges.count - 1] = last.lowerBound...slots.upperBound
-      return true
-    }
-    var at = ranges.count
-    while at > 0, ranges[at - 1].upperBound >= slots.lowerBound { at -= 1 }
-    var merged = slots
-    var isNew = true
-    var end = at
-    while end < ranges.count, ranges[end].lowerBound <= slots.upperBound {
-      isNew = false
-      merged =
-        min(
-          merged.lowerBound, ranges[end].lowerBound)...max(
-          merged.upperBound, ranges[end].upperBound)
-      end += 1
-    }
-    if at > 0, ranges[at - 1].upperBound + 1 == merged.lowerBound {
-      at -= 1
-      merged = ranges[at].lowerBound...merged.upperBound
-    }
-    if end < ranges.count, ranges[end].lowerBound == merged.upperBound + 1 {
-      merged = merged.lowerBound...ranges[end].upperBound
-      end += 1
-    }
-    ranges.replaceSubrange(at..<end, with: CollectionOfOne(merged))
-    return isNew
-  }
-
-  mutating func formUnion(_ other: Slots) { for range in other.ranges { insert(range) } }
-
-  /// The first slot of `range` that is not in the set.
-  func firstGap(in range: ClosedRange<UInt64>) -> UInt64? {
-    guard let cover = ranges.first(where: { $0.upperBound >= range.lowerBound }) else {
-      return range.lowerBound
-    }
-    if cover.lowerBound > range.lowerBound { return range.lowerBound }
-    return cover.upperBound >= range.upperBound ? nil : cover.upperBound + 1
-  }
-}
-
 /// Reads a log in order and says which slots have neither a reading nor an explanation, and which have two.
 ///
 /// A clock that is set back makes slots come again: an age ends there. Within an age each request of a
 /// channel has one answer in each slot between the first and the last that anything is known of; the
-/// last may still have been under way.
+/// last may still have been under way. The log of a gateway that is at rest reaches up to that moment with each of its
+/// channels.
 struct SlotLedger {
   /// One channel.
   private struct Channel {
     var index: UInt64
     var period: UInt64
     var offset: UInt64
+    /// What the log says of it.
+    var plan: TransparencyLog.Channel
+    var body: [UInt8]
     /// Of each request, in all ages, in the present one and in the one before.
-    var answered: [Slots]
-    var recent: [Slots]
-    var earlier: [Slots]
-    var shed = Slots()
+    var answered: [SlotRanges]
+    var recent: [SlotRanges]
+    var earlier: [SlotRanges]
+    var shed = SlotRanges()
     /// From the first to the last slot of each age; the last is the present one's.
     var ages: [ClosedRange<UInt64>] = []
     var hasAge = false
     var wasSetBack = false
+
+    /// What is wrong with the answer of a good reading.
+    func problem(of reading: ReadingEntry, in bytes: [UInt8]) -> String? {
+      guard let raw = reading.raw else { return "is missing" }
+      guard let request = plan.request(reading.request, in: body.span) else {
+        return "is to a request that is not in the log"
+      }
+      return AnswerChecker.problem(of: bytes[raw], to: body[request])
+    }
 
     mutating func widen(_ slots: ClosedRange<UInt64>) {
       if hasAge, let age = ages.popLast() {
@@ -108,14 +73,19 @@ struct SlotLedger {
   private var channels: [Channel] = []
   private var parts: [UInt8] = []
   private var lastTime: UInt64 = 0
+  /// When the agent started last, or its clock was set.
+  private var since: UInt64 = 0
   private(set) var size: UInt64 = 0
   /// Where boots and events stand, with the code of the event; a boot has code 0.
   private(set) var notable: [(index: UInt64, code: UInt64)] = []
   private(set) var readingCount: UInt64 = 0
   /// Where entries stood first that were carried over.
   private(set) var carried: Set<FirstPlace> = []
-  /// What was found wrong.
+  /// Size and root of the epoch before, as the first entry names them.
+  private(set) var before: (size: UInt64, root: Digest)?
+  /// What was found wrong with slots, and with answers.
   private(set) var problems: [String] = []
+  private(set) var answerProblems: [String] = []
 
   /// Takes the next entry.
   mutating func take(_ bytes: [UInt8]) {
@@ -128,6 +98,8 @@ struct SlotLedger {
     case .boot(let boot):
       notable.append((size, 0))
       if boot.head.time.utc < lastTime { beginAge() }
+      since = boot.head.time.utc
+      if size == 0 { before = (boot.previousSize, boot.previousRoot) }
     case .config(let config): take(config, bytes)
     case .reading(let reading): take(reading, bytes)
     case .event(let event): take(event, bytes)
@@ -148,10 +120,11 @@ struct SlotLedger {
       return note("channel \(size) cannot be decoded")
     }
     guard let period = channel.periodMilliseconds, period > 0 else { return }
-    let none = [Slots](repeating: Slots(), count: channel.requestCount)
+    let none = [SlotRanges](repeating: SlotRanges(), count: channel.requestCount)
     channels.append(
       Channel(
-        index: size, period: period, offset: channel.offsetMilliseconds, answered: none,
+        index: size, period: period, offset: channel.offsetMilliseconds, plan: channel,
+        body: body, answered: none,
         recent: none, earlier: none))
   }
 
@@ -161,10 +134,16 @@ struct SlotLedger {
     guard let at = position(of: reading.channel) else {
       return note("reading \(size) of a channel that is not in the log")
     }
+    if reading.status == .good, let problem = channels[at].problem(of: reading, in: bytes) {
+      noteAnswer("the answer in reading \(size) \(problem)")
+    }
     // Further frames of one answer are entries of their own.
     guard let slot = reading.slot,
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes.span) == nil
     else { return }
+    guard reading.request < UInt64(channels[at].answered.count) else {
+      return note("reading \(size) of request \(reading.request), which its channel does not have")
+    }
     let request = Int(reading.request)
     channels[at].answered[request].insert(slot...slot)
     let isFirst: Bool
@@ -184,6 +163,7 @@ struct SlotLedger {
       let old = event.argument(0, in: bytes.span) ?? 0
       let new = event.argument(1, in: bytes.span) ?? 0
       if new < old { beginAge() }
+      since = new
     }
     guard let shed = event.shed(in: bytes.span) else { return }
     guard let at = position(of: shed.channel) else {
@@ -201,7 +181,7 @@ struct SlotLedger {
       channels[at].hasAge = false
       channels[at].wasSetBack = true
       channels[at].earlier = channels[at].recent
-      channels[at].recent = channels[at].recent.map { _ in Slots() }
+      channels[at].recent = channels[at].recent.map { _ in SlotRanges() }
     }
   }
 
@@ -218,6 +198,35 @@ struct SlotLedger {
         }
       }
     }
+  }
+
+  /// The channels of a gateway whose clock is right that do not reach up to `utc`, µs since 1970, with the seconds of which
+  /// nothing is known.
+  ///
+  /// A slot may be under way, and while a device is not asked because it is silent, nothing is logged of it until it is
+  /// asked again (`SlotLedger.silenceMax`).
+  func silentChannels(at utc: UInt64) -> [(index: UInt64, seconds: UInt64)] {
+    var ends: [[UInt8]: UInt64] = [:]
+    for channel in channels {
+      let slot = channel.hasAge ? channel.ages.last?.upperBound : nil
+      let end = slot.map { (channel.offset + ($0 + 1) * channel.period) * 1_000 } ?? 0
+      // A document that was carried over from an earlier epoch is the same channel.
+      ends[channel.body] = max(ends[channel.body] ?? since, end)
+    }
+    var silent: [(index: UInt64, seconds: UInt64)] = []
+    for channel in channels {
+      guard let end = ends.removeValue(forKey: channel.body) else { continue }
+      let allowed = 2 * channel.period * 1_000 + SlotLedger.silenceMax
+      if end + allowed < utc { silent.append((channel.index, (utc - end) / 1_000_000)) }
+    }
+    return silent
+  }
+
+  /// The longest that nothing is logged of a device, µs.
+  static let silenceMax: UInt64 = 900_000_000
+
+  private mutating func noteAnswer(_ problem: String) {
+    if answerProblems.count < 20 { answerProblems.append(problem) }
   }
 
   /// Where a channel stands in `channels`, which are in the order of the log.

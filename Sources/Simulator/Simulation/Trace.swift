@@ -2,7 +2,7 @@ import HAL
 import TransparencyLog
 
 /// What happened in a simulation, as a hash over all of it and as the last lines for people.
-struct Trace {
+public struct Trace {
   /// One thing that happened.
   enum Event {
     /// The agent started, with the size of its log.
@@ -27,15 +27,25 @@ struct Trace {
     case answer(status: Int)
     /// Something became durable, signed or acknowledged.
     case sizes(committed: UInt64, signed: UInt64, acknowledged: UInt64)
+    /// The log gives way, or no longer.
+    case room(String, thousandths: UInt64)
     /// A checker found a violation.
     case violation(String)
     /// A phase begins.
     case phase(String)
   }
 
+  /// What people read of an event.
+  public struct Line: Sendable {
+    /// µs since the simulation began.
+    public var time: UInt64
+    /// What happened.
+    public var text: String
+  }
+
   private var hash = TraceHash()
   /// One line for each event; empty without `--replay`.
-  private(set) var lines: [String] = []
+  private(set) var lines: [Line] = []
   private let keepsLines: Bool
 
   /// A trace; lines are kept for `--replay` alone.
@@ -45,7 +55,7 @@ struct Trace {
   mutating func note(_ event: Event, at time: UInt64) {
     hash.update(time)
     take(event)
-    if keepsLines { lines.append("\(secondsText(time)) \(Trace.text(event))") }
+    if keepsLines { lines.append(Line(time: time, text: Trace.text(event))) }
   }
 
   /// Takes bytes that left or were written into the hash.
@@ -79,6 +89,9 @@ struct Trace {
       take(8, committed)
       hash.update(signed)
       hash.update(acknowledged)
+    case .room(let step, let share):
+      take(13, step)
+      hash.update(share)
     case .violation(let what): take(9, what)
     case .phase(let name): take(10, name)
     }
@@ -109,6 +122,7 @@ struct Trace {
     case .answer(let status): "answer \(status)"
     case .sizes(let committed, let signed, let acknowledged):
       "committed \(committed) signed \(signed) acknowledged \(acknowledged)"
+    case .room(let step, let share): "giving way: \(step), \(share) ‰ of the room are taken"
     case .violation(let what): "VIOLATION \(what)"
     case .phase(let name): "phase \(name)"
     }

@@ -1,0 +1,55 @@
+/// The answer in a good reading is a whole frame, of the meter that was asked and of what it was asked for.
+///
+/// It has nothing in common with the codecs: noise that leaves a checksum right is no fault of the gateway, and what
+/// makes one wrong must never be a value. Sources: Modbus over serial line V1.02, 2.5.1 (CRC) and 6.2; DL/T 645-2007,
+/// 5.2 (frame) and 7.1.
+enum AnswerChecker {
+  /// What is wrong with an answer to a request; `nil` if nothing is.
+  static func problem(of answer: ArraySlice<UInt8>, to request: ArraySlice<UInt8>) -> String? {
+    // 0xFE wakes a DL/T 645 meter; 0xFE and 0x68 as Modbus units are beyond the 247 that there are, or are followed by a
+    // function that is none.
+    let asked = Array(request.drop { $0 == 0xFE })
+    let isDLT645 = asked.count >= 12 && asked[0] == 0x68 && asked[7] == 0x68
+    return isDLT645 ? ofDLT645(Array(answer), asked) : ofModbus(Array(answer), Array(request))
+  }
+
+  private static func ofModbus(_ frame: [UInt8], _ request: [UInt8]) -> String? {
+    guard frame.count >= 5, request.count >= 2 else { return "is too short" }
+    guard
+      crc(frame.dropLast(2)) == UInt16(frame[frame.count - 1]) << 8 | UInt16(frame[frame.count - 2])
+    else { return "has a wrong CRC" }
+    guard frame[0] == request[0] else { return "is of unit \(frame[0])" }
+    guard frame[1] == request[1] else { return "has function \(frame[1])" }
+    return nil
+  }
+
+  /// 5.2: 68 A0…A5 68 C L DATA CS 16, the checksum over all before it.
+  private static func ofDLT645(_ answer: [UInt8], _ request: [UInt8]) -> String? {
+    let frame = Array(answer.drop { $0 == 0xFE })
+    guard frame.count >= 12, frame[0] == 0x68, frame[7] == 0x68, frame[frame.count - 1] == 0x16,
+      frame.count == 12 + Int(frame[9])
+    else { return "is no frame" }
+    guard frame.dropLast(2).reduce(0, &+) == frame[frame.count - 2] else {
+      return "has a wrong checksum"
+    }
+    // AA stands for any two digits.
+    for at in 1...6 where request[at] != 0xAA && request[at] != frame[at] {
+      return "is of another address"
+    }
+    // 7.1: bit 7 is set by who answers, bit 6 by who refuses; 0x11 reads, 0x12 reads what follows.
+    guard frame[8] & 0xC0 == 0x80, [0x11, 0x12].contains(frame[8] & 0x1F) else {
+      return "has control \(frame[8])"
+    }
+    return nil
+  }
+
+  /// The polynomial 0xA001, a bit at a time.
+  private static func crc(_ bytes: ArraySlice<UInt8>) -> UInt16 {
+    var register: UInt16 = 0xFFFF
+    for byte in bytes {
+      register ^= UInt16(byte)
+      for _ in 0..<8 { register = register >> 1 ^ (register & 1 == 1 ? 0xA001 : 0) }
+    }
+    return register
+  }
+}

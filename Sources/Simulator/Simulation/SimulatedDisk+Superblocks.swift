@@ -1,0 +1,37 @@
+import HAL
+import Journal
+
+// Superblocks are written in turn, and none says less than the one before: what they promise is never taken back.
+extension SimulatedDisk {
+  /// The newest whole superblock of an epoch.
+  func newestSuperblock(_ epoch: UInt32) -> (block: Superblock, slot: UInt8)? {
+    guard epoch > 0, Int(epoch) <= volumes.count else { return nil }
+    var newest: (block: Superblock, slot: UInt8)?
+    for slot in 0..<2 {
+      guard let bytes = volumes[Int(epoch) - 1].superblocks[slot],
+        let block = Superblock(bytes.span), block.epoch == epoch
+      else { continue }
+      if newest.map({ block.isNewer(than: $0.block) }) ?? true { newest = (block, UInt8(slot)) }
+    }
+    return newest
+  }
+
+  /// What is wrong with the superblock that is about to be written to a slot; `nil` if nothing is. One that the agent was
+  /// told has failed may be overwritten, whatever became of it.
+  func problem(
+    writing bytes: UnsafeRawBufferPointer, toSuperblock slot: UInt8, of epoch: UInt32
+  ) -> String? {
+    defer { refusedSuperblocks.remove(slot) }
+    guard let next = Superblock([UInt8](bytes).span) else { return "a superblock is not valid" }
+    guard let newest = newestSuperblock(epoch), !refusedSuperblocks.contains(newest.slot) else {
+      return nil
+    }
+    guard newest.slot != slot else { return "the newest superblock is written over" }
+    guard next.isNewer(than: newest.block) else { return "a superblock is older than the newest" }
+    guard next.signedSize >= newest.block.signedSize,
+      next.releasedSize >= newest.block.releasedSize,
+      next.minimumIndex >= newest.block.minimumIndex
+    else { return "a superblock takes back what the one before it said" }
+    return nil
+  }
+}
