@@ -7,12 +7,20 @@ import TransparencyLog
 // taken anew for the head of the log: it is written with zeros once in its life, and renamed ever after.
 extension Journal where Storage: ~Copyable {
   /// The lowest index that is kept when the oldest segment is given up: that of the first entry behind it.
-  /// `nil` while the log has one segment only.
+  /// `nil` while the log has one segment only. Segments in front that hold nothing, for they were given up before their
+  /// first frame was whole, count with the one behind them.
   ///
   /// - Throws: `unreadable`.
   public mutating func endOfOldestSegment() throws(JournalError) -> UInt64? {
-    guard nextSequence > firstKept &+ 1 else { return nil }
-    return try nextSegment(from: firstKept &+ 1, through: nextSequence &- 1)?.header.firstIndex
+    var candidate = firstKept &+ 1
+    while candidate < nextSequence {
+      guard let found = try nextSegment(from: candidate, through: nextSequence &- 1) else {
+        return nil
+      }
+      if found.header.firstIndex > superblock.minimumIndex { return found.header.firstIndex }
+      candidate = found.sequence &+ 1
+    }
+    return nil
   }
 
   /// Bytes of the segments that hold entries from `index` on, up to the end of the last frame. `index` is not
@@ -38,21 +46,25 @@ extension Journal where Storage: ~Copyable {
       index >= superblock.minimumIndex && index <= superblock.signedSize,
       "entries that are not signed are kept")
     let kept = try search(for: index).place.sequence
-    var next = superblock
-    next.minimumIndex = index
-    try writeSuperblock(next)
-    cursor = nil
+    // What may be refused comes first: behind the superblock nobody would come back to what was not counted.
+    var counted = sealing
+    var plainCount: UInt64 = 0
     var sequence = firstKept
     while sequence < kept {
       switch try form(of: sequence) {
       case .absent: break
-      case .plain:
-        freeSegmentCount &+= 1
-        segmentCount &-= 1
-      case .sealed(let byteCount): sealing.giveUp(byteCount)
+      case .plain: plainCount &+= 1
+      case .sealed(let byteCount): counted.giveUp(byteCount)
       }
       sequence &+= 1
     }
+    var next = superblock
+    next.minimumIndex = index
+    try writeSuperblock(next)
+    cursor = nil
+    sealing = counted
+    freeSegmentCount &+= plainCount
+    segmentCount &-= plainCount
     firstKept = kept
   }
 
@@ -79,8 +91,17 @@ extension Journal where Storage: ~Copyable {
 
   /// Takes a free segment anew under another number. `false` if there is none of the size that segments have
   /// now, or it cannot be had: one that does not let itself be renamed is left alone.
-  mutating func recycleSegment(as sequence: UInt64) throws(JournalError) -> Bool {
-    while let old = try oldestFreeSegment() {
+  mutating func recycleSegment(as sequence: UInt64) -> Bool {
+    while freeSegmentCount > 0 {
+      let old: UInt64
+      do throws(JournalError) {
+        guard let found = try oldestFreeSegment() else { return false }
+        old = found
+      } catch {
+        // Which ones stand is not shown now: a commit does not wait for it.
+        isCountDoubtful = true
+        return false
+      }
       takeFreeSegment(old)
       let object = StorageObject.segment(sequence: old)
       do throws(StorageError) {

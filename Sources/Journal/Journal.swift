@@ -208,7 +208,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let object = StorageObject.segment(sequence: sequence)
     // The number is used up even if the attempt fails: what it left behind is not touched again.
     nextSequence &+= 1
-    if try !recycleSegment(as: sequence) {
+    if !recycleSegment(as: sequence) {
       do throws(StorageError) {
         guard
           standingByteCount &+ wide(count: configuration.segmentByteCount)

@@ -9,6 +9,10 @@ struct Promise: Equatable {
   var committedCount = 0
   var signedSize: UInt64 = 0
   var acknowledgedSize: UInt64 = 0
+  /// Entries below it were given up: `recordMinimum` has returned.
+  var minimumIndex: UInt64 = 0
+  /// The same as soon as `recordMinimum` was called.
+  var givenUpIndex: UInt64 = 0
   var bootCounter: UInt32 = 0
   /// Objects beside the log that `publish` has returned for.
   var published: [String: [UInt8]] = [:]
@@ -27,6 +31,8 @@ final class CrashMedium {
     case write(String, offset: Int, [UInt8])
     /// Whole or not at all; `nil` removes.
     case whole(String, [UInt8]?)
+    /// Under the one name or the other.
+    case rename(String, as: String)
 
     /// With another byte in the middle.
     fileprivate var damaged: Change {
@@ -39,19 +45,29 @@ final class CrashMedium {
       case .write(let name, let offset, let bytes):
         return .write(name, offset: offset, damaged(bytes))
       case .whole(let name, let bytes?): return .whole(name, damaged(bytes))
-      case .nothing, .whole: return self
+      case .nothing, .whole, .rename: return self
       }
     }
   }
   /// Which operation of `BlockStorage` it is.
   enum Kind {
-    case size, segmentRange, create, read, write, publish, remove
+    case size, segmentRange, create, read, write, publish, remove, rename, syncDirectory
   }
   struct Operation {
     var kind: Kind
     var change: Change
     var before: Image
+    /// A name that a loss of power may give back to what has another one `before`.
+    var unsynced: Renaming?
     var promise: Promise
+  }
+  /// A segment whose new name everybody sees, and the medium may not have.
+  struct Renaming {
+    var old: String
+    var new: String
+
+    /// What stands where the medium does not have it.
+    func undone(in image: Image) -> Image { image.applying(.rename(new, as: old)) }
   }
   /// How one operation fails: before or after it is done; without an error it changes a byte on its way.
   struct Failure {
@@ -67,6 +83,8 @@ final class CrashMedium {
   var failure: Failure?
   /// Between the beginning of a start and the end of its recovery.
   var isStarting = false
+  /// Until the directory is synced.
+  private(set) var unsynced: Renaming?
 
   init(_ image: Image = [:], promise: Promise = Promise()) {
     self.image = image
@@ -75,11 +93,38 @@ final class CrashMedium {
 
   /// Counts an operation and does it, unless it is to fail.
   func perform(_ kind: Kind, _ change: Change = .nothing) throws(StorageError) {
-    operations.append(Operation(kind: kind, change: change, before: image, promise: promise))
+    operations.append(
+      Operation(kind: kind, change: change, before: image, unsynced: unsynced, promise: promise))
     let failure = failure.flatMap { $0.operation == operations.count ? $0 : nil }
     if let error = failure?.error, failure?.isDone == false { throw error }
     image.apply(failure?.error == nil && failure != nil ? change.damaged : change)
+    if case .rename(let old, let new) = change { unsynced = Renaming(old: old, new: new) }
     if let error = failure?.error { throw error }
+    if kind == .syncDirectory || change.syncsSegments { unsynced = nil }
+  }
+
+  /// Calls `body` with every state that a loss of power may leave now.
+  func forEachEnd(_ body: (Image) -> Void) {
+    body(image)
+    if let unsynced { body(unsynced.undone(in: image)) }
+  }
+}
+
+extension CrashMedium.Change {
+  /// The directory of the segments is synced when it returns.
+  fileprivate var syncsSegments: Bool {
+    if case .whole(let name, _) = self { name.segmentSequence != nil } else { false }
+  }
+}
+
+extension CrashMedium.Operation {
+  /// Calls `body` with every state that a loss of power in the middle may leave.
+  func forEachCut(_ body: (Image) -> Void) {
+    before.forEachCut(change) { image in
+      body(image)
+      guard let unsynced, !change.syncsSegments || image == before else { return }
+      body(unsynced.undone(in: image))
+    }
   }
 }
 
@@ -89,6 +134,7 @@ extension Image {
     switch change {
     case .nothing: break
     case .whole(let name, let bytes): self[name] = bytes
+    case .rename(let old, let new): self[new] = removeValue(forKey: old)
     case .write(let name, let offset, let bytes):
       self[name]?.replaceSubrange(offset..<offset + bytes.count, with: bytes)
     }
@@ -113,11 +159,11 @@ extension Image {
 
   /// Calls `body` with every state that a loss of power in the middle of `change` may leave: none of it
   /// first, all of it last, and in between every subset of the sectors that it changes.
-  func forEachCut(_ change: CrashMedium.Change, _ body: (Image) -> Void) {
+  fileprivate func forEachCut(_ change: CrashMedium.Change, _ body: (Image) -> Void) {
     body(self)
     switch change {
     case .nothing: return
-    case .whole: break
+    case .whole, .rename: break
     case .write(let name, let offset, let bytes):
       let sectors = changedSectors(change)
       precondition(sectors.count <= 12, "a workload whose states can be counted")
@@ -189,7 +235,12 @@ struct CrashStorage: BlockStorage {
   }
 
   mutating func recycle(segment old: UInt64, as new: UInt64) throws(StorageError) {
-    preconditionFailure("no workload here gives entries up: RoomTests cut that")
+    let change = CrashMedium.Change.rename(
+      MemoryBlockStorage.name(.segment(sequence: old)),
+      as: MemoryBlockStorage.name(.segment(sequence: new)))
+    // As in `FileBlockStorage`: the name is the new one at once, and stays it once the directory is synced.
+    try medium.perform(.rename, change)
+    try medium.perform(.syncDirectory)
   }
 
   mutating func freeByteCount() -> UInt64? { nil }

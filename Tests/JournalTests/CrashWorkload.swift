@@ -13,6 +13,8 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
     case sign
     /// What is signed is acknowledged.
     case acknowledge
+    /// Room is made: what is acknowledged is given up, segment by segment, until one is free.
+    case giveUp
     /// A hash tile has filled.
     case tile(index: UInt64)
     /// The agent ends and starts again, and writes its copy of the documents.
@@ -58,6 +60,32 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
       ]),
   ]
 
+  /// Logs that give up their front, and take its segments anew. The first begins to keep its entries in the middle of
+  /// a frame, and its new segment holds three frames of the old one, of which the last stays whole behind the first new
+  /// one. In the second what is left behind the new ones is a frame of two blocks; it ends with nothing that must be
+  /// kept. In the third two segments come free at once, and one of them is removed.
+  static let givingUp: [CrashWorkload] = [
+    CrashWorkload(
+      "six, into a segment taken anew",
+      [
+        .commit([54, 43]), .commit([54]), .commit([300, 54]), .commit([3900, 100, 54, 1]), .sign,
+        .acknowledge, .giveUp, .commit([3900, 150]), .commit([43]), .sign,
+      ]),
+    CrashWorkload(
+      "six, given up twice, with restarts",
+      [
+        .commit([54, 43, 1]), .commit([3900, 150]), .commit([54, 54, 54, 300]), .sign,
+        .acknowledge, .giveUp, .commit([2000, 43]), .commit([700, 1200]), .commit([300, 1, 1]),
+        .restart, .sign, .acknowledge, .giveUp, .restart,
+      ]),
+    CrashWorkload(
+      "five, two segments given up at once",
+      [
+        .commit([3900, 150]), .commit([3900, 150]), .commit([3900, 150]), .sign, .acknowledge,
+        .giveUp, .commit([54]), .commit([600]), .sign,
+      ]),
+  ]
+
   /// Every sequence of so many steps of these, as far as they make sense: nothing is signed before something is
   /// committed, nor acknowledged before it is signed.
   static func sequences(_ count: Int) -> [CrashWorkload] {
@@ -77,7 +105,7 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
         guard hasEntries else { return false }
         isSigned = true
       case .acknowledge: guard isSigned else { return false }
-      case .tile, .restart: break
+      case .giveUp, .tile, .restart: break
       }
     }
     return true
@@ -90,6 +118,17 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
   static func tile(_ index: UInt64) -> [UInt8] { [UInt8](repeating: UInt8(index + 7), count: 8192) }
   static let documents = [UInt8]("documents".utf8)
 
+  /// The operations of a whole run that are cut: where entries are given up those from then on, for what comes before
+  /// leaves no other states than in workloads that give none up.
+  func operationsToCut(_ run: CrashMedium) throws(JournalError) -> ArraySlice<CrashMedium.Operation>
+  {
+    let place = steps.firstIndex { if case .giveUp = $0 { true } else { false } }
+    guard let place else { return run.operations[...] }
+    let begun = CrashMedium()
+    try CrashWorkload("", Array(steps[..<place])).run(on: begun)
+    return run.operations.dropFirst(begun.operations.count)
+  }
+
   /// Runs until the end or the first error.
   func run(on medium: CrashMedium) throws(JournalError) {
     var fixture = try start(medium)
@@ -98,6 +137,7 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
       case .commit(let lengths): try commit(lengths, fixture, medium)
       case .sign: try sign(fixture, medium)
       case .acknowledge: try acknowledge(fixture, medium)
+      case .giveUp: try giveUp(fixture, medium)
       case .tile(let index):
         publish(.tile(level: 1, index: index), CrashWorkload.tile(index), fixture, medium)
       case .restart:
@@ -110,14 +150,15 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
   private func start(_ medium: CrashMedium) throws(JournalError) -> Fixture<CrashStorage> {
     let fixture = Fixture(CrashStorage(medium: medium))
     medium.isStarting = true
-    let (_, entries) = try fixture.recover()
+    let (_, first, entries) = try fixture.recoverKept()
     medium.isStarting = false
+    let size = Int(first) + entries.count
     precondition(
-      entries.count >= medium.promise.committedCount
-        && entries[...] == medium.promise.offered.prefix(entries.count),
-      "a start finds what was committed, and nothing that was not offered")
-    medium.promise.offered = entries
-    medium.promise.committedCount = entries.count
+      first <= medium.promise.givenUpIndex && size >= medium.promise.committedCount
+        && entries[...] == medium.promise.offered.prefix(size).dropFirst(Int(first)),
+      "a start finds what was committed and is kept, and nothing that was not offered")
+    medium.promise.offered.removeLast(medium.promise.offered.count - size)
+    medium.promise.committedCount = size
     medium.promise.bootCounter = try fixture.journal.recordBoot()
     return fixture
   }
@@ -151,6 +192,18 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
     try fixture.journal.recordAcknowledged(
       size: size, cosignedNote: CrashWorkload.note(size, "c").span)
     medium.promise.acknowledgedSize = size
+  }
+
+  private func giveUp(
+    _ fixture: Fixture<CrashStorage>, _ medium: CrashMedium
+  ) throws(JournalError) {
+    try fixture.keepRoom(below: medium.promise.acknowledgedSize) {
+      medium.promise.givenUpIndex = $0
+    }
+    medium.promise.minimumIndex = medium.promise.givenUpIndex
+    #expect(
+      medium.promise.minimumIndex > 0 && fixture.journal.freeSegmentCount == 1,
+      "\(name): one segment can be taken anew")
   }
 
   /// A tile or the documents: what cannot be written now is made anew later.

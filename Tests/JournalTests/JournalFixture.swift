@@ -16,14 +16,26 @@ final class Fixture<Storage: BlockStorage & ~Copyable> {
 
   deinit { memory.deallocate() }
 
-  /// Recovers, collecting the entries.
+  /// Recovers a log that is whole, collecting the entries.
   func recover() throws(JournalError) -> (decision: RecoveryCase, entries: [[UInt8]]) {
+    let (decision, first, entries) = try recoverKept()
+    precondition(first == 0, "nothing was given up")
+    return (decision, entries)
+  }
+
+  /// Recovers, collecting the entries that are kept, from the one at `first` on.
+  func recoverKept() throws(JournalError) -> (
+    decision: RecoveryCase, first: UInt64, entries: [[UInt8]]
+  ) {
+    var first: UInt64?
     var entries: [[UInt8]] = []
     let decision = try journal.recover { index, entry in
-      precondition(index == UInt64(entries.count), "entries come in order")
+      let start = first ?? index
+      precondition(index == start + UInt64(entries.count), "entries come in order")
+      first = start
       entries.append(array(entry))
     }
-    return (decision, entries)
+    return (decision, first ?? journal.committedSize, entries)
   }
 
   /// Entries of a range.
