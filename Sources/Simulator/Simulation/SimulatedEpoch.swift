@@ -74,6 +74,8 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   /// the medium `holds` can be asked for.
   func mediumWasSetBack(to newest: UInt32, holds: (FirstPlace) -> Bool) {
     mendedRunCount = 0
+    // What told of earlier faults went away with it.
+    visibility = VisibilityChecker()
     guard number < newest else {
       promised = nil
       return leftBehind = []
