@@ -39,6 +39,7 @@ extension MirrorClient {
     switch judgement {
     case .good(let line, let timeChecked):
       acknowledgedSize = target.size
+      isPlaced = true
       keepFrom = target.size
       start = target.size
       alarm = nil

@@ -95,7 +95,8 @@ extension MirrorClient {
     switch (stage, answer) {
     case (_, .sizeBeyond): divergentAnswers += 1
     case (.checkpoint, .refused) where isPendingNamed: divergentAnswers += 1
-    case (_, .network), (.checkpoint, .sizeBehind), (.checkpoint, .sizeAhead): break
+    case (_, .network), (.checkpoint, .sizeBehind), (.checkpoint, .sizeAhead), (.probe, .accepted):
+      break
     case (.probe, _) where Answer.placing.contains(answer): break
     default: divergentAnswers = 0
     }

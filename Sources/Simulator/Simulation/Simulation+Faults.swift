@@ -166,9 +166,6 @@ extension Simulation where Key: ~Copyable {
     }
     if disk.isDead { return powerIsGone() }
     lookAtMending()
-    if !machine.mended.isEmpty {
-      epochs[Int(machine.epoch) - 1].mendedRunCount += machine.mended.count
-    }
     startCount += 1
     live.restart()
     budget.restart()

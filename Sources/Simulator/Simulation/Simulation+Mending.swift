@@ -26,6 +26,7 @@ extension Simulation where Key: ~Copyable {
   /// A log that was mended has the entries that were recorded.
   func lookAtMending() {
     for run in machine.mended {
+      epochs[Int(machine.epoch) - 1].mendedRunCount += 1
       trace.note(.mended(run), at: time.now)
       let oracle = epochs[Int(machine.epoch) - 1].oracle
       if let problem = oracle.problem(ofMended: run, in: disk.segments(machine.epoch)) {
