@@ -141,7 +141,10 @@ public struct StatusScreen {
   private func wording(of room: GatewayStatus.Room) -> String {
     let share = room.limit > 0 ? min(room.byteCount / (room.limit / 1_000 + 1), 1_000) : 1_000
     var parts = ["\(word(.room)) \(tenthsText(share)) %"]
-    if let days = room.offlineTenths {
+    // What is polled now is lost, or nothing is.
+    let isNow =
+      status.log.hasFailed || status.conditions.contains("\(StandingCondition.eventsOnly.key)")
+    if let days = isNow ? 0 : room.offlineTenths {
       parts.append(
         "\(word(.offline)) \(days < 10_000 ? tenthsText(days) : ">1000") \(word(.days))")
     } else {

@@ -28,17 +28,19 @@ public struct SiteSummary: Sendable {
     switch language {
     case .english:
       lines.append(
-        "\(site.entriesPerDay) entries a day; the log grows by about \(mebibytesPerDay) MiB a day, and with the "
-          + "board's quota of \(site.board.storage.quotaMebibytes) MiB the gateway can be offline for about "
-          + "\(offlineDays) days before it polls less")
+        "\(site.entriesPerDay) entries a day; the log grows by at most \(mebibytesPerDay) MiB a day, and with the "
+          + "board's quota of \(site.board.storage.quotaMebibytes) MiB the gateway can be offline for at least "
+          + "\(tenthsText(offlineTenths)) days before it polls less. Full segments are compressed: tally status tells "
+          + "what that gives")
       if unverified > 0 {
         lines.append(
           "\(unverified) values of these profiles are marked doubtful: see 'doubt' there")
       }
     case .chinese:
       lines.append(
-        "每天 \(site.entriesPerDay) 条记录；日志每天约增长 \(mebibytesPerDay) MiB，"
-          + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，断网约 \(offlineDays) 天后才会降低轮询")
+        "每天 \(site.entriesPerDay) 条记录；日志每天最多增长 \(mebibytesPerDay) MiB，"
+          + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，断网至少 \(tenthsText(offlineTenths)) 天后才会降低轮询。"
+          + "写满的段会压缩，实际天数见 tally status")
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
     lines.append(commitText(language))
@@ -104,10 +106,10 @@ public struct SiteSummary: Sendable {
     }
   }
 
-  /// Whole days until four fifths of the quota, less two segments of reserve, are taken.
-  private var offlineDays: Int {
+  /// Tenths of days until four fifths of the quota, less two segments of reserve, are taken by plain segments.
+  private var offlineTenths: Int {
     let room = (site.board.storage.quotaMebibytes << 20) - 2 * site.log.segmentByteCount
-    return room / 5 * 4 / max(site.bytesPerDay, 1)
+    return room * 8 / max(site.bytesPerDay, 1)
   }
 
   private var mebibytesPerDay: Int { max(1, (site.bytesPerDay + (1 << 19)) >> 20) }

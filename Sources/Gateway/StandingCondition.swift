@@ -31,7 +31,8 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
   public var english: String {
     switch self {
     case .eventsOnly:
-      "NOTHING IS POLLED: the log has no room left. Mend the link to the collector, or give the log more room"
+      "NOTHING IS POLLED: the log has no room left. Mend the link to the collector, free the medium of what others wrote, "
+        + "or give the log more room"
     case .totalsOnly:
       "only totals are polled: the log has hardly any room left. Mend the link to the collector"
     case .slowed:
@@ -50,7 +51,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
   /// 含义和处理方法。
   public var chinese: String {
     switch self {
-    case .eventsOnly: "已停止轮询：日志没有空间。请恢复与汇集端的通信，或增大日志空间"
+    case .eventsOnly: "已停止轮询：日志没有空间。请恢复与汇集端的通信，清理介质上的其他文件，或增大日志空间"
     case .totalsOnly: "仅轮询累计量：日志空间即将用尽。请恢复与汇集端的通信"
     case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。请恢复与汇集端的通信"
     case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"

@@ -70,6 +70,13 @@ struct RunCommand: ParsableCommand {
         throw SiteProblem.badOption(
           name: "replay", value: "\(replay ?? 0)", expected: "no --seed and no --count beside it")
       }
+      if let out {
+        guard count ?? 1 == 1, !Files.exists(out + "/gateway") else {
+          throw SiteProblem.badOption(
+            name: "out", value: out, expected: "one seed, and a directory that holds no gateway yet"
+          )
+        }
+      }
       var hasFailed = false
       let begin = HostClock.threadMicroseconds()
       var pollCount: UInt64 = 0

@@ -8,7 +8,7 @@ struct SimulatedDirectory {
 
   init(_ path: String) { self.path = path }
 
-  /// Writes site, keys and log. Files that are there are replaced, others left.
+  /// Writes site, keys and log.
   func write(_ outcome: SeedOutcome) throws(SiteProblem) {
     try SiteProblem.file { () throws(FileError) in
       let gateway = path + "/gateway"

@@ -46,7 +46,12 @@ extension Start {
     let clock = HostClock()
     shelf.uptime = { clock.microseconds() }
     let copy = MirrorFetch(configuration: http) { liveToken(arguments.data + "/keys/live.token") }
-    shelf.bundles = { copy.answer($0) }
+    var isTold = false
+    shelf.bundles = { request in
+      if !isTold { say(.copyAsked) }
+      isTold = true
+      return copy.answer(request)
+    }
     return shelf
   }
 }

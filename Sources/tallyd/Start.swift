@@ -65,7 +65,8 @@ struct Start {
     let over = try self.shelf(site)
     do throws(RecorderError) {
       // The next epoch's superblocks: from now on it is the newest one.
-      _ = try OpenedLog(on: over, ended: (over.newestEpoch, why), history: &history)
+      let next = try OpenedLog(on: over, ended: (over.newestEpoch, why), history: &history)
+      say(.epochBegins(origin: "\(over.origin(next.epoch))", .found(why)))
     } catch {
       throw failure(.storage(path: arguments.data, error))
     }

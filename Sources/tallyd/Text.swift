@@ -18,6 +18,7 @@ enum Text: Error {
   case otherKey(path: String, signed: UInt64)
   case epochBegins(origin: String, EpochEnd)
   case mended(Range<UInt64>)
+  case copyAsked
   case copyRefused(status: Int)
   case copyOutOfReach(LinkFailure)
   case noRestart(errno: Int32)
@@ -93,6 +94,9 @@ enum Text: Error {
     case .mended(let run):
       "entries \(run.lowerBound) to \(run.upperBound - 1) of the log were damaged; the collector gave them back, and "
         + "with them the log is the one that was signed. Watch the medium, and replace it if this comes again"
+    case .copyAsked:
+      "the log is damaged: asking the collector for what stood there, for "
+        + "\(Limits.mendingPatience / 1_000_000) s at most. Nothing is polled meanwhile"
     case .copyRefused(let status):
       "the log is damaged, and the collector does not give its copy back (HTTP status \(status))"
     case .copyOutOfReach(let failure):
@@ -200,6 +204,8 @@ enum Text: Error {
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
         + "请留意介质，若再次出现请更换"
+    case .copyAsked:
+      "日志有损坏：正在向汇集端索取原有内容，最多 \(Limits.mendingPatience / 1_000_000) 秒，其间不轮询"
     case .copyRefused(let status): "日志损坏，而汇集端未交还副本（HTTP 状态 \(status)）"
     case .copyOutOfReach(let failure): "日志损坏，而无法连接持有副本的汇集端：\(failure.chinese)"
     case .noRestart(let errno): "程序无法重新启动自身（错误 \(errno)）：请重启"

@@ -12,96 +12,10 @@ import Uplink
 
 /// Whole gateways in virtual time: small ones, for `scripts/simulate` has the many.
 @Suite struct SimulationTests {
-  private static func key(_ role: String) -> FileKeySigner {
-    let seed = SHA256.hash(Array(role.utf8).span).bytes
-    do { return try FileKeySigner(seed: seed) } catch { preconditionFailure("any seed will do") }
-  }
-
-  private static func origin(_ epoch: UInt32) -> KeyName {
-    guard let name = KeyName("mrv.example/gw/test/\(epoch)") else {
-      preconditionFailure("it is a name")
-    }
-    return name
-  }
-
-  /// One meter with one register, asked every second.
-  private func site(_ request: [UInt8], rule: ValueRule, quantity: Quantity) -> PollSite {
-    PollSite(
-      document: Document(kind: .site, name: Array("site.yaml".utf8), body: [1]),
-      profiles: [Document(kind: .profile, name: Array("meter".utf8), body: [2])],
-      lines: [LinePlan(configuration: UARTConfiguration(baudRate: 9_600))],
-      devices: [DevicePlan(line: 0, meterProtocol: .modbusRTU, timeout: 200_000, attempts: 2)],
-      channels: [
-        ChannelDocument(
-          device: 1, label: Array("meter".utf8), serial: nil, port: Array("a".utf8), address: [1],
-          profile: 0, requests: [request], periodMilliseconds: 1_000, offsetMilliseconds: 0,
-          ratios: [])
-      ], deviceOfChannel: [0],
-      livePoints: [[LivePoint(device: 0, quantity: quantity, unit: quantity.unit, rule: rule)]],
-      names: SiteNames(
-        devices: [
-          SiteNames.Device(
-            number: 1, label: Array("meter".utf8), labelChinese: [], address: Array("1".utf8))
-        ], lines: [SiteNames.Line(name: Array("a".utf8), device: Array("a".utf8))],
-        origin: Array("mrv.example/gw/test/1".utf8), epoch: 1, sitePath: [], fingerprint: .zero))
-  }
-
-  private let rule = ValueRule(layout: .modbus(register: 0, type: .uint16, order: .abcd))
-
-  private func gateway(
-    catchUp: CatchUpBudget? = nil, quota: UInt64 = 1 << 30, isCompressing: Bool = false,
-    quantity: Quantity = .voltageL1
-  ) throws -> SimulatedGateway<FileKeySigner, SodiumVerifier> {
-    let request = try #require(
-      ModbusRequest(unit: 1, function: .readHoldingRegisters, address: 0, count: 1))
-    let bytes = ByteWriter.bytes { request.write(into: &$0) }
-    let mirrorName = try #require(KeyName("collector.example/m1"))
-    return SimulatedGateway(
-      site: site(bytes, rule: rule, quantity: quantity), origin: Self.origin,
-      mirrorKey: Self.key("mirror").verifierKey(name: mirrorName, type: .cosigner),
-      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-      catchUp: catchUp, segmentByteCount: 64 << 10, quotaByteCount: quota,
-      isCompressing: isCompressing,
-      makeKey: { Self.key("gateway") },
-      makeMirrorKey: { Self.key("mirror") }, verifier: SodiumVerifier())
-  }
-
-  private func run(
-    seed: UInt64, canary: Bool = false, catchUp: CatchUpBudget? = nil, seconds: UInt64 = 600,
-    offline: UInt64 = 0, quota: UInt64 = 1 << 30, isCompressing: Bool = false,
-    quantity: Quantity = .voltageL1, _ rates: [FaultKind: UInt32] = [:]
-  ) throws -> SimulationResult {
-    let gateway = try gateway(
-      catchUp: catchUp, quota: quota, isCompressing: isCompressing, quantity: quantity)
-    let meter = MeterModel(
-      meterProtocol: .modbusRTU, address: [1], turnaroundMicroseconds: 10_000,
-      blocks: [
-        MeterBlock(
-          place: .modbus(function: 3, address: 0, count: 1),
-          points: [
-            MeterPoint(
-              rule: rule, signal: Signal(source: .constant(230), noise: Noise(seed: 1, channel: 1)))
-          ])
-      ])
-    var faults = FaultModel()
-    for (kind, rate) in rates { faults[kind] = rate }
-    var plan = SimulationPlan(
-      seed: seed, safety: seconds * 1_000_000, liveness: 3_600_000_000, faults: faults)
-    plan.offline = offline * 1_000_000
-    plan.hasCanary = canary
-    let simulation = Simulation(
-      plan, gateway: gateway,
-      lines: [
-        SimulatedLine(
-          configuration: UARTConfiguration(baudRate: 9_600),
-          meters: [EmulatedMeter](
-            repeating: EmulatedMeter(model: meter), count: faults[.duplicateAddress] > 0 ? 2 : 1))
-      ], plant: plant)
-    return simulation.run()
-  }
+  private let world = SmallWorld()
 
   @Test func `without faults everything is polled, recorded and acknowledged`() throws {
-    let result = try run(seed: 1)
+    let result = try world.simulation(seed: 1).run()
     #expect(result.violations == [])
     // One poll a second for ten minutes and the minute that comes to rest.
     #expect((660...680).contains(result.pollCount))
@@ -113,13 +27,15 @@ import Uplink
     // Some twenty times what the meter makes, half of it for a checkpoint each 5 s.
     let budget = CatchUpBudget(byteCount: 1_200, seconds: 1)
     for seed in 1...4 as ClosedRange<UInt64> {
-      let result = try run(seed: seed, catchUp: budget, [.linkDown: 600, .requestLost: 100_000])
+      let result = try world.simulation(
+        seed: seed, catchUp: budget, [.linkDown: 600, .requestLost: 100_000]
+      ).run()
       #expect(result.violations == [])
       #expect(result.faultCounts[Int(FaultKind.linkDown.rawValue)] > 0)
       #expect(result.acknowledged == result.size)
       #expect(result.livePostCount > 20 && result.liveDelayMax < 5_000_000)
     }
-    let free = try run(seed: 1)
+    let free = try world.simulation(seed: 1).run()
     // One value a second, a post each two.
     #expect((320...345).contains(free.livePostCount))
     #expect((1_000_000..<2_500_000).contains(free.liveDelayMax))
@@ -127,16 +43,17 @@ import Uplink
 
   @Test func `the same seed gives the same trace, another one another`() throws {
     let rates: [FaultKind: UInt32] = [.powerCut: 500, .noise: 50_000, .answerLost: 200_000]
-    let first = try run(seed: 7, rates)
-    #expect(first.traceHash == (try run(seed: 7, rates)).traceHash)
-    #expect(first.traceHash != (try run(seed: 8, rates)).traceHash)
+    let first = try world.simulation(seed: 7, rates).run()
+    #expect(first.traceHash == (try world.simulation(seed: 7, rates).run()).traceHash)
+    #expect(first.traceHash != (try world.simulation(seed: 8, rates).run()).traceHash)
     #expect(first.violations == [] && first.startCount > 1)
   }
 
   // A poll and a commit of 4 KiB a second: a mebibyte is full after 256 s.
 
   @Test func `what is acknowledged is given up, and every start goes on from the summary`() throws {
-    let result = try run(seed: 5, seconds: 3_600, quota: 3 << 20, [.agentKilled: 300])
+    let result = try world.simulation(seed: 5, seconds: 3_600, quota: 3 << 20, [.agentKilled: 300])
+      .run()
     #expect(result.violations == [])
     #expect(result.startCount > 3 && result.epochs == 1)
     #expect(result.eventCounts[.entriesGivenUp, default: 0] > 5)
@@ -144,24 +61,27 @@ import Uplink
   }
 
   @Test func `a log without room slows, stops polling, and comes back`() throws {
-    let result = try run(seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20)
+    let result = try world.simulation(seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20).run()
     #expect(result.violations == [])
     // Slowed, totals alone, and back.
     #expect(result.eventCounts[.givingWay, default: 0] >= 3)
     #expect(result.epochs == 1 && result.acknowledged == result.size)
     // A total is polled on, slowly.
-    let total = try run(
-      seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20, quantity: .activeEnergyImport)
+    let total = try world.simulation(
+      seed: 5, seconds: 1_800, offline: 1_700, quota: 2 << 20, quantity: .activeEnergyImport
+    ).run()
     #expect(total.violations == [])
     #expect(total.pollCount > result.pollCount)
   }
 
   @Test func `sealed segments leave room for what would have ended the epoch`() throws {
-    let plain = try run(
-      seed: 5, seconds: 3_600, offline: 3_600, quota: 8 << 20, [.agentKilled: 300])
-    let sealed = try run(
+    let plain = try world.simulation(
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 8 << 20, [.agentKilled: 300]
+    ).run()
+    let sealed = try world.simulation(
       seed: 5, seconds: 3_600, offline: 3_600, quota: 8 << 20, isCompressing: true,
-      [.agentKilled: 300])
+      [.agentKilled: 300]
+    ).run()
     #expect(plain.violations == [] && sealed.violations == [])
     #expect(plain.eventCounts[.givingWay, default: 0] > 0 || plain.epochs > 1)
     #expect(sealed.eventCounts[.givingWay, default: 0] == 0 && sealed.epochs == 1)
@@ -170,17 +90,19 @@ import Uplink
   }
 
   @Test func `sealed segments are given up, and every start goes on from the summary`() throws {
-    let result = try run(
+    let result = try world.simulation(
       seed: 5, seconds: 7_200, quota: 640 << 10, isCompressing: true,
-      [.agentKilled: 300, .powerCut: 100])
+      [.agentKilled: 300, .powerCut: 100]
+    ).run()
     #expect(result.violations == [])
     #expect(result.eventCounts[.entriesGivenUp, default: 0] > 5)
     #expect(result.acknowledged == result.size)
   }
 
   @Test func `a quota that is used up ends the epoch, and says so`() throws {
-    let result = try run(
-      seed: 5, seconds: 3_600, offline: 3_600, quota: 640 << 10, [.agentKilled: 5_000])
+    let result = try world.simulation(
+      seed: 5, seconds: 3_600, offline: 3_600, quota: 640 << 10, [.agentKilled: 5_000]
+    ).run()
     #expect(result.violations == [])
     #expect(result.epochs > 1)
     #expect(result.acknowledged == result.size)
@@ -191,7 +113,7 @@ import Uplink
     var mended = 0
     var goneOn = 0
     for seed in 1...8 as ClosedRange<UInt64> {
-      let result = try run(seed: seed, [.bitRot: 20_000, .agentKilled: 600])
+      let result = try world.simulation(seed: seed, [.bitRot: 20_000, .agentKilled: 600]).run()
       #expect(result.violations == [], "seed \(seed)")
       let count = result.eventCounts[.mended, default: 0]
       mended += count
@@ -201,13 +123,13 @@ import Uplink
   }
 
   @Test func `a planted defect is found`() throws {
-    let result = try run(seed: 1, canary: true)
+    let result = try world.simulation(seed: 1, canary: true).run()
     #expect(result.violations.contains { $0.checker == .durability })
   }
 
   @Test func `what went away with a medium that was set back is not asked for, all else is`() throws
   {
-    let gateway = try gateway()
+    let gateway = try world.gateway()
     let epochs = (1...4 as ClosedRange<UInt32>).map { SimulatedEpoch($0, gateway: gateway) }
     func place(_ epoch: UInt64, _ index: UInt64) -> FirstPlace {
       let instant = Instant(mono: index, utc: index, quality: ClockQuality(rawValue: 0))
@@ -241,7 +163,8 @@ import Uplink
     var happened: UInt64 = 0
     for seed in 1...3 as ClosedRange<UInt64> {
       // A medium is set back to a state of ten minutes before at least.
-      let result = try run(seed: seed, seconds: kind == .rollback ? 1_800 : 600, rates)
+      let result = try world.simulation(seed: seed, seconds: kind == .rollback ? 1_800 : 600, rates)
+        .run()
       #expect(result.violations == [], "seed \(seed)")
       happened += result.faultCounts[Int(kind.rawValue)]
     }

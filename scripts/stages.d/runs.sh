@@ -63,5 +63,39 @@ simulate() {
   .build/release/tally-sim run --seed 6 --hours 1 --devices 64
   ! .build/release/tally-sim run --seed 1 --hours 1 --canary || { echo "the planted defect was not found"; return 1; }
 }
+
+# What a simulated gateway leaves behind, with segments of the simulator's own compression among it: tally verify takes it,
+# and a tallyd that goes on with it hands all of it to a collector of another key, which is verified, too.
+simulated_directory() {
+  local out=.build/test/simulated-directory seed pid size
+  rm -rf "$out"
+  for seed in 3 11 12; do
+    .build/release/tally-sim run --seed $seed --out $out/$seed --lang en
+    .build/release/tally verify $out/$seed/gateway --vkey "$(cat $out/$seed/gateway/keys/log.vkey)" \
+      --cosigner "$(cat $out/$seed/gateway/keys/mirror.vkey)"
+  done
+  out=$out/3
+  .build/release/tally-collector init --name collector.example/m1 --data $out/collector
+  .build/release/tally-collector enroll "$(cat $out/gateway/keys/log.vkey)" --data $out/collector
+  sed -i -e 's/:8470/:9260/' -e "s|vkey: .*|vkey: $(cat $out/collector/keys/mirror.vkey)|" $out/site.yaml
+  .build/release/tally-collector serve --listen 127.0.0.1:9260 --data $out/collector >$out/collector.log 2>&1 &
+  pid=$!
+  .build/release/tallyd --site $out/site.yaml --data $out/gateway --share .build/share/tallystick >$out/gateway.log 2>&1 &
+  pid="$pid $!"
+  # shellcheck disable=SC2064 # these processes
+  trap "kill $pid 2>/dev/null; wait" EXIT
+  size=$(.build/release/tally-sim run --seed 3 --lang en | sed -n 's/.* epochs, \([0-9]*\) entries.*/\1/p')
+  for _ in $(seq 150); do
+    sleep 0.2
+    [ "$(.build/release/tally status --data $out/gateway --json | sed -n 's/.*"acknowledged":\([0-9]*\).*/\1/p')" -gt "$size" ] &&
+      break
+  done
+  # shellcheck disable=SC2086 # several
+  kill $pid && wait
+  trap - EXIT
+  verify_both $out
+  .build/release/tally-collector status --data $out/collector --lang en | tee $out/status
+  echo "the collector has what the simulated gateway recorded, $size entries, and what tallyd added"
+}
 crash_loop() { scripts/crash-loop --built 50 --lanes 2; }
 measure() { scripts/measure --built; }

@@ -1,0 +1,161 @@
+import Gateway
+import HAL
+
+import Testing
+import TransparencyLog
+import Uplink
+
+@testable import Journal
+@testable import Simulator
+
+/// Each checker sees what it is there for, and nothing in a run without faults.
+@Suite struct CheckerTests {
+  private let world = SmallWorld()
+
+  @Test func `a checkpoint that is not durable, or not over what was written`() throws {
+    let simulation = try world.simulation(seed: 1)
+    _ = simulation.run()
+    let newest = try #require(simulation.disk.newestSuperblock(1))
+    let page = try #require(simulation.disk.volumes[0].superblocks[Int(newest.slot)])
+    let note = page[128..<(128 + newest.block.signedNoteByteCount)]
+    let request = UplinkRequest(path: .addCheckpoint, body: Array("old 0\n\n".utf8) + note)
+    let size = newest.block.signedSize
+    let epoch = simulation.epoch
+    #expect(epoch.look(at: request, durable: size) == nil)
+    #expect(epoch.look(at: request, durable: nil) == nil)
+    #expect(epoch.look(at: request, durable: size - 1)?.contains("durable is") == true)
+    var leaves = epoch.oracle.leaves
+    leaves[3] = .zero
+    epoch.oracle = LogOracle(leaves: leaves)
+    #expect(epoch.look(at: request, durable: size)?.contains("not over the entries") == true)
+    epoch.oracle = LogOracle(leaves: Array(leaves.prefix(3)))
+    #expect(epoch.look(at: request, durable: size)?.contains("3 were written") == true)
+    var forged = request
+    forged.body[forged.body.count - 10] ^= 1
+    #expect(epoch.look(at: forged, durable: size)?.contains("did not sign") == true)
+  }
+
+  @Test func `what is acknowledged and not there, or another`() throws {
+    let simulation = try world.simulation(seed: 1)
+    _ = simulation.run()
+    let epoch = simulation.epoch
+    let mirrored = epoch.mirror.mirrored
+    var checker = AcknowledgementChecker()
+    let fine = checker.look(acknowledged: mirrored, epoch.mirror, epoch.oracle)
+    #expect(fine == nil)
+    let more = checker.look(acknowledged: mirrored + 1, epoch.mirror, epoch.oracle)
+    #expect(more?.contains("the mirror has signed for") == true)
+    var leaves = epoch.oracle.leaves
+    leaves[5] = .zero
+    checker = AcknowledgementChecker()
+    let other = checker.look(acknowledged: mirrored, epoch.mirror, LogOracle(leaves: leaves))
+    #expect(other == "entry 5 in the mirror is not the one recorded")
+  }
+
+  @Test func `a channel of which nothing is known any more`() throws {
+    let simulation = try world.simulation(seed: 1)
+    #expect(simulation.run().violations == [])
+    let now = simulation.time.instant.utc
+    #expect(simulation.epoch.ledger.silentChannels(at: now).isEmpty)
+    let allowed = SlotLedger.silenceMax + 3_000_000
+    #expect(simulation.epoch.ledger.silentChannels(at: now + allowed - 5_000_000).isEmpty)
+    #expect(simulation.epoch.ledger.silentChannels(at: now + allowed + 60_000_000).count == 1)
+  }
+
+  @Test func `a superblock over the newest, older, or less`() throws {
+    let disk = SimulatedDisk(
+      faults: FaultModel(), capacity: .max, entropy: SeededEntropy(seed: 1))
+    func bytes(_ generation: UInt64, signed: UInt64, released: UInt64 = 0) -> [UInt8] {
+      var block = Superblock(generation: generation, epoch: 1, originHash: .zero)
+      block.signedSize = signed
+      block.releasedSize = released
+      var page = [UInt8](repeating: 0, count: 4_096)
+      page.withUnsafeMutableBufferPointer { block.write(into: $0) }
+      return page
+    }
+    func problem(_ bytes: [UInt8], to slot: UInt8) -> String? {
+      bytes.withUnsafeBytes { disk.problem(writing: $0, toSuperblock: slot, of: 1) }
+    }
+    try disk.whole(1, .superblock(slot: 0), bytes(4, signed: 7, released: 7))
+    try disk.whole(1, .superblock(slot: 1), bytes(3, signed: 7))
+    #expect(problem(bytes(5, signed: 9, released: 7), to: 1) == nil)
+    #expect(problem(bytes(5, signed: 9, released: 7), to: 0)?.contains("written over") == true)
+    #expect(problem(bytes(4, signed: 9, released: 7), to: 1)?.contains("older") == true)
+    #expect(problem(bytes(5, signed: 6, released: 6), to: 1)?.contains("takes back") == true)
+    #expect(problem(bytes(5, signed: 9, released: 0), to: 1)?.contains("takes back") == true)
+    // One that the agent was told has failed may be overwritten.
+    disk.refusedSuperblocks = [0]
+    #expect(problem(bytes(5, signed: 9, released: 7), to: 0) == nil)
+  }
+
+  @Test func `an answer that is damaged, or somebody else's`() {
+    // Modbus over serial line V1.02: unit 1 reads one register, 230; both CRCs are those of minimalmodbus 2.1.1.
+    let request: [UInt8] = [0x01, 0x03, 0x00, 0x00, 0x00, 0x01, 0x84, 0x0A]
+    let answer: [UInt8] = [0x01, 0x03, 0x02, 0x00, 0xE6, 0x39, 0xCE]
+    #expect(AnswerChecker.problem(of: answer[...], to: request[...]) == nil)
+    for at in answer.indices {
+      var damaged = answer
+      damaged[at] ^= 0x10
+      #expect(AnswerChecker.problem(of: damaged[...], to: request[...]) != nil, "byte \(at)")
+    }
+    // DL/T 645-2007: address 1, energy 00000000, with what wakes it in front.
+    let asked: [UInt8] = [
+      0xFE, 0xFE, 0x68, 1, 0, 0, 0, 0, 0, 0x68, 0x11, 4, 0x33, 0x33, 0x33, 0x33,
+    ]
+    var said: [UInt8] = [
+      0x68, 1, 0, 0, 0, 0, 0, 0x68, 0x91, 8, 0x33, 0x33, 0x33, 0x33, 0x34, 0x33, 0x33, 0x33,
+    ]
+    said += [said.reduce(0, &+), 0x16]
+    #expect(AnswerChecker.problem(of: ([0xFE] + said)[...], to: asked[...]) == nil)
+    for at in said.indices {
+      var damaged = said
+      damaged[at] ^= 0x10
+      #expect(AnswerChecker.problem(of: damaged[...], to: asked[...]) != nil, "byte \(at)")
+    }
+    var stranger = said
+    stranger[1] = 2
+    stranger[stranger.count - 2] &+= 1
+    #expect(AnswerChecker.problem(of: stranger[...], to: asked[...]) == "is of another address")
+  }
+
+  @Test func `more than the quota, and an epoch that ends with room`() {
+    var checker = QuotaChecker(quotaByteCount: 1_000, segmentByteCount: 100)
+    #expect(checker.look(standing: 1_000) == nil)
+    #expect(checker.look(standing: 1_001) != nil)
+    #expect(checker.look(full: 801) == nil)
+    #expect(checker.look(full: 800) != nil)
+  }
+
+  @Test func `a fault that nothing tells of`() {
+    var checker = VisibilityChecker()
+    checker.expect(.portLost, for: .unplugged, committed: 0, at: 1)
+    #expect(checker.unseen(in: SlotLedger()).count == 1)
+  }
+
+  @Test func `a value that does not come, and a record beyond its budget`() throws {
+    var live = LiveChecker(try world.gateway().site)
+    live.read(point: 0, utc: 1, at: 1_000_000)
+    #expect(live.look(at: 5_000_000) == nil)
+    #expect(live.look(at: 7_000_000) != nil)
+    var budget = BudgetChecker(CatchUpBudget(byteCount: 1_000, seconds: 1))
+    #expect(budget.look(byteCount: 5_000, at: 0) == nil)
+    #expect(budget.look(byteCount: 1_000, at: 5_000_000) == nil)
+    #expect(budget.look(byteCount: 1_000, at: 5_100_000) != nil)
+  }
+
+  @Test func `faults that are drawn cover their range evenly, and half of the media are honest`() {
+    var entropy = SeededEntropy(seed: 1)
+    var cuts: [UInt32: Int] = [:]
+    var honest = 0
+    for _ in 0..<4_000 {
+      let model = FaultModel.drawn(from: &entropy)
+      cuts[model[.powerCut], default: 0] += 1
+      if FaultKind.allCases.allSatisfy({ !$0.isLossOfMedium || model[$0] == 0 }) { honest += 1 }
+      #expect(model[.rollback] == 0 || model[.mirrorLost] == 0)
+    }
+    // Half of them have none; the others 200, 100, 50, 25, 12 or 6 a day.
+    #expect(Set(cuts.keys) == [0, 200, 100, 50, 25, 12, 6])
+    for (rate, count) in cuts where rate > 0 { #expect((260...410).contains(count), "\(rate)") }
+    #expect((2_000...2_300).contains(honest))
+  }
+}
