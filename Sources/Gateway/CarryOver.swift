@@ -112,14 +112,19 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Those of the copy beside the log; the log's own come behind them, and count first.
   private mutating func knownDocuments() -> [(index: UInt64, document: Document)] {
-    guard case .some(.some(let count)) = try? journal.storage.size(of: .documents) else {
-      return []
+    let bytes = try? journal.ask { medium throws(StorageError) in
+      var bytes = [UInt8](repeating: 0, count: try medium.size(of: .documents) ?? 0)
+      var problem: StorageError?
+      bytes.withUnsafeMutableBytes { buffer in
+        guard !buffer.isEmpty else { return }
+        do throws(StorageError) { try medium.read(.documents, at: 0, into: buffer) } catch {
+          problem = error
+        }
+      }
+      if let problem { throw problem }
+      return bytes
     }
-    var bytes = [UInt8](repeating: 0, count: count)
-    let isRead = bytes.withUnsafeMutableBytes {
-      (try? journal.storage.read(.documents, at: 0, into: $0)) != nil
-    }
-    guard isRead else { return [] }
+    guard let bytes else { return [] }
     return KnownDocuments.decode(bytes).map { ($0.index, $0.document) }
   }
 }
@@ -135,7 +140,8 @@ extension Journal where Storage: ~Copyable {
     frames.sort { ($0.firstIndex, $0.endIndex) < ($1.firstIndex, $1.endIndex) }
     var last: [UInt64: Int] = [:]
     for (position, frame) in frames.enumerated() { last[frame.sequence] = position }
-    if case .some(.some(let range)) = try? storage.segmentRange() {
+    let range = try? ask { medium throws(StorageError) in try medium.segmentRange() }
+    if let range {
       for sequence in range where last[sequence] == nil { behind(sequence, &storage) }
     }
     var next: UInt64 = 0

@@ -237,8 +237,12 @@ extension LogShelf where Storage: ~Copyable {
     let bytes = UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self))
     var newest: Superblock?
     for slot in 0..<2 {
-      guard (try? storage.read(.superblock(slot: UInt8(slot)), at: 0, into: page)) != nil,
-        let block = Superblock(bytes.span),
+      // A read that is refused once counts for as little here as anywhere: the newest block says what is carried over.
+      var isRead = false
+      for _ in 0..<Limits.recoveryAttemptsMax where !isRead {
+        isRead = (try? storage.read(.superblock(slot: UInt8(slot)), at: 0, into: page)) != nil
+      }
+      guard isRead, let block = Superblock(bytes.span),
         block.epoch == epoch, block.originHash == origin(epoch).hash
       else { continue }
       if newest.map({ block.isNewer(than: $0) }) ?? true { newest = block }

@@ -36,7 +36,7 @@ extension Journal where Storage: ~Copyable {
 
   /// Looks at the medium, which changes nothing: what it refuses once it may give the next time. It is asked three times,
   /// and more often out of what all looks share.
-  mutating func ask<Answer>(
+  public mutating func ask<Answer>(
     _ look: (inout Storage) throws(StorageError) -> Answer
   ) throws(StorageError) -> Answer {
     var attempt = 1
