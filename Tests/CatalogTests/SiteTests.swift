@@ -189,10 +189,10 @@ import TransparencyLog
     #expect(site.log.commitMilliseconds == 1000)
     #expect(site.bytesPerDay == 86_400 * 4096)
     let text = SiteSummary(site).text(.english)
-    #expect(text.contains("grows by about 338 MiB a day"))
-    #expect(text.contains("quota of 1024 MiB the gateway can be offline for about 2 days"))
+    #expect(text.contains("grows by at most 338 MiB a day"))
+    #expect(text.contains("quota of 1024 MiB the gateway can be offline for at least 2.4 days"))
     let chinese = SiteSummary(site).text(.chinese)
-    #expect(chinese.contains("日志每天约增长 338 MiB，按板卡配额 1024 MiB，断网约 2 天后"))
+    #expect(chinese.contains("日志每天最多增长 338 MiB，按板卡配额 1024 MiB，断网至少 2.4 天后"))
     site.log.commitMilliseconds = 60_000
     // A minute has some 260 entries of about a hundred bytes: some blocks, hardly a padding.
     #expect(site.bytesPerDay > site.entriesPerDay * 80)
