@@ -83,9 +83,7 @@ extension BlockStorage where Self: ~Copyable {
     if try isSealed(segment: sequence) { return sealed }
     return sealed &+ wide(count: try size(of: .segment(sequence: sequence)) ?? 0)
   }
-}
 
-extension BlockStorage where Self: ~Copyable {
   /// Removes all segments, whatever form they have.
   public mutating func removeSegments() throws(StorageError) {
     guard let range = try segmentRange() else { return }

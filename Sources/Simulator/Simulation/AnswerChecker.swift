@@ -6,8 +6,8 @@
 enum AnswerChecker {
   /// What is wrong with an answer to a request; `nil` if nothing is.
   static func problem(of answer: ArraySlice<UInt8>, to request: ArraySlice<UInt8>) -> String? {
-    // 0xFE wakes a DL/T 645 meter; 0xFE and 0x68 as Modbus units are beyond the 247 that there are, or are followed by a
-    // function that is none.
+    // A DL/T 645 request has 0xFE in front, which wakes the meter, and then 0x68 twice, six digits apart. A Modbus request of
+    // unit 0x68 that is as long does not occur: it would write registers.
     let asked = Array(request.drop { $0 == 0xFE })
     let isDLT645 = asked.count >= 12 && asked[0] == 0x68 && asked[7] == 0x68
     return isDLT645 ? ofDLT645(Array(answer), asked) : ofModbus(Array(answer), Array(request))
