@@ -5,27 +5,28 @@
 /// 5.2 (frame) and 7.1.
 enum AnswerChecker {
   /// What is wrong with an answer to a request; `nil` if nothing is.
-  static func problem(of answer: ArraySlice<UInt8>, to request: ArraySlice<UInt8>) -> String? {
+  static func problem(of answer: ArraySlice<UInt8>, to request: [UInt8]) -> String? {
     // A DL/T 645 request has 0xFE in front, which wakes the meter, and then 0x68 twice, six digits apart. A Modbus request of
     // unit 0x68 that is as long does not occur: it would write registers.
-    let asked = Array(request.drop { $0 == 0xFE })
-    let isDLT645 = asked.count >= 12 && asked[0] == 0x68 && asked[7] == 0x68
-    return isDLT645 ? ofDLT645(Array(answer), asked) : ofModbus(Array(answer), Array(request))
+    guard request.count >= 12, request[0] == 0xFE || request[0] == 0x68 else {
+      return ofModbus(answer, request)
+    }
+    return ofDLT645(Array(answer.drop { $0 == 0xFE }), Array(request.drop { $0 == 0xFE }))
   }
 
-  private static func ofModbus(_ frame: [UInt8], _ request: [UInt8]) -> String? {
+  private static func ofModbus(_ frame: ArraySlice<UInt8>, _ request: [UInt8]) -> String? {
+    let (first, end) = (frame.startIndex, frame.endIndex)
     guard frame.count >= 5, request.count >= 2 else { return "is too short" }
-    guard
-      crc(frame.dropLast(2)) == UInt16(frame[frame.count - 1]) << 8 | UInt16(frame[frame.count - 2])
-    else { return "has a wrong CRC" }
-    guard frame[0] == request[0] else { return "is of unit \(frame[0])" }
-    guard frame[1] == request[1] else { return "has function \(frame[1])" }
+    guard crc(frame.dropLast(2)) == UInt16(frame[end - 1]) << 8 | UInt16(frame[end - 2]) else {
+      return "has a wrong CRC"
+    }
+    guard frame[first] == request[0] else { return "is of unit \(frame[first])" }
+    guard frame[first + 1] == request[1] else { return "has function \(frame[first + 1])" }
     return nil
   }
 
   /// 5.2: 68 A0…A5 68 C L DATA CS 16, the checksum over all before it.
-  private static func ofDLT645(_ answer: [UInt8], _ request: [UInt8]) -> String? {
-    let frame = Array(answer.drop { $0 == 0xFE })
+  private static func ofDLT645(_ frame: [UInt8], _ request: [UInt8]) -> String? {
     guard frame.count >= 12, frame[0] == 0x68, frame[7] == 0x68, frame[frame.count - 1] == 0x16,
       frame.count == 12 + Int(frame[9])
     else { return "is no frame" }
@@ -43,13 +44,17 @@ enum AnswerChecker {
     return nil
   }
 
-  /// The polynomial 0xA001, a bit at a time.
+  /// The polynomial 0xA001, a byte at a time.
   private static func crc(_ bytes: ArraySlice<UInt8>) -> UInt16 {
     var register: UInt16 = 0xFFFF
     for byte in bytes {
-      register ^= UInt16(byte)
-      for _ in 0..<8 { register = register >> 1 ^ (register & 1 == 1 ? 0xA001 : 0) }
+      register = register >> 8 ^ remainders[Int(UInt8(truncatingIfNeeded: register) ^ byte)]
     }
     return register
+  }
+
+  /// What each byte leaves of that polynomial, a bit at a time.
+  private static let remainders: [UInt16] = (0..<256).map { byte in
+    (0..<8).reduce(UInt16(byte)) { rest, _ in rest >> 1 ^ (rest & 1 == 1 ? 0xA001 : 0) }
   }
 }

@@ -50,13 +50,13 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
 
   /// Looks at a request that leaves the gateway, whether it arrives or not. Returns what is wrong.
   func look(
-    at request: UplinkRequest, _ oracle: inout LogOracle, durable: UInt64?
+    at request: UplinkRequest, _ oracle: inout LogOracle, durable: @autoclosure () -> UInt64?
   ) -> String? {
     guard let note = note(in: request) else { return nil }
     guard let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier) else {
       return "a checkpoint was released that its key did not sign"
     }
-    if let durable, checkpoint.size > durable {
+    if let durable = durable(), checkpoint.size > durable {
       return "a checkpoint of \(checkpoint.size) was released, durable is one of \(durable)"
     }
     guard let root = oracle.root(size: Int(checkpoint.size)) else {

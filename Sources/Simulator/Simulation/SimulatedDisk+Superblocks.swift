@@ -16,6 +16,9 @@ extension SimulatedDisk {
     return newest
   }
 
+  /// How much of an epoch's log it says is signed.
+  func signedSize(_ epoch: UInt32) -> UInt64 { newestSuperblock(epoch)?.block.signedSize ?? 0 }
+
   /// What is wrong with the superblock that is about to be written to a slot; `nil` if nothing is. One that the agent was
   /// told has failed may be overwritten, whatever became of it.
   func problem(

@@ -40,8 +40,8 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
 
   /// Looks at a request that leaves the gateway while its superblocks say that `durable` entries are signed; `nil` where
   /// the medium has failed.
-  func look(at request: UplinkRequest, durable: UInt64?) -> String? {
-    checkpoints.look(at: request, &oracle, durable: durable)
+  func look(at request: UplinkRequest, durable: @autoclosure () -> UInt64?) -> String? {
+    checkpoints.look(at: request, &oracle, durable: durable())
   }
 
   /// Looks at a request that arrives at the mirror.

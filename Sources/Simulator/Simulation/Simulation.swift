@@ -84,8 +84,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var mediumFailed = false
   var live: LiveChecker
   var budget: BudgetChecker
-  private var lastStep = GivingWay.nothing
-  private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0), lastStep = GivingWay.nothing
   private var quota: QuotaChecker
   let plant: Plant
 
@@ -123,8 +122,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     disk.happened = { [unowned self] in happened($0) }
     machine.fetch = { [unowned self] in fetch($0) }
     for line in lines {
-      let addresses = Set(line.meters.map(\.model.address))
-      for _ in addresses.count..<line.meters.count { count(.duplicateAddress) }
+      let count = line.meters.count - Set(line.meters.map(\.model.address)).count
+      for _ in 0..<count { self.count(.duplicateAddress) }
     }
     goOn(in: 1)
   }
@@ -300,8 +299,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     guard let request = turn.request else { return }
     trace.note(.request("\(request.path.text)", byteCount: request.body.count), at: time.now)
     request.body.withUnsafeBufferPointer { trace.mix($0) }
-    let durable = mediumFailed ? nil : disk.newestSuperblock(machine.epoch)?.block.signedSize ?? 0
-    if let problem = epoch.look(at: request, durable: durable) { violate(.checkpoints, problem) }
+    let problem = epoch.look(
+      at: request, durable: mediumFailed ? nil : disk.signedSize(machine.epoch))
+    if let problem { violate(.checkpoints, problem) }
     if let problem = budget.look(byteCount: request.body.count, at: time.now) {
       violate(.budget, problem)
     }

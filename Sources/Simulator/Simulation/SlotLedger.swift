@@ -29,9 +29,9 @@ struct SlotLedger {
     var index: UInt64
     var period: UInt64
     var offset: UInt64
-    /// What the log says of it.
-    var plan: TransparencyLog.Channel
+    /// What the log says of it, and each of its requests.
     var body: [UInt8]
+    var requests: [[UInt8]]
     /// Of each request, in all ages, in the present one and in the one before.
     var answered: [SlotRanges]
     var recent: [SlotRanges]
@@ -45,10 +45,10 @@ struct SlotLedger {
     /// What is wrong with the answer of a good reading.
     func problem(of reading: ReadingEntry, in bytes: [UInt8]) -> String? {
       guard let raw = reading.raw else { return "is missing" }
-      guard let request = plan.request(reading.request, in: body.span) else {
+      guard reading.request < UInt64(requests.count) else {
         return "is to a request that is not in the log"
       }
-      return AnswerChecker.problem(of: bytes[raw], to: body[request])
+      return AnswerChecker.problem(of: bytes[raw], to: requests[Int(reading.request)])
     }
 
     mutating func widen(_ slots: ClosedRange<UInt64>) {
@@ -123,8 +123,10 @@ struct SlotLedger {
     let none = [SlotRanges](repeating: SlotRanges(), count: channel.requestCount)
     channels.append(
       Channel(
-        index: size, period: period, offset: channel.offsetMilliseconds, plan: channel,
-        body: body, answered: none,
+        index: size, period: period, offset: channel.offsetMilliseconds, body: body,
+        requests: (0..<UInt64(channel.requestCount)).map { number in
+          channel.request(number, in: body.span).map { Array(body[$0]) } ?? []
+        }, answered: none,
         recent: none, earlier: none))
   }
 
