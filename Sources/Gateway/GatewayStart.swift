@@ -156,7 +156,7 @@ public struct GatewayStart<
     {
       carryOver?.removeSegments()
     }
-    recorder.limitSegments(beside: others + (carryOver?.byteCount ?? 0))
+    if let carryOver { recorder.limitSegments(beside: others + carryOver.byteCount) }
     // A copy that cannot be written is one that is not there when it is needed.
     let copy = KnownDocuments.encode(opening.known)
     copy.withUnsafeBytes { bytes in
