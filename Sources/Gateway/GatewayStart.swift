@@ -150,13 +150,7 @@ public struct GatewayStart<
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem { throw problem }
-    // As a start that finds it so would do (`LogShelf.room`), which may be years away.
-    if recorder.evidence.journal.superblock.signedSize > 0,
-      others + (carryOver?.byteCount ?? 0) > recorder.room.earlierByteCountMax
-    {
-      carryOver?.removeSegments()
-    }
-    if let carryOver { recorder.limitSegments(beside: others + carryOver.byteCount) }
+    if let carryOver = carryOver.take() { settle(carryOver, beside: others) }
     // A copy that cannot be written is one that is not there when it is needed.
     let copy = KnownDocuments.encode(opening.known)
     copy.withUnsafeBytes { bytes in
@@ -167,6 +161,18 @@ public struct GatewayStart<
       }
     }
     return (opening.nextIndex, starts, opening.history)
+  }
+
+  /// What the old log held is durable here: of its segments no more stay beside `others` than a start that finds it so would
+  /// leave (`LogShelf.room`), for the next one may be years away.
+  private mutating func settle(_ old: consuming CarryOver<Storage>, beside others: UInt64) {
+    var old = old
+    if recorder.evidence.journal.superblock.signedSize > 0,
+      others + old.byteCount > recorder.room.earlierByteCountMax
+    {
+      old.removeSegments()
+    }
+    recorder.limitSegments(beside: others + old.byteCount)
   }
 }
 

@@ -238,11 +238,11 @@ extension LogShelf where Storage: ~Copyable {
     var newest: Superblock?
     for slot in 0..<2 {
       // A read that is refused once counts for as little here as anywhere: the newest block says what is carried over.
-      var isRead = false
-      for _ in 0..<Limits.recoveryAttemptsMax where !isRead {
-        isRead = (try? storage.read(.superblock(slot: UInt8(slot)), at: 0, into: page)) != nil
+      var spare = 0
+      let isRead: Void? = try? storage.ask(spare: &spare) { medium throws(StorageError) in
+        try medium.read(.superblock(slot: UInt8(slot)), at: 0, into: page)
       }
-      guard isRead, let block = Superblock(bytes.span),
+      guard isRead != nil, let block = Superblock(bytes.span),
         block.epoch == epoch, block.originHash == origin(epoch).hash
       else { continue }
       if newest.map({ block.isNewer(than: $0) }) ?? true { newest = block }

@@ -16,6 +16,27 @@ struct FoundSegment {
   var header: SegmentHeader
 }
 
+extension BlockStorage where Self: ~Copyable {
+  /// Looks at the medium, which changes nothing: what it refuses once it may give the next time. It is asked three times,
+  /// and more often as long as there is `spare`.
+  public mutating func ask<Answer>(
+    spare: inout Int, _ look: (inout Self) throws(StorageError) -> Answer
+  ) throws(StorageError) -> Answer {
+    var attempt = 1
+    while true {
+      do throws(StorageError) { return try look(&self) } catch {
+        guard error == .io else { throw error }
+        if attempt < 3 {
+          attempt &+= 1
+        } else {
+          guard spare > 0 else { throw error }
+          spare &-= 1
+        }
+      }
+    }
+  }
+}
+
 extension Journal where Storage: ~Copyable {
   /// Sequence numbers of the segments that stand, from the lowest to the highest; `nil` if none does.
   mutating func segmentRange() throws(JournalError) -> ClosedRange<UInt64>? {
@@ -34,23 +55,11 @@ extension Journal where Storage: ~Copyable {
     } catch { throw .unreadable(object, offset: 0, error) }
   }
 
-  /// Looks at the medium, which changes nothing: what it refuses once it may give the next time. It is asked three times,
-  /// and more often out of what all looks share.
+  /// Looks at the medium, more often than three times out of what all looks share.
   public mutating func ask<Answer>(
     _ look: (inout Storage) throws(StorageError) -> Answer
   ) throws(StorageError) -> Answer {
-    var attempt = 1
-    while true {
-      do throws(StorageError) { return try look(&storage) } catch {
-        guard error == .io else { throw error }
-        if attempt < 3 {
-          attempt &+= 1
-        } else {
-          guard spareReadCount > 0 else { throw error }
-          spareReadCount &-= 1
-        }
-      }
-    }
+    try storage.ask(spare: &spareReadCount, look)
   }
 
   /// Brings bytes of a segment into the scratch buffer, and as many behind them as fit.

@@ -79,9 +79,23 @@ extension BlockStorage where Self: ~Copyable {
   public mutating func takenByteCount(
     ofSegment sequence: UInt64
   ) throws(StorageError) -> UInt64 {
-    let sealed = wide(count: try size(of: .sealed(sequence: sequence)) ?? 0)
-    if try isSealed(segment: sequence) { return sealed }
-    return sealed &+ wide(count: try size(of: .segment(sequence: sequence)) ?? 0)
+    switch try form(ofSegment: sequence) {
+    case .absent: return 0
+    case .plain(let doubtful):
+      return wide(count: doubtful)
+        &+ wide(count: try size(of: .segment(sequence: sequence)) ?? 0)
+    case .sealed(let byteCount): return wide(count: byteCount)
+    }
+  }
+
+  /// How a segment stands on the medium.
+  mutating func form(ofSegment sequence: UInt64) throws(StorageError) -> SegmentForm {
+    guard let byteCount = try size(of: .sealed(sequence: sequence)) else {
+      return try size(of: .segment(sequence: sequence)) == nil
+        ? .absent : .plain(doubtfulByteCount: 0)
+    }
+    return try isSealed(segment: sequence)
+      ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
   }
 
   /// Removes all segments, whatever form they have.
@@ -190,12 +204,7 @@ extension Journal where Storage: ~Copyable {
   mutating func form(of sequence: UInt64) throws(JournalError) -> SegmentForm {
     do throws(StorageError) {
       return try ask { medium throws(StorageError) in
-        guard let byteCount = try medium.size(of: .sealed(sequence: sequence)) else {
-          return try medium.size(of: .segment(sequence: sequence)) == nil
-            ? .absent : .plain(doubtfulByteCount: 0)
-        }
-        return try medium.isSealed(segment: sequence)
-          ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
+        try medium.form(ofSegment: sequence)
       }
     } catch { throw .unreadable(.segment(sequence: sequence), offset: 0, error) }
   }

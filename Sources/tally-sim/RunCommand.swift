@@ -66,9 +66,9 @@ struct RunCommand: ParsableCommand {
       let world = try SimulationWorld(
         share: share, devices: devices, hours: hours, offline: offline, quota: quota,
         faults: faults, hasCanary: canary)
-      if replay != nil, seed != nil || count != nil {
+      if let replay, seed != nil || count != nil {
         throw SiteProblem.badOption(
-          name: "replay", value: "\(replay ?? 0)", expected: "no --seed and no --count beside it")
+          name: "replay", value: "\(replay)", expected: "no --seed and no --count beside it")
       }
       if let out {
         guard count ?? 1 == 1, !Files.exists(out + "/gateway") else {

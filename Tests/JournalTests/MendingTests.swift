@@ -115,12 +115,7 @@ import Testing
   @Test func `a stray frame that hides two others is no neighbour of them`() throws {
     let bench = try MendingBench(commits: [[10], [11], [12], [5], [1]])
     let later = try #require(bench.frames.first { $0.segment == "segment.1" })
-    bench.flip("segment.0", at: bench.frames[0].bytes.lowerBound + 20)
-    try stray(later, in: bench, to: bench.frames[1].bytes.lowerBound)
-    let gaps = try bench.mend()
-    #expect(gaps.count == 1 && gaps.first?.endIndex == 2)
-    let problem = bench.problem()
-    #expect(problem == nil)
+    try expectTwoHidden(by: later, in: bench)
   }
 
   @Test func `a frame that stands twice in its segment counts where the ones after it say`() throws
@@ -129,8 +124,13 @@ import Testing
     let bench = try MendingBench(commits: [[3900], [3901], [12], [13], [5], [1]])
     let third = bench.frames[2]
     try #require(third.segment == "segment.0")
+    try expectTwoHidden(by: third, in: bench)
+  }
+
+  /// The first frame is damaged and a stray one stands on the second: both are missing, and come back.
+  private func expectTwoHidden(by frame: MendingBench.Frame, in bench: MendingBench) throws {
     bench.flip("segment.0", at: bench.frames[0].bytes.lowerBound + 20)
-    try stray(third, in: bench, to: bench.frames[1].bytes.lowerBound)
+    try stray(frame, in: bench, to: bench.frames[1].bytes.lowerBound)
     let gaps = try bench.mend()
     #expect(gaps.count == 1 && gaps.first?.endIndex == 2)
     let problem = bench.problem()

@@ -69,11 +69,13 @@ simulate() {
 simulated_directory() {
   local out=.build/test/simulated-directory seed pid size
   rm -rf "$out"
+  mkdir -p $out
   for seed in 3 11 12; do
-    .build/release/tally-sim run --seed $seed --out $out/$seed --lang en
+    .build/release/tally-sim run --seed $seed --out $out/$seed --lang en | tee $out/$seed.said
     .build/release/tally verify $out/$seed/gateway --vkey "$(cat $out/$seed/gateway/keys/log.vkey)" \
       --cosigner "$(cat $out/$seed/gateway/keys/mirror.vkey)"
   done
+  size=$(sed -n 's/.* epochs, \([0-9]*\) entries.*/\1/p' $out/3.said)
   out=$out/3
   .build/release/tally-collector init --name collector.example/m1 --data $out/collector
   .build/release/tally-collector enroll "$(cat $out/gateway/keys/log.vkey)" --data $out/collector
@@ -84,7 +86,6 @@ simulated_directory() {
   pid="$pid $!"
   # shellcheck disable=SC2064 # these processes
   trap "kill $pid 2>/dev/null; wait" EXIT
-  size=$(.build/release/tally-sim run --seed 3 --lang en | sed -n 's/.* epochs, \([0-9]*\) entries.*/\1/p')
   for _ in $(seq 150); do
     sleep 0.2
     [ "$(.build/release/tally status --data $out/gateway --json | sed -n 's/.*"acknowledged":\([0-9]*\).*/\1/p')" -gt "$size" ] &&
@@ -95,6 +96,8 @@ simulated_directory() {
   trap - EXIT
   verify_both $out
   .build/release/tally-collector status --data $out/collector --lang en | tee $out/status
+  [ "$(sed -n 's/^ *cosigned \([0-9]*\),.*/\1/p' $out/status)" -gt "$size" ] ||
+    { echo "the collector lacks some of $size entries"; return 1; }
   echo "the collector has what the simulated gateway recorded, $size entries, and what tallyd added"
 }
 crash_loop() { scripts/crash-loop --built 50 --lanes 2; }

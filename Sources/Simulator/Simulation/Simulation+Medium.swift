@@ -1,4 +1,5 @@
 import HAL
+import TransparencyLog
 
 // What a simulated gateway asks of its medium, and what stands there.
 extension Simulation where Key: ~Copyable {
@@ -26,5 +27,43 @@ extension Simulation where Key: ~Copyable {
       }
     }
     return objects
+  }
+
+  // MARK: what was seen
+
+  func wrote(
+    _ epoch: UInt32, _ object: StorageObject, _ offset: Int, _ bytes: UnsafeRawBufferPointer
+  ) {
+    goOn(in: epoch)
+    trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
+    if case .superblock(let slot) = object, !mediumFailed,
+      let problem = disk.problem(writing: bytes, toSuperblock: slot, of: epoch)
+    {
+      violate(.checkpoints, problem)
+    }
+    guard case .segment = object,
+      let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
+    else { return }
+    if epoch == committedEpoch, first < committed, !mediumFailed {
+      violate(
+        .durability, "\(committed) entries were committed, and entry \(first) is written again")
+    }
+  }
+
+  func happened(_ incident: SimulatedDisk.Incident) {
+    switch incident {
+    case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
+    case .fault(let kind, let object):
+      count(kind)
+      isMendingDisturbed = true
+      if kind.isLossOfMedium { mediumFailed = true }
+      switch kind {
+      case .rollback: mediumWasSetBack()
+      case .writeError, .writeReported, .writeChanged:
+        // A superblock is replaced whole and a tile computed again: that is the repair.
+        if case .segment = object { expect(.storageDegraded, for: kind) }
+      default: break
+      }
+    }
   }
 }

@@ -1,6 +1,5 @@
 import Gateway
 import HAL
-import Journal
 import Metering
 import Sampling
 import TransparencyLog
@@ -84,7 +83,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var mediumFailed = false
   var live: LiveChecker
   var budget: BudgetChecker
-  private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0), lastStep = GivingWay.nothing
+  private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  private var lastStep = GivingWay.nothing
   private var quota: QuotaChecker
   let plant: Plant
 
@@ -345,42 +345,6 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   }
 
   // MARK: what was seen
-
-  private func wrote(
-    _ epoch: UInt32, _ object: StorageObject, _ offset: Int, _ bytes: UnsafeRawBufferPointer
-  ) {
-    goOn(in: epoch)
-    trace.mix(bytes.assumingMemoryBound(to: UInt8.self))
-    if case .superblock(let slot) = object, !mediumFailed,
-      let problem = disk.problem(writing: bytes, toSuperblock: slot, of: epoch)
-    {
-      violate(.checkpoints, problem)
-    }
-    guard case .segment = object,
-      let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
-    else { return }
-    if epoch == committedEpoch, first < committed, !mediumFailed {
-      violate(
-        .durability, "\(committed) entries were committed, and entry \(first) is written again")
-    }
-  }
-
-  private func happened(_ incident: SimulatedDisk.Incident) {
-    switch incident {
-    case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
-    case .fault(let kind, let object):
-      count(kind)
-      isMendingDisturbed = true
-      if kind.isLossOfMedium { mediumFailed = true }
-      switch kind {
-      case .rollback: mediumWasSetBack()
-      case .writeError, .writeReported, .writeChanged:
-        // A superblock is replaced whole and a tile computed again: that is the repair.
-        if case .segment = object { expect(.storageDegraded, for: kind) }
-      default: break
-      }
-    }
-  }
 
   /// Counts a fault and says it in the trace.
   func count(_ kind: FaultKind) {

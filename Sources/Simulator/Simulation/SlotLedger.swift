@@ -42,12 +42,9 @@ struct SlotLedger {
     var hasAge = false
     var wasSetBack = false
 
-    /// What is wrong with the answer of a good reading.
+    /// What is wrong with the answer of a good reading of one of its requests.
     func problem(of reading: ReadingEntry, in bytes: [UInt8]) -> String? {
       guard let raw = reading.raw else { return "is missing" }
-      guard reading.request < UInt64(requests.count) else {
-        return "is to a request that is not in the log"
-      }
       return AnswerChecker.problem(of: bytes[raw], to: requests[Int(reading.request)])
     }
 
@@ -136,6 +133,9 @@ struct SlotLedger {
     guard let at = position(of: reading.channel) else {
       return note("reading \(size) of a channel that is not in the log")
     }
+    guard reading.request < UInt64(channels[at].answered.count) else {
+      return note("reading \(size) of request \(reading.request), which its channel does not have")
+    }
     if reading.status == .good, let problem = channels[at].problem(of: reading, in: bytes) {
       noteAnswer("the answer in reading \(size) \(problem)")
     }
@@ -143,9 +143,6 @@ struct SlotLedger {
     guard let slot = reading.slot,
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes.span) == nil
     else { return }
-    guard reading.request < UInt64(channels[at].answered.count) else {
-      return note("reading \(size) of request \(reading.request), which its channel does not have")
-    }
     let request = Int(reading.request)
     channels[at].answered[request].insert(slot...slot)
     let isFirst: Bool
