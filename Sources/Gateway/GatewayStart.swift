@@ -107,7 +107,8 @@ public struct GatewayStart<
   /// Writes the first entries of this boot, makes them durable, signs them, and gives both halves of the
   /// agent.
   ///
-  /// - Throws: what kept the entries from becoming durable or signed.
+  /// - Throws: what kept the entries from becoming durable or signed. If the report says that the epoch is over, no start
+  ///   on this log ever gets further.
   public consuming func begin(
     _ site: PollSite, at now: Instant
   ) throws(RecorderError) -> StartedGateway<Storage, Key, Verifier> {
@@ -128,7 +129,13 @@ public struct GatewayStart<
     var opening = OpeningEntries(
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
-    recorder.limitSegments(beside: recorder.room.earlierByteCount)
+    // Beside another log a new one may need more than its room for a while; one that goes on alone never does.
+    let isAlone = !beginsEpoch && carryOver == nil
+    if isAlone {
+      recorder.keepRoom(at: now)
+    } else {
+      recorder.limitSegments(beside: recorder.room.earlierByteCount)
+    }
     opening.boot(
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
@@ -149,7 +156,10 @@ public struct GatewayStart<
     }
     let starts = opening.index(of: site, drain: drain)
     drain()
-    if let problem { throw problem }
+    if let problem {
+      if isAlone { recorder.endIfUsedUp() }
+      throw problem
+    }
     if let carryOver = carryOver.take() { settle(carryOver, beside: others) }
     // A copy that cannot be written is one that is not there when it is needed.
     let copy = KnownDocuments.encode(opening.known)

@@ -53,7 +53,9 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       self.packages = packages
       return nil
     }
-    if request?.package != nil { evidence.journal.noteReleased() }
+    if request?.package != nil, let size = packages.offeredSize {
+      evidence.journal.noteReleased(size: size)
+    }
     self.packages = packages
     return request
   }

@@ -80,6 +80,15 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     }
   }
 
+  /// Ends the epoch if no segment is left that an entry could still go to: no start would ever get past that.
+  mutating func endIfUsedUp() {
+    let next = evidence.journal.standingByteCount + segmentByteCount
+    guard evidence.journal.freeSegmentCount == 0, next > room.ownByteCount,
+      !evidence.journal.tailTakes(Limits.commitByteCount)
+    else { return }
+    report.epochEnd = .full
+  }
+
   /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two
   /// that a first commit may need: one that could begin nothing would never make room by carrying over.
   mutating func limitSegments(beside earlierByteCount: UInt64) {

@@ -239,10 +239,8 @@ public struct Recorder<
     guard packages == nil else { return nil }
     do throws(HashSourceError) {
       let request = try mirror.nextRequest(now: now.mono, source: &evidence)
-      if let request {
-        unreadable = 0
-        if request.path == .addCheckpoint { evidence.journal.noteReleased() }
-      }
+      if request != nil { unreadable = 0 }
+      if let size = mirror.offeredSize { evidence.journal.noteReleased(size: size) }
       return request
     } catch {
       report.post(.storageDegraded)

@@ -52,8 +52,16 @@ extension Journal where Storage: ~Copyable {
     try writeSuperblock(next, note, at: Superblock.signedNoteOffset)
   }
 
-  /// The checkpoint that was signed last leaves the gateway; the next superblock says so.
-  public mutating func noteReleased() { releasedSize = superblock.signedSize }
+  /// The checkpoint of `size` leaves the gateway; the next superblock says so.
+  ///
+  /// Traps if it is neither the one that was signed last nor below one that left before: after a power cut nothing would
+  /// tell that it is this log's.
+  public mutating func noteReleased(size: UInt64) {
+    precondition(
+      size == superblock.signedSize || size <= releasedSize,
+      "only the newest checkpoint leaves, or one that has left")
+    if size > releasedSize { releasedSize = size }
+  }
 
   /// Makes the mirror's acknowledgement durable.
   ///

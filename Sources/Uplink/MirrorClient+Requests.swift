@@ -18,6 +18,7 @@ extension MirrorClient {
       let request: UplinkRequest
       switch stage {
       case .checkpoint:
+        let target = offered(target)
         request = UplinkRequest(
           path: .addCheckpoint, body: try checkpointBody(target, &source))
         if target.size > releasedSize { releasedSize = target.size }
@@ -59,6 +60,18 @@ extension MirrorClient {
     staleAnswers = 0
     answersWithoutGrowth = 0
     offeredAgain = false
+  }
+
+  /// The checkpoint that leaves: the newest, which the superblock names that stands, and not the one that was the newest
+  /// when this request began to wait. The gateway would not remember it after a power cut, and take the mirror's word of
+  /// it for another history. What is acknowledged is offered as it is, for nothing new may leave yet.
+  private mutating func offered(_ target: SignedNote) -> SignedNote {
+    guard target.size > acknowledgedSize, let newest, newest.size > target.size else {
+      return target
+    }
+    self.target = newest
+    ticket = []
+    return newest
   }
 
   /// `old <decimal>` LF, the proof's hashes in base64 one a line, LF, the note.

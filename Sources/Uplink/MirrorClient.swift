@@ -151,6 +151,9 @@ public struct MirrorClient: Sendable {
   /// How many signed entries are not acknowledged.
   public var backlog: UInt64 { newestSignedSize &- acknowledgedSize }
 
+  /// The size of the checkpoint that is in the request under way; `nil` if none is.
+  public var offeredSize: UInt64? { awaiting && stage == .checkpoint ? target?.size : nil }
+
   /// When to call `nextRequest` again, in monotonic µs: 0 for now, `nil` if only a new checkpoint or an
   /// answer can change anything.
   public var wakeAt: UInt64? {

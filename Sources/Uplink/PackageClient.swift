@@ -143,6 +143,9 @@ public struct PackageClient: Sendable {
     newest = SignedNote(size: checkpoint.size, bytes: note, root: checkpoint.root)
   }
 
+  /// The size of the checkpoint that is in the request under way; `nil` if none is.
+  public var offeredSize: UInt64? { awaiting && underWay != nil ? target?.size : nil }
+
   /// When to call `nextRequest` again, in monotonic µs; `nil` while a request is under way.
   public var wakeAt: UInt64? { awaiting ? nil : lookAt }
 
@@ -157,6 +160,7 @@ public struct PackageClient: Sendable {
     now: UInt64, minimumIndex: UInt64, source: inout Source
   ) throws(HashSourceError) -> PackageRequest? {
     guard !awaiting, now >= lookAt else { return nil }
+    let before = target
     // A log that signed two histories lets out nothing new of either.
     if target == nil, now >= dueAt, let newest, newest.size > writtenSize, alarm != .historyConflict
     {
@@ -171,6 +175,8 @@ public struct PackageClient: Sendable {
         request.writtenSize = made.end
         underWay = made.end
       } catch {
+        // One that has not left yet is not the newest any more when it is tried again.
+        self.target = before
         lookAt = now &+ 30_000_000
         throw error
       }

@@ -227,6 +227,7 @@ struct Start {
       gateway = try start.begin(
         composition.pollSite(origin: origin, epoch: epoch), at: clock.now())
     } catch {
+      if let why = report.epochEnd { return why }
       throw failure(.storage(path: arguments.data, error))
     }
     let loading = SiteLoading(

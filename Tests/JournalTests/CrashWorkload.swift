@@ -181,7 +181,7 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
     let size = fixture.journal.committedSize
     try fixture.journal.recordSigned(
       size: size, root: CrashWorkload.root(size), note: CrashWorkload.note(size, "s").span)
-    fixture.journal.noteReleased()
+    fixture.journal.noteReleased(size: size)
     medium.promise.signedSize = size
   }
 

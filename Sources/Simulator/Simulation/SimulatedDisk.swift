@@ -61,6 +61,8 @@ final class SimulatedDisk {
   var called: (UInt32, StorageCall) -> Void = { _, _ in }
   /// Called with each incident.
   var happened: (Incident) -> Void = { _ in }
+  /// Told before anything of the epoch behind this one is written.
+  var begins: (UInt32) -> Void = { _ in }
   /// The time, for what ages.
   var now: UInt64 = 0
 
@@ -164,6 +166,8 @@ final class SimulatedDisk {
   /// Makes room for the log of an epoch.
   func begin(epoch: UInt32) {
     refusedSuperblocks = []
+    let newest = newestEpoch
+    if newest > 0, epoch > newest { begins(newest) }
     while volumes.count < Int(epoch) { volumes.append(Volume()) }
   }
 

@@ -136,10 +136,13 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     for i in 0..<8 { bootID[i] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(i))) }
   }
 
-  /// Starts the agent; throws what keeps it from starting. Returns why a new epoch begins, if it does.
+  /// Starts the agent; throws what keeps it from starting. `begins` is told why a new epoch begins, if it does, before
+  /// that holds anything.
   ///
   /// `session` is drawn for each start.
-  func start(at now: Instant, session: UInt64) throws(RecorderError) -> EpochEnd? {
+  func start(
+    at now: Instant, session: UInt64, begins: (EpochEnd) -> Void
+  ) throws(RecorderError) {
     precondition(process == nil, "it runs already")
     queue = EntryQueue(byteCount: gateway.queueByteCount)
     report = RecorderReport()
@@ -169,8 +172,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     }
     let opened = try OpenedLog(on: shelf, ended: ended, history: &history)
     mended = history.mended
-    let end = opened.end
     epoch = opened.epoch
+    if let end = opened.end { begins(end) }
     let start = try GatewayStart(
       opened: opened, history: history,
       identity: GatewayIdentity(
@@ -179,15 +182,24 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       timing: gateway.timing, uplink: MirrorConfiguration(catchUp: gateway.catchUp), queue: queue,
       report: report)
     toldChanges = 0
-    process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
+    do throws(RecorderError) {
+      process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
+    } catch {
+      if let why = report.epochEnd { endEpoch(why) }
+      throw error
+    }
     isWholeOpen = false
     recorderDue = now.mono + waited
     samplingDue = now.mono + waited
-    return end
   }
 
   /// The epoch is over: the next start begins another.
   func endEpoch(_ why: EpochEndKind) { ended = (epoch, why) }
+
+  /// This epoch is over, and this is why.
+  func isEnded(_ epoch: UInt32, _ why: EpochEndKind) -> Bool {
+    ended.map { $0 == (epoch, why) } ?? false
+  }
 
   /// The process is gone, with all that it had in memory.
   func kill() { process = nil }

@@ -150,12 +150,11 @@ extension Simulation where Key: ~Copyable {
       count(.powerCutAgain)
       disk.scheduleCut(after: entropy.below(60))
     }
-    let newest = disk.newestEpoch
     isMendingDisturbed = false
+    let newest = disk.newestEpoch
+    if isBeginning, mediumFailed { mediumMayHaveLost(upTo: newest) }
     do throws(RecorderError) {
-      if let end = try machine.start(at: time.instant, session: jitter.next()) {
-        begins(behind: newest, end)
-      }
+      try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
@@ -165,6 +164,7 @@ extension Simulation where Key: ~Copyable {
       return
     }
     if disk.isDead { return powerIsGone() }
+    isBeginning = false
     lookAtMending()
     startCount += 1
     live.restart()
@@ -181,51 +181,6 @@ extension Simulation where Key: ~Copyable {
     }
     committed = machine.report.committedSize
     committedEpoch = machine.epoch
-  }
-
-  /// A new epoch begins behind `newest`.
-  private func begins(behind newest: UInt32, _ end: EpochEnd) {
-    trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
-    if newest > 0 {
-      goOn(in: newest)
-      let readable = LogOracle.readable(disk.segments(newest), epoch: newest)
-      let places = Set(readable.map(\.place))
-      var isLoss = mediumFailed
-      // What no mirror had of such a log was given up, and said to be.
-      if case .found(.full) = end { isLoss = true }
-      for epoch in epochs where isLoss && epoch.number < newest {
-        epoch.keepLeftBehind(in: places)
-      }
-      epochs[Int(newest) - 1].end(
-        readable: readable,
-        promised: mediumFailed ? nil : disk.newestSuperblock(newest)?.block)
-    }
-    if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
-      violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
-    }
-    if !mediumFailed, !isWarranted(end) {
-      violate(.durability, "a new epoch begins: \(end)")
-    }
-  }
-
-  /// The medium is another one: what it lost cannot be asked for, what it holds can.
-  func mediumWasSetBack() {
-    let newest = disk.newestEpoch
-    var places: Set<FirstPlace> = []
-    for epoch in disk.volumes.indices.map({ UInt32($0 + 1) }) {
-      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
-    }
-    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
-  }
-
-  /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror
-  /// has lost what was given up here.
-  private func isWarranted(_ end: EpochEnd) -> Bool {
-    switch end {
-    case .found(.full): true
-    case .found(.givenUp): epochs.contains { $0.mirror.lossCount > 0 }
-    case .found(.rolledBack), .found(.damaged), .damaged, .missing: false
-    }
   }
 
   // MARK: clock

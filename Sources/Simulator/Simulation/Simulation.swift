@@ -77,6 +77,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var committed: UInt64 = 0
   /// The epoch that it was committed to.
   var committedEpoch: UInt32 = 0
+  /// A start has begun an epoch, and none that began so has come to its end since.
+  var isBeginning = false
   /// In this start the mirror did not answer what it was asked, or the medium failed.
   var isMendingDisturbed = false
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
@@ -120,6 +122,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
     disk.attempted = { [unowned self] in wrote($0, $1, $2, $3) }
     disk.happened = { [unowned self] in happened($0) }
+    disk.begins = { [unowned self] in ends($0) }
     machine.fetch = { [unowned self] in fetch($0) }
     for line in lines {
       let count = line.meters.count - Set(line.meters.map(\.model.address)).count

@@ -1,0 +1,62 @@
+import Gateway
+import Journal
+
+// The end of an epoch, and what the next one owes it.
+extension Simulation where Key: ~Copyable {
+  /// The epoch behind `newest` is about to be begun: what can still be read of `newest` is owed from now on. It is looked
+  /// at before anything is carried over, for what is carried over may be removed, and a start may be cut short.
+  func ends(_ newest: UInt32) {
+    goOn(in: newest)
+    isBeginning = true
+    let readable = LogOracle.readable(disk.segments(newest), epoch: newest)
+    // What no mirror had of a log that ended for want of room was given up, and said to be.
+    if mediumFailed || machine.isEnded(newest, .full) {
+      let places = Set(readable.map(\.place))
+      for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
+    }
+    epochs[Int(newest) - 1].end(
+      readable: readable, promised: mediumFailed ? nil : disk.newestSuperblock(newest)?.block)
+  }
+
+  /// A start that began the epoch `newest` was cut short, and the medium has failed: of what is owed only what still
+  /// stands there or in the one before can be asked for.
+  func mediumMayHaveLost(upTo newest: UInt32) {
+    var places: Set<FirstPlace> = []
+    for epoch in [newest - 1, newest] where epoch > 0 {
+      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
+    }
+    for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
+  }
+
+  /// A new epoch begins behind `newest`, and this is why.
+  func begins(behind newest: UInt32, _ end: EpochEnd) {
+    trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+    if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
+      violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
+    }
+    if !mediumFailed, !isWarranted(end) {
+      violate(.durability, "a new epoch begins: \(end)")
+    }
+  }
+
+  /// The medium is another one: what it lost cannot be asked for, what it holds can.
+  func mediumWasSetBack() {
+    isBeginning = false
+    let newest = disk.newestEpoch
+    var places: Set<FirstPlace> = []
+    for epoch in disk.volumes.indices.map({ UInt32($0 + 1) }) {
+      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
+    }
+    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
+  }
+
+  /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror
+  /// has lost what was given up here.
+  private func isWarranted(_ end: EpochEnd) -> Bool {
+    switch end {
+    case .found(.full): true
+    case .found(.givenUp): epochs.contains { $0.mirror.lossCount > 0 }
+    case .found(.rolledBack), .found(.damaged), .damaged, .missing: false
+    }
+  }
+}
