@@ -56,20 +56,23 @@ private struct LivePostText {
   private mutating func readString() -> Range<Int>? {
     guard take(0x22) else { return nil }
     let start = at
-    while at < body.count, body[at] != 0x22 { at += body[at] == 0x5C ? 2 : 1 }
-    guard at < body.count else { return nil }
-    at += 1
-    return start..<at - 1
+    var end = at
+    while end < body.count, body[end] != 0x22 { end += body[end] == 0x5C ? 2 : 1 }
+    guard end < body.count else { return nil }
+    at = end + 1
+    return start..<end
   }
 
   private mutating func readNumber() -> UInt64? {
     let start = at
+    var end = at
     var value: UInt64 = 0
-    while at < body.count, body[at] &- 48 < 10 {
-      value = value &* 10 &+ UInt64(body[at] &- 48)
-      at += 1
+    while end < body.count, body[end] &- 48 < 10 {
+      value = value &* 10 &+ UInt64(body[end] &- 48)
+      end += 1
     }
-    return at > start ? value : nil
+    at = end
+    return end > start ? value : nil
   }
 
   private mutating func readObject(_ member: (inout LivePostText, Range<Int>) -> Bool) -> Bool {

@@ -8,12 +8,21 @@ extension SimulatedDisk {
     guard epoch > 0, Int(epoch) <= volumes.count else { return nil }
     var newest: (block: Superblock, slot: UInt8)?
     for slot in 0..<2 {
-      guard let bytes = volumes[Int(epoch) - 1].superblocks[slot],
-        let block = Superblock(bytes.span), block.epoch == epoch
+      guard let block = superblock(volumes[Int(epoch) - 1].superblocks[slot], slot),
+        block.epoch == epoch
       else { continue }
       if newest.map({ block.isNewer(than: $0.block) }) ?? true { newest = (block, UInt8(slot)) }
     }
     return newest
+  }
+
+  /// What these bytes in a slot say; they are read once, for a superblock is asked for much more often than written.
+  private func superblock(_ bytes: [UInt8]?, _ slot: Int) -> Superblock? {
+    guard let bytes else { return nil }
+    if readSuperblocks[slot]?.bytes != bytes {
+      readSuperblocks[slot] = (bytes, Superblock(bytes.span))
+    }
+    return readSuperblocks[slot]?.block
   }
 
   /// How much of an epoch's log it says is signed.
@@ -25,7 +34,8 @@ extension SimulatedDisk {
     writing bytes: UnsafeRawBufferPointer, toSuperblock slot: UInt8, of epoch: UInt32
   ) -> String? {
     defer { refusedSuperblocks.remove(slot) }
-    guard let next = Superblock([UInt8](bytes).span) else { return "a superblock is not valid" }
+    guard
+      let next = Superblock(bytes.assumingMemoryBound(to: UInt8.self).span) else { return "a superblock is not valid" }
     guard let newest = newestSuperblock(epoch), !refusedSuperblocks.contains(newest.slot) else {
       return nil
     }

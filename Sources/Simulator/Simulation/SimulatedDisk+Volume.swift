@@ -28,7 +28,9 @@ extension SimulatedDisk {
         + superblocks.reduce(0) { $0 + ($1?.count ?? 0) }
     }
     /// Bytes of the segments, plain and sealed.
-    var segmentByteCount: Int { (segments + sealed).reduce(0) { $0 + $1.bytes.count } }
+    var segmentByteCount: Int {
+      segments.reduce(0) { $0 + $1.bytes.count } + sealed.reduce(0) { $0 + $1.bytes.count }
+    }
     func position(of sequence: UInt64) -> Int? {
       segments.lastIndex { $0.sequence == sequence }
     }

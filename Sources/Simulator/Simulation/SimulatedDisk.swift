@@ -1,4 +1,5 @@
 import HAL
+import Journal
 
 /// A medium that tears, loses, changes and refuses, as `FaultModel` says; the state that a power cut leaves
 /// behind is what it holds.
@@ -34,6 +35,8 @@ final class SimulatedDisk {
 
   /// Superblocks of the epoch that goes on whose last write was reported as failed since the agent started.
   var refusedSuperblocks: Set<UInt8> = []
+  /// What was read last of the superblocks in both slots, of whichever epoch; the same bytes say the same.
+  var readSuperblocks: [(bytes: [UInt8], block: Superblock?)?] = [nil, nil]
   /// What is being prepared; a start of an agent and a loss of power forget it.
   var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 

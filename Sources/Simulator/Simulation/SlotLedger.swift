@@ -42,12 +42,6 @@ struct SlotLedger {
     var hasAge = false
     var wasSetBack = false
 
-    /// What is wrong with the answer of a good reading of one of its requests.
-    func problem(of reading: ReadingEntry, in bytes: [UInt8]) -> String? {
-      guard let raw = reading.raw else { return "is missing" }
-      return AnswerChecker.problem(of: bytes[raw], to: requests[Int(reading.request)])
-    }
-
     mutating func widen(_ slots: ClosedRange<UInt64>) {
       if hasAge, let age = ages.popLast() {
         ages.append(
@@ -136,14 +130,19 @@ struct SlotLedger {
     guard reading.request < UInt64(channels[at].answered.count) else {
       return note("reading \(size) of request \(reading.request), which its channel does not have")
     }
-    if reading.status == .good, let problem = channels[at].problem(of: reading, in: bytes) {
-      noteAnswer("the answer in reading \(size) \(problem)")
+    let request = Int(reading.request)
+    if reading.status == .good {
+      let problem = reading.raw.map {
+        AnswerChecker.problem(of: bytes[$0], to: channels[at].requests[request])
+      }
+      if let problem = problem ?? "is missing" {
+        noteAnswer("the answer in reading \(size) \(problem)")
+      }
     }
     // Further frames of one answer are entries of their own.
     guard let slot = reading.slot,
       reading.ext.unsigned(ReadingEntry.Key.part, in: bytes.span) == nil
     else { return }
-    let request = Int(reading.request)
     channels[at].answered[request].insert(slot...slot)
     let isFirst: Bool
     if channels[at].isFromBefore(slot, at: reading.head.time.utc) {
@@ -228,11 +227,11 @@ struct SlotLedger {
     if answerProblems.count < 20 { answerProblems.append(problem) }
   }
 
-  /// Where a channel stands in `channels`, which are in the order of the log.
   private mutating func note(_ origin: CarriedFrom?, _ head: EntryHead) {
     if let origin { carried.insert(FirstPlace(origin, head)) }
   }
 
+  /// Where a channel stands in `channels`, which are in the order of the log.
   private func position(of index: UInt64) -> Int? {
     var low = 0
     var high = channels.count
