@@ -1,5 +1,6 @@
 import Gateway
 import HAL
+import HostCrypto
 
 import Testing
 import TransparencyLog
@@ -130,6 +131,108 @@ import Uplink
     var checker = VisibilityChecker()
     checker.expect(.portLost, for: .unplugged, committed: 0, at: 1)
     #expect(checker.unseen(in: SlotLedger()).count == 1)
+  }
+
+  @Test func `a boot tells of what the agent saw just before, and of nothing else`() throws {
+    let simulation = try world.simulation(seed: 1, seconds: 4_000, [.agentKilled: 40])
+    #expect(simulation.run().violations == [])
+    let ledger = simulation.epoch.ledger
+    let boots = ledger.notable.filter { $0.code == 0 }
+    try #require(boots.count > 1)
+    let before = boots[1].index - 1
+    func unseen(_ body: (inout VisibilityChecker) -> Void) -> Int {
+      var checker = VisibilityChecker()
+      checker.expect(.portLost, for: .unplugged, committed: before, at: 100_000_000)
+      body(&checker)
+      return checker.unseen(in: ledger).count
+    }
+    #expect(unseen { _ in } == 1)
+    #expect(unseen { $0.agentEnded(at: 110_000_000, isFailing: false) } == 0)
+    #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: false) } == 1)
+    #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: true) } == 0)
+  }
+
+  @Test func `damage that a start did not find, and a log that goes on behind what was seen of it`()
+    throws
+  {
+    let simulation = try world.simulation(seed: 1)
+    #expect(simulation.run().violations == [])
+    simulation.lookAtDamage()
+    #expect(simulation.violations == [])
+    simulation.disk.volumes[0].segments[0].bytes[4_096 + 60] ^= 1
+    simulation.lookAtDamage()
+    #expect(simulation.violations.map(\.checker) == [.visibility])
+    #expect(simulation.violations.first?.text.contains("cannot be read") == true)
+    // The medium is set back to before anything was signed, and the agent does not find out.
+    simulation.happened(.fault(.rollback))
+    simulation.finish(rested: 1)
+    #expect(simulation.violations.count == 1)
+    simulation.disk.volumes[0].superblocks = [nil, nil]
+    simulation.happened(.fault(.rollback))
+    simulation.finish(rested: 1)
+    #expect(simulation.violations.dropFirst().contains { $0.text.contains("goes on") })
+  }
+
+  @Test func `a mirror that shows a witness another history`() throws {
+    let simulation = try world.simulation(seed: 1)
+    _ = simulation.run()
+    let mirror = simulation.epoch.mirror
+    let (note, leaves) = (mirror.mirroredNote, mirror.leaves)
+    func witness() -> SimulatedWitness<SodiumVerifier> {
+      SimulatedWitness(
+        origin: mirror.origin, mirrorKey: mirror.verifierKey, verifier: SodiumVerifier())
+    }
+    var faithful = witness()
+    #expect(faithful.look(at: note, leaves: leaves) == nil)
+    #expect(faithful.size == mirror.mirrored && faithful.size > 300)
+    // One that has lost its copy has nothing to show.
+    #expect(faithful.look(at: note, leaves: []) == nil)
+    var other = leaves
+    other[7] = .zero
+    #expect(faithful.look(at: note, leaves: other)?.contains("other entries") == true)
+    var fresh = witness()
+    #expect(fresh.look(at: note, leaves: other)?.contains("not over its entries") == true)
+    var forged = note
+    forged[forged.count - 9] ^= 1
+    #expect(fresh.look(at: forged, leaves: leaves)?.contains("not signed") == true)
+  }
+
+  @Test func `a medium that lies forgets any of what it was given last, and nothing older`() throws
+  {
+    var faults = FaultModel()
+    faults[.lyingFlush] = 1_000_000
+    var seen: Set<String> = []
+    for seed in 0..<200 as Range<UInt64> {
+      let disk = SimulatedDisk(faults: faults, capacity: .max, entropy: SeededEntropy(seed: seed))
+      func has(_ sequence: UInt64) -> Bool {
+        disk.volumes[0].position(of: sequence) != nil
+      }
+      try disk.whole(1, .segment(sequence: 0), [UInt8](repeating: 0, count: 8_192))
+      try disk.whole(1, .segment(sequence: 1), [1])
+      try disk.whole(1, .superblock(slot: 0), [1])
+      disk.now = 10_000_000
+      try disk.whole(1, .superblock(slot: 0), [2])
+      try disk.whole(1, .documents, [3])
+      try disk.remove(1, .segment(sequence: 1))
+      try disk.recycle(1, 0, as: 2)
+      let page = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 1)
+      defer { page.deallocate() }
+      page.initializeMemory(as: UInt8.self, repeating: 4)
+      try disk.write(1, .segment(sequence: 2), at: 4_096, from: UnsafeRawBufferPointer(page))
+      disk.now += seed < 100 ? 1_000_000 : 6_000_000
+      disk.cut()
+      disk.restorePower()
+      let superblock = disk.volumes[0].superblocks[0]?.first ?? 0
+      let bytes = disk.volumes[0].segments.first { $0.sequence != 1 }?.bytes
+      let state =
+        "\(superblock) \(disk.volumes[0].documents == nil ? 0 : 3) \(has(0)) \(has(1)) \(has(2)) "
+        + "\(bytes?[4_096...].allSatisfy { $0 == 4 } == true)"
+      if seed >= 100 { #expect(state == "2 3 false false true true") }
+      seen.insert(state)
+      // Each segment is there under one name, with its length.
+      #expect(has(0) != has(2) && bytes?.count == 8_192)
+    }
+    #expect(seen.count > 12)
   }
 
   @Test func `a value that does not come, and a record beyond its budget`() throws {

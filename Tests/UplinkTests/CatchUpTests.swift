@@ -59,6 +59,53 @@ import TransparencyLog
     }
   }
 
+  /// What the superblock names is the newest: after a power cut an older one would look like another history.
+  @Test
+  func
+    `a checkpoint that waited for the budget leaves as the newest, and nothing before the place is known`()
+    throws
+  {
+    var scene = try Scene(
+      entries: 10,
+      configuration: MirrorConfiguration(catchUp: CatchUpBudget(byteCount: 1_000, seconds: 60)))
+    scene.sign()
+    scene.now = try #require(scene.client.wakeAt)
+    while scene.acknowledged.isEmpty {
+      scene.now = max(scene.now, try #require(scene.client.wakeAt))
+      #expect(try scene.step())
+    }
+    scene.grow(10)
+    scene.sign()
+    // The first attempt comes too early, and takes the checkpoint of 20 for its goal.
+    #expect(try scene.client.nextRequest(now: scene.now, source: &scene.log) == nil)
+    scene.grow(10)
+    scene.sign()
+    scene.now = try #require(scene.client.wakeAt)
+    _ = try scene.step(.requestLost)
+    #expect(scene.client.offeredSize == nil && scene.requests.last?.path == .addCheckpoint)
+    #expect(offered(try #require(scene.requests.last)) == 30)
+    scene.grow(10)
+    scene.sign()
+    scene.now = try #require(scene.client.wakeAt)
+    let request = try #require(try scene.client.nextRequest(now: scene.now, source: &scene.log))
+    #expect(offered(request) == 40 && scene.client.offeredSize == 40)
+    // Behind a restart what is acknowledged is asked for first, whatever is newer.
+    scene.restart()
+    scene.grow(10)
+    scene.sign()
+    let first = try #require(try scene.client.nextRequest(now: scene.now, source: &scene.log))
+    #expect(offered(first) == 10)
+  }
+
+  /// The size in the checkpoint of a request.
+  private func offered(_ request: UplinkRequest) -> UInt64? {
+    let lines = request.body.split(separator: 0x0A, omittingEmptySubsequences: false)
+    guard let blank = lines.firstIndex(where: \.isEmpty), lines.count > blank + 2 else {
+      return nil
+    }
+    return UInt64(String(decoding: lines[blank + 2], as: UTF8.self))
+  }
+
   @Test func `without a budget nothing waits`() throws {
     let left = try drain(3_000, nil)
     for (before, after) in zip(left, left.dropFirst()) { #expect(after.at - before.at == 50_000) }

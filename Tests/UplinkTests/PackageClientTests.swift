@@ -197,9 +197,11 @@ private struct Courier {
     #expect(throws: HashSourceError.damaged) { try courier.step() }
     #expect(courier.client.wakeAt == courier.now + 30_000_000)
     courier.log.damaged = []
+    // What is tried again is the newest: a checkpoint that has not left yet is not to leave behind one that is newer.
+    courier.grow(1)
     courier.now += 30_000_000
     #expect(try courier.step())
-    #expect(courier.files.count == 1)
+    #expect(ranges(courier) == ["000000000000-000000000301"])
   }
 
   @Test func `what is pruned is not asked for`() throws {

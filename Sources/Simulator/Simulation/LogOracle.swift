@@ -19,6 +19,9 @@ struct LogOracle {
     subtrees = [leaves] + [[Digest]](repeating: [], count: 40)
   }
 
+  /// Takes further leaves from elsewhere.
+  mutating func add(_ leaves: ArraySlice<Digest>) { subtrees[0] += leaves }
+
   /// Takes the bytes of a write to a segment.
   ///
   /// - Returns: the index of the frame's first entry; `nil` if it is no frame, or says what stands there already.
@@ -107,6 +110,15 @@ struct LogOracle {
       }
     }
     return found
+  }
+
+  /// How many entries of a range stand in no whole frame.
+  static func missing(
+    _ range: Range<Int>, in segments: [(sequence: UInt64, bytes: [UInt8])]
+  ) -> Int {
+    var missing = Set(range)
+    forEachEntry(in: segments) { index, _ in missing.remove(index) }
+    return missing.count
   }
 
   /// What is wrong with a log that was mended: the entries of a run are not those that were recorded; `nil` if

@@ -35,7 +35,8 @@ extension SimulatedDisk {
   ) -> String? {
     defer { refusedSuperblocks.remove(slot) }
     guard
-      let next = Superblock(bytes.assumingMemoryBound(to: UInt8.self).span) else { return "a superblock is not valid" }
+      let next = Superblock(bytes.assumingMemoryBound(to: UInt8.self).span)
+    else { return "a superblock is not valid" }
     guard let newest = newestSuperblock(epoch), !refusedSuperblocks.contains(newest.slot) else {
       return nil
     }

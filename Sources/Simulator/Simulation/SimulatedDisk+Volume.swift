@@ -31,6 +31,17 @@ extension SimulatedDisk {
     var segmentByteCount: Int {
       segments.reduce(0) { $0 + $1.bytes.count } + sealed.reduce(0) { $0 + $1.bytes.count }
     }
+    /// The objects that are no segments.
+    var others: [StorageObject] {
+      var objects = tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }
+        .map { StorageObject.tile(level: $0.level, index: $0.index) }
+      for slot in 0..<2 {
+        if superblocks[slot] != nil { objects.append(.superblock(slot: UInt8(slot))) }
+        if summaries[slot] != nil { objects.append(.summary(slot: UInt8(slot))) }
+      }
+      if documents != nil { objects.append(.documents) }
+      return objects
+    }
     func position(of sequence: UInt64) -> Int? {
       segments.lastIndex { $0.sequence == sequence }
     }

@@ -13,22 +13,30 @@ final class SimulatedDisk {
   enum Incident: Equatable {
     /// A fault of this kind was done, to an object if it is known which.
     case fault(FaultKind, StorageObject? = nil)
+    /// An object could not grow, for the medium is full.
+    case full(StorageObject)
     /// The power went during operation number so and so.
     case cut(operation: UInt64)
   }
 
-  /// What a write changed, as long as a lying medium has it only in its cache.
-  private struct Cached {
+  /// What an operation changed, as long as a lying medium has it only in its cache.
+  struct Cached {
+    enum Change {
+      /// These bytes stood at the offset.
+      case bytes(StorageObject, offset: Int, before: [UInt8])
+      /// The object was this, or was not there.
+      case whole(StorageObject, before: [UInt8]?)
+      /// A segment got another number.
+      case renamed(UInt64, to: UInt64)
+    }
     var epoch: UInt32
-    var object: StorageObject
-    var offset: Int
-    var before: [UInt8]
+    var change: Change
     var at: UInt64
   }
 
   /// The logs of all epochs, from 1 on.
   var volumes: [Volume] = [Volume()]
-  private var cache: [Cached] = []
+  var cache: [Cached] = []
   private var images: [[Volume]] = []
   /// Never before there is a log: without one the key itself tells that there was one (`EpochEnd.missing`).
   private var imageAt: UInt64 = 600_000_000
@@ -41,8 +49,8 @@ final class SimulatedDisk {
   var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 
   private let faults: FaultModel
-  private let isLying: Bool
-  private var entropy: SeededEntropy
+  let isLying: Bool
+  var entropy: SeededEntropy
   /// Bytes that fit; what is beyond is refused as full.
   private let capacity: Int
   /// Faults are over: nothing fails any more.
@@ -57,7 +65,7 @@ final class SimulatedDisk {
   private var duration: UInt64 = 0
   private var cutAt: UInt64?
   /// When the power went.
-  private var diedAt: UInt64 = 0
+  private(set) var diedAt: UInt64 = 0
   /// Called with what each write brings, whatever becomes of it; for the oracle.
   var attempted: (UInt32, StorageObject, Int, UnsafeRawBufferPointer) -> Void = { _, _, _, _ in }
   /// Called with each call of the agent, before anything comes of it.
@@ -121,40 +129,6 @@ final class SimulatedDisk {
     if images.count > 6 { images.removeFirst() }
   }
 
-  private func loseCache() {
-    var isLost = false
-    for write in cache.reversed() where write.at + 5_000_000 > diedAt {
-      let unit = tornUnit()
-      for start in stride(from: 0, to: write.before.count, by: unit) where entropy.chance(500_000) {
-        let end = min(start + unit, write.before.count)
-        change(write.epoch, write.object) { bytes in
-          bytes.replaceSubrange(
-            write.offset + start..<write.offset + end, with: write.before[start..<end])
-        }
-        isLost = true
-      }
-    }
-    cache = []
-    if isLost { happened(.fault(.lyingFlush)) }
-  }
-
-  /// A bit of something that is stored changes.
-  func rot() {
-    let newest = volumes.count - 1
-    guard !isDead, !isCalm, !volumes[newest].segments.isEmpty else { return }
-    let count = volumes[newest].segments.count
-    let segment = Int(entropy.below(UInt64(count + volumes[newest].sealed.count)))
-    guard segment < count else {
-      let at = Int(entropy.below(UInt64(volumes[newest].sealed[segment - count].bytes.count)))
-      volumes[newest].sealed[segment - count].bytes[at] ^= 1 << UInt8(entropy.below(8))
-      return happened(.fault(.bitRot))
-    }
-    let used = volumes[newest].segments[segment].bytes.lastIndex { $0 != 0 } ?? 0
-    let at = Int(entropy.below(UInt64(used + 1)))
-    volumes[newest].segments[segment].bytes[at] ^= 1 << UInt8(entropy.below(8))
-    happened(.fault(.bitRot))
-  }
-
   // MARK: what is there
 
   /// Bytes of the segments of all epochs, plain and sealed.
@@ -180,7 +154,7 @@ final class SimulatedDisk {
     return duration
   }
 
-  private func bytes(_ epoch: UInt32, _ object: StorageObject) -> [UInt8]? {
+  func bytes(_ epoch: UInt32, _ object: StorageObject) -> [UInt8]? {
     let volume = Int(epoch) - 1
     switch object {
     case .superblock(let slot): return volumes[volume].superblocks[Int(slot)]
@@ -200,7 +174,7 @@ final class SimulatedDisk {
   }
 
   /// Changes an object in place, if it exists.
-  private func change(
+  func change(
     _ epoch: UInt32, _ object: StorageObject, _ body: (inout [UInt8]) -> Void
   ) {
     let volume = Int(epoch) - 1
@@ -235,7 +209,7 @@ final class SimulatedDisk {
   }
 
   /// Makes, replaces or (`nil`) removes an object.
-  private func put(_ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]?) {
+  func put(_ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]?) {
     let volume = Int(epoch) - 1
     switch object {
     case .superblock(let slot): volumes[volume].superblocks[Int(slot)] = bytes
@@ -279,6 +253,11 @@ final class SimulatedDisk {
     return true
   }
 
+  private func full(_ object: StorageObject) -> StorageError {
+    happened(.full(object))
+    return .full
+  }
+
   func read(
     _ epoch: UInt32, _ object: StorageObject, at offset: Int,
     into buffer: UnsafeMutableRawBufferPointer
@@ -306,7 +285,7 @@ final class SimulatedDisk {
       }
       throw .io
     }
-    if isFull, !isCalm { throw .full }
+    if isFull, !isCalm { throw full(object) }
     if strikes(.writeError, object) {
       if entropy.chance(500_000) {
         land(buffer[0..<buffer.count / 1_024 * 512], epoch, object, at: offset)
@@ -314,8 +293,10 @@ final class SimulatedDisk {
       throw .io
     }
     if strikes(.writeMisdirected, object) {
-      let blocks = UInt64((count - buffer.count) / 4_096 + 1)
-      return land(buffer[...], epoch, object, at: Int(entropy.below(blocks)) * 4_096)
+      let blocks = (count - buffer.count) / 4_096 + 1
+      let place = Int(entropy.below(UInt64(blocks))) * 4_096
+      let elsewhere = place == offset ? (offset + 4_096) % (blocks * 4_096) : place
+      return land(buffer[...], epoch, object, at: elsewhere)
     }
     land(buffer[...], epoch, object, at: offset)
     if strikes(.writeChanged, object) {
@@ -326,7 +307,7 @@ final class SimulatedDisk {
   }
 
   /// What of a write arrives or not as one: a sector of a disk, or a page of flash.
-  private func tornUnit() -> Int { entropy.chance(500_000) ? 512 : 4_096 }
+  func tornUnit() -> Int { entropy.chance(500_000) ? 512 : 4_096 }
 
   /// Which byte of so many is changed.
   func changedByte(of count: Int) -> Int { Int(entropy.below(UInt64(count))) }
@@ -336,12 +317,8 @@ final class SimulatedDisk {
     at offset: Int
   ) {
     if isLying, let all = self.bytes(epoch, object) {
-      cache.removeAll { $0.at + 5_000_000 <= now }
-      cache.append(
-        Cached(
-          epoch: epoch, object: object, offset: offset,
-          before: Array(all[offset..<offset + bytes.count]), at: now
-        ))
+      let before = Array(all[offset..<offset + bytes.count])
+      keep(.bytes(object, offset: offset, before: before), epoch)
     }
     change(epoch, object) { all in
       all.withUnsafeMutableBytes { target in
@@ -351,19 +328,24 @@ final class SimulatedDisk {
     }
   }
 
+  private func replace(_ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]?) {
+    keep(.whole(object, before: self.bytes(epoch, object)), epoch)
+    put(epoch, object, bytes)
+  }
+
   /// An object that appears whole or not at all.
   func whole(
     _ epoch: UInt32, _ object: StorageObject, _ bytes: [UInt8]
   ) throws(StorageError) {
     try begin()
     if isDead {
-      if entropy.chance(500_000) { put(epoch, object, bytes) }
+      if entropy.chance(500_000) { replace(epoch, object, bytes) }
       throw .io
     }
     let grown = usedByteCount + bytes.count - (byteCount(epoch, object) ?? 0)
-    if (isFull && !isCalm) || grown > capacity { throw .full }
+    if (isFull && !isCalm) || grown > capacity { throw full(object) }
     if strikes(.writeError, object) { throw .io }
-    put(epoch, object, bytes)
+    replace(epoch, object, bytes)
     if strikes(.writeReported, object) { throw .io }
   }
 
@@ -371,10 +353,10 @@ final class SimulatedDisk {
     try begin()
     if let prepared, prepared.object == object { forgetPrepared() }
     if isDead {
-      if entropy.chance(500_000) { put(epoch, object, nil) }
+      if entropy.chance(500_000) { replace(epoch, object, nil) }
       throw .io
     }
-    put(epoch, object, nil)
+    replace(epoch, object, nil)
   }
 
   /// A segment gets another number, or keeps its own.
@@ -386,6 +368,7 @@ final class SimulatedDisk {
     if isDone {
       put(epoch, segment, nil)
       put(epoch, .segment(sequence: new), bytes)
+      keep(.renamed(old, to: new), epoch)
     }
     if isDead { throw .io }
     if strikes(.writeReported, segment) { throw .io }

@@ -10,6 +10,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   var oracle = LogOracle()
   private(set) var ledger = SlotLedger()
   private var checkpoints: CheckpointChecker<Verifier>
+  private var witness: SimulatedWitness<Verifier>
   private var acknowledgements = AcknowledgementChecker()
   var visibility = VisibilityChecker()
   /// The most that the gateway ever knew to be acknowledged; a mirror that loses it is another's loss.
@@ -31,6 +32,8 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
       verifier: gateway.verifier, keepsEntries: false)
     mirror.isUnknown = number > 1
     mirror.liveToken = SimulatedMachine<Key, Verifier>.liveToken
+    witness = SimulatedWitness(
+      origin: origin, mirrorKey: mirror.verifierKey, verifier: gateway.verifier)
     checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
     mirror.stored = { [unowned self] index, entry in
       // After a loss the mirror gets again what the ledger has read already.
@@ -46,6 +49,12 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
 
   /// Looks at a request that arrives at the mirror.
   func arrived(_ request: UplinkRequest) -> String? { checkpoints.arrived(request) }
+
+  /// The witness looks at what the mirror shows. Returns what is wrong.
+  func lookAsWitness() -> String? {
+    guard mirror.mirrored > 0 else { return nil }
+    return witness.look(at: mirror.mirroredNote, leaves: mirror.leaves)
+  }
 
   /// Looks when the gateway has taken an acknowledgement.
   func look(acknowledged: UInt64) -> String? {
@@ -99,6 +108,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     if oracle.root(size: size) != mirror.mirroredRoot {
       violate(.roots, "what the mirror signed of epoch \(number) is not the naive tree over it")
     }
+    if let problem = lookAsWitness() { violate(.checkpoints, problem) }
     if let problem = checkpoints.lookBack(&oracle, isWhole: isLast) {
       violate(.checkpoints, problem)
     }

@@ -44,10 +44,8 @@ extension Simulation where Key: ~Copyable {
   /// The agent dies, and what it was told to be durable is not there when it starts again.
   func plantDefect() {
     machine.kill()
-    network.disconnect()
     disk.dropLastFrame()
-    trace.note(.ended("canary"), at: time.now)
-    startsAt = time.now + 1_000_000
+    ended(.ended("canary"), startsIn: 1_000_000)
   }
 
   func strikeTimed() {
@@ -98,12 +96,18 @@ extension Simulation where Key: ~Copyable {
   /// The machine has no power any more.
   func powerIsGone() {
     machine.kill()
-    network.disconnect()
     cutAt = nil
     asleepUntil = 0
-    trace.note(.ended("no power"), at: time.now)
     for line in cables.indices { cables.change(line: line) { $0.unplug(until: $0.unpluggedUntil) } }
-    startsAt = time.now + entropy.within(1_000_000...600_000_000)
+    ended(.ended("no power"), startsIn: entropy.within(1_000_000...600_000_000))
+  }
+
+  /// The agent has ended, and starts again in so many µs.
+  private func ended(_ why: Trace.Event, startsIn wait: UInt64) {
+    network.disconnect()
+    epoch.visibility.agentEnded(at: time.now, isFailing: machine.report.hasFailed)
+    trace.note(why, at: time.now)
+    startsAt = time.now + wait
   }
 
   private func endAgent(_ kind: FaultKind) {
@@ -119,9 +123,7 @@ extension Simulation where Key: ~Copyable {
     } else {
       machine.kill()
     }
-    network.disconnect()
-    trace.note(.ended(kind.key), at: time.now)
-    startsAt = time.now + entropy.within(1_000_000...60_000_000)
+    ended(.ended(kind.key), startsIn: entropy.within(1_000_000...60_000_000))
   }
 
   /// The agent has found that its epoch cannot go on: it ends, and the next one begins a new epoch.
@@ -129,9 +131,7 @@ extension Simulation where Key: ~Copyable {
     machine.endEpoch(why)
     do throws(RecorderError) { try machine.stop(at: time.instant) } catch { machine.kill() }
     if disk.isDead { return powerIsGone() }
-    network.disconnect()
-    trace.note(.ended("its epoch is over: \(why)"), at: time.now)
-    startsAt = time.now + 1
+    ended(.ended("its epoch is over: \(why)"), startsIn: 1)
   }
 
   func start() {
@@ -151,6 +151,8 @@ extension Simulation where Key: ~Copyable {
       disk.scheduleCut(after: entropy.below(60))
     }
     isMendingDisturbed = false
+    expectedOfStart = []
+    let damage = damageCount
     let newest = disk.newestEpoch
     if isBeginning, mediumFailed { mediumMayHaveLost(upTo: newest) }
     do throws(RecorderError) {
@@ -158,13 +160,14 @@ extension Simulation where Key: ~Copyable {
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
-      trace.note(.refused("\(error)"), at: time.now)
       // As systemd has it.
-      startsAt = time.now + 10_000_000
-      return
+      return ended(.refused("\(error)"), startsIn: 10_000_000)
     }
     if disk.isDead { return powerIsGone() }
     isBeginning = false
+    // What came to harm in this start is found in the next.
+    if damageCount > damageFound, damageCount == damage { lookAtDamage() }
+    for (code, fault) in expectedOfStart { expect(code, for: fault) }
     lookAtMending()
     startCount += 1
     live.restart()

@@ -20,6 +20,11 @@ extension Simulation where Key: ~Copyable {
       }
       return
     }
+    if let forgotten, machine.epoch <= forgotten, !epochs[Int(forgotten) - 1].mirror.hasForgotten {
+      violate(
+        .visibility,
+        "the mirror has seen more of epoch \(forgotten) than the medium, and it goes on")
+    }
     for (old, next) in zip(epochs, epochs.dropFirst()) {
       guard let promised = old.promised, let named = next.ledger.before, named != promised else {
         continue

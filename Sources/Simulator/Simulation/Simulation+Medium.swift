@@ -1,5 +1,8 @@
+import Gateway
 import HAL
+import Journal
 import TransparencyLog
+import Uplink
 
 // What a simulated gateway asks of its medium, and what stands there.
 extension Simulation where Key: ~Copyable {
@@ -53,17 +56,42 @@ extension Simulation where Key: ~Copyable {
   func happened(_ incident: SimulatedDisk.Incident) {
     switch incident {
     case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
+    case .full(let object):
+      if case .segment = object { expect(.storageDegraded, for: .mediumFull) }
     case .fault(let kind, let object):
       count(kind)
       isMendingDisturbed = true
       if kind.isLossOfMedium { mediumFailed = true }
       switch kind {
-      case .rollback: mediumWasSetBack()
-      case .writeError, .writeReported, .writeChanged:
+      case .rollback:
+        mediumWasSetBack()
+        mediumForgot()
+      case .lyingFlush: mediumForgot()
+      case .writeError, .writeReported, .writeChanged, .writeMisdirected:
         // A superblock is replaced whole and a tile computed again: that is the repair.
         if case .segment = object { expect(.storageDegraded, for: kind) }
       default: break
       }
+      if [.bitRot, .writeMisdirected, .lyingFlush].contains(kind) { damageCount += 1 }
     }
+  }
+
+  /// The medium knows less than it did. Where the mirror has seen more of the log than the medium says is signed, the log
+  /// must not go on.
+  private func mediumForgot() {
+    let newest = disk.newestEpoch
+    guard newest > 0, let seen = epochs[Int(newest) - 1].mirror.pending?.size else { return }
+    forgotten = seen > disk.signedSize(newest) ? newest : nil
+  }
+
+  /// What was damaged while the agent did not look is found when it starts: it has come back, or the log has ended.
+  func lookAtDamage() {
+    damageFound = damageCount
+    guard let block = disk.newestSuperblock(machine.epoch)?.block else { return }
+    let kept = Int(block.minimumIndex)..<Int(machine.report.committedSize)
+    let missing = LogOracle.missing(kept, in: disk.segments(machine.epoch))
+    guard missing > 0 else { return }
+    violate(
+      .visibility, "the log goes on, and \(missing) of its entries cannot be read from the medium")
   }
 }

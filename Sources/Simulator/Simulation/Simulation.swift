@@ -69,6 +69,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var faultCounts = [UInt64](repeating: 0, count: FaultKind.allCases.count)
   var pollCount: UInt64 = 0
   var startCount: UInt64 = 0
+  /// What this start has seen and its log will have to say.
+  var expectedOfStart: [(code: EventEntry.Code, fault: FaultKind)] = []
   /// When an event was expected last.
   private var expectedAt: UInt64 = 0
   /// What arrives at the mirror now is a copy of what arrived before.
@@ -81,12 +83,19 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var isBeginning = false
   /// In this start the mirror did not answer what it was asked, or the medium failed.
   var isMendingDisturbed = false
+  /// How often what the medium held came to harm, and how often when it was last looked at.
+  var damageCount = 0
+  var damageFound = 0
+  /// The epoch of which the medium has forgotten what the mirror has seen.
+  var forgotten: UInt32?
   /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
   var mediumFailed = false
   var live: LiveChecker
   var budget: BudgetChecker
   private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
   private var lastStep = GivingWay.nothing
+  /// When the witness looks again.
+  private var witnessAt: UInt64 = 0
   private var quota: QuotaChecker
   let plant: Plant
 
@@ -342,6 +351,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     {
       violate(.acknowledgements, problem)
     }
+    if sizes.2 != lastSizes.2, time.now >= witnessAt {
+      witnessAt = time.now + 600_000_000
+      if let problem = epoch.lookAsWitness() { violate(.checkpoints, problem) }
+    }
     lastSizes = sizes
     committed = sizes.0
     trace.note(.sizes(committed: sizes.0, signed: sizes.1, acknowledged: sizes.2), at: time.now)
@@ -355,7 +368,10 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     trace.note(.fault(kind), at: time.now)
   }
 
+  /// The agent has seen this fault, and says so in an event. One that is starting says it behind its opening entries, and
+  /// one that does not run sees nothing.
   func expect(_ code: EventEntry.Code, for fault: FaultKind) {
+    guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
     expectedAt = time.now
     epoch.visibility.expect(code, for: fault, committed: machine.report.committedSize, at: time.now)
   }

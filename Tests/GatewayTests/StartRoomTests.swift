@@ -1,0 +1,91 @@
+import HAL
+import HostCrypto
+import MemoryStorage
+import Testing
+import TransparencyLog
+
+@testable import Gateway
+@testable import Journal
+
+/// A start on a log that has used up its room.
+@Suite struct StartRoomTests {
+  private static let segment: UInt64 = 32 << 10
+
+  /// A log whose last segment takes one more frame, with nothing acknowledged.
+  private func filled() throws -> MemoryDisk {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
+    for round in 0..<41 as Range<UInt64> {
+      for number in 0..<25 as Range<UInt64> {
+        #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
+      }
+      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
+    }
+    return disk
+  }
+
+  private func standing(_ disk: MemoryDisk) -> UInt64 {
+    disk.objects.reduce(0) { $1.key.hasPrefix("segment.") ? $0 + UInt64($1.value.count) : $0 }
+  }
+
+  /// Starts on the disk with a quota; returns whether it went well, and what the report says.
+  private func start(
+    on disk: MemoryDisk, quota: UInt64
+  ) throws -> (isGood: Bool, end: EpochEndKind?) {
+    let origin = try Rig.origin
+    let shelf = LogShelf<MemoryBlockStorage>(
+      newestEpoch: 1, segmentByteCount: Int(StartRoomTests.segment), quotaByteCount: quota,
+      origin: { _ in origin }, holds: { $0 == 1 },
+      storage: { _ throws(StorageError) in MemoryBlockStorage(disk: disk) })
+    let report = RecorderReport()
+    let key = try Rig.key()
+    let mirrorKey = try Rig.mirrorKey()
+    do throws(RecorderError) {
+      var history = LogHistory()
+      let opened = try OpenedLog(on: shelf, history: &history)
+      let start = try GatewayStart(
+        opened: opened, history: history,
+        identity: GatewayIdentity(
+          origin: origin, mirrorKey: mirrorKey, bootID: InlineArray(repeating: 1),
+          softwareHash: .zero), key: key, verifier: SodiumVerifier(),
+        timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+        queue: EntryQueue(), report: report)
+      _ = try start.begin(
+        Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000))
+      return (true, report.epochEnd)
+    } catch {
+      return (false, report.epochEnd)
+    }
+  }
+
+  /// Whichever operations fail from one on, nothing beyond the quota is taken, and the epoch ends only where the last
+  /// segment is begun, as it does while the agent runs.
+  @Test(arguments: [0, 1, 2, 3] as [UInt64])
+  func `a start whose writes fail takes no more than the quota, and ends what is used up`(
+    spare: UInt64
+  ) throws {
+    let image = try filled().objects
+    let disk = MemoryDisk()
+    disk.restore(image)
+    let quota = standing(disk) + spare * StartRoomTests.segment
+    _ = try start(on: disk, quota: quota)
+    let count = disk.operationCount
+    var ends = 0
+    for failing in 1...4 {
+      for first in 1...count {
+        let disk = MemoryDisk()
+        disk.restore(image)
+        for operation in first..<first + failing { disk.faults[operation] = .silent }
+        let (isGood, end) = try start(on: disk, quota: quota)
+        let taken = standing(disk)
+        #expect(taken <= quota, "operations \(first) to \(first + failing - 1)")
+        guard !isGood, let end else { continue }
+        ends += 1
+        #expect(end == .full && taken + 2 * StartRoomTests.segment > quota)
+      }
+    }
+    // Two segments of which neither can be written are used up by one commit.
+    #expect((ends > 0) == (spare < 2))
+  }
+}
