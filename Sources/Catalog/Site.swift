@@ -54,6 +54,9 @@ public struct Site: Sendable {
     return hash.finalize()
   }
 
+  /// What the medium endures: as the site states of its own, else as the board does; `nil` where nobody knows.
+  public var endurance: Endurance? { log.endurance ?? board.storage.endurance }
+
   /// What the poll plan writes to the medium.
   public var wear: MediumWear { MediumWear(self) }
 
@@ -67,7 +70,7 @@ public struct Site: Sendable {
   /// Tenths of years that a new medium lasts with the plan; `nil` where it is not known what it endures.
   public var mediumTenths: Int? {
     let wear = wear
-    return board.storage.endurance.flatMap {
+    return endurance.flatMap {
       wear.tenthsOfYears(
         endurance: $0.byteCount,
         bytesPerDay: wear.day(commitEvery: log.commitMilliseconds).total)
@@ -135,6 +138,8 @@ public struct LogSettings: Sendable, Equatable {
   public var commitMilliseconds: Int
   /// Years that the medium must last; `nil` where the site does not say.
   public var years: Int?
+  /// What the medium in this gateway endures, which may be another than its board's maker puts in.
+  public var endurance: Endurance?
   /// The site states the commit interval. Else it follows from the years and the poll plan, or is 5 s.
   public var isCommitStated: Bool
   /// Milliseconds after which a checkpoint is signed.

@@ -66,7 +66,7 @@ public struct SiteSummary: Sendable {
       if let follows { text += "（由介质须用 \(follows) 年推算）" }
       text += "：断电最多丢失一个提交间隔的数据；每天约向介质写入 \(mebibytes) MiB"
     }
-    guard let endurance = site.board.storage.endurance, let tenths = site.mediumTenths else {
+    guard let endurance = site.endurance, let tenths = site.mediumTenths else {
       return text
     }
     return switch language {

@@ -81,6 +81,9 @@ public protocol BlockStorage: ~Copyable {
 public enum SealingStep: Equatable, Sendable {
   /// There is more to do; so many bytes were handed to the medium.
   case working(writtenByteCount: Int)
+  /// The sealed form, of so many bytes, is on the medium beside the plain one, and is compared from now on; so many bytes
+  /// were handed to the medium. 0 bytes if it stood there already.
+  case published(byteCount: Int, writtenByteCount: Int)
   /// The sealed form is on the medium, was read back and holds the same bytes: it counts from now on. Its size.
   case sealed(byteCount: Int)
   /// The segment stays as it is: it would not become at most half as long, or is none that can be sealed.

@@ -7,6 +7,8 @@ struct Sealing {
   var next: UInt64 = 0
   /// A segment was begun with.
   var isUnderWay = false
+  /// Its sealed form stands beside it, and is compared.
+  var isPublished = false
   /// Nothing is to be sealed before so much is signed, or before a segment of this number or a later one was made.
   var waitsForSigned: UInt64 = 0
   var waitsForSequence: UInt64 = 0
@@ -53,13 +55,19 @@ struct Sealing {
     freeByteCount &+= wide(count: byteCount)
   }
 
+  /// The segment under way is done with, or begun anew.
+  mutating func end() {
+    isUnderWay = false
+    isPublished = false
+  }
+
   /// A segment is looked at again: what became of its plain form is not known.
   mutating func comeBack(to sequence: UInt64) {
     guard sequence < next else { return }
     next = sequence
     measured = 0..<0
     measuredByteCount = 0
-    isUnderWay = false
+    end()
     waitsForSigned = 0
     waitsForSequence = 0
   }
@@ -120,7 +128,7 @@ extension Journal where Storage: ~Copyable {
     let sequence = sealing.next
     let step: SealingStep
     do throws(StorageError) { step = try storage.seal(segment: sequence) } catch {
-      sealing.isUnderWay = false
+      sealing.end()
       isCountDoubtful = true
       throw .unwritable(.sealed(sequence: sequence), offset: 0, error)
     }
@@ -128,10 +136,17 @@ extension Journal where Storage: ~Copyable {
     case .working(let byteCount):
       writtenByteCount &+= wide(count: byteCount)
       return true
+    case .published(let byteCount, let writtenByteCount):
+      self.writtenByteCount &+= wide(count: writtenByteCount)
+      sealing.doubtfulByteCount &+= wide(count: byteCount)
+      sealing.isPublished = true
+      return true
     case .declined: break
-    case .sealed(let byteCount): try take(sequence, byteCount)
+    case .sealed(let byteCount):
+      sealing.doubtfulByteCount &-= min(wide(count: byteCount), sealing.doubtfulByteCount)
+      try take(sequence, byteCount)
     }
-    sealing.isUnderWay = false
+    sealing.end()
     sealing.next = sequence &+ 1
     if sealing.doubtfulByteCount > 0 { isCountDoubtful = true }
     return true
@@ -152,10 +167,20 @@ extension Journal where Storage: ~Copyable {
       }
     } catch {
       // It may stand still, and counts then: the next step compares again.
-      sealing.isUnderWay = false
+      sealing.end()
       isCountDoubtful = true
       throw .unwritable(object, offset: 0, error)
     }
+  }
+
+  /// A commit needs the room that a sealed form takes which does not count yet: it goes, and its segment is sealed later.
+  mutating func withdrawSealed() throws(StorageError) {
+    guard sealing.isPublished else { return }
+    sealing.end()
+    isCountDoubtful = true
+    let byteCount = try storage.size(of: .sealed(sequence: sealing.next)) ?? 0
+    try storage.remove(.sealed(sequence: sealing.next))
+    sealing.doubtfulByteCount &-= min(wide(count: byteCount), sealing.doubtfulByteCount)
   }
 
   /// Moves on to the next segment that can be sealed now; `false` if there is none.
@@ -163,12 +188,12 @@ extension Journal where Storage: ~Copyable {
     if isCountDoubtful { try recountSegments() }
     if sealing.next < firstKept {
       sealing.next = firstKept
-      sealing.isUnderWay = false
+      sealing.end()
     }
-    if sealing.isUnderWay { return true }
-    // At most half a segment stands beside it until it may go.
-    let room = wide(count: configuration.segmentByteCount / 2)
+    // At most half a segment stands beside it until it may go. A commit may have taken a segment since the last step.
+    let room = sealing.isPublished ? 0 : wide(count: configuration.segmentByteCount / 2)
     guard standingByteCount &+ room <= standingByteCountMax else { return false }
+    if sealing.isUnderWay { return true }
     guard superblock.signedSize >= sealing.waitsForSigned,
       nextSequence > sealing.waitsForSequence
     else { return false }

@@ -210,10 +210,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     nextSequence &+= 1
     if !recycleSegment(as: sequence) {
       do throws(StorageError) {
-        guard
-          standingByteCount &+ wide(count: configuration.segmentByteCount)
-            <= standingByteCountMax
-        else { throw .full }
+        if !hasRoomForSegment { try withdrawSealed() }
+        guard hasRoomForSegment else { throw .full }
         try storage.create(object, byteCount: configuration.segmentByteCount)
       } catch {
         isCountDoubtful = true
@@ -231,6 +229,11 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     tail = Tail(
       sequence: sequence, offset: blockByteCount, byteCount: configuration.segmentByteCount)
     return nil
+  }
+
+  /// One more segment stays within what may stand.
+  private var hasRoomForSegment: Bool {
+    standingByteCount &+ wide(count: configuration.segmentByteCount) <= standingByteCountMax
   }
 
   /// Nothing is written to the tail any more.

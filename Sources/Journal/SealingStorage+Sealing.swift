@@ -62,7 +62,7 @@ extension SealingStorage where Base: ~Copyable, Codec: ~Copyable {
       if let header = try open(sequence), header.segmentByteCount == byteCount {
         job = SealingJob(
           sequence: sequence, segmentByteCount: byteCount, phase: .comparing(0), storedOffset: 0)
-        return .working(writtenByteCount: 0)
+        return .published(byteCount: 0, writtenByteCount: 0)
       }
       // Nobody relies on it.
       try remove(.sealed(sequence: sequence))
@@ -176,7 +176,8 @@ extension SealingStorage where Base: ~Copyable, Codec: ~Copyable {
     next.phase = .comparing(0)
     next.start = blockByteCount
     job = next
-    return .working(writtenByteCount: 2 &* current.tableByteCount &+ padding.count)
+    return .published(
+      byteCount: byteCount, writtenByteCount: 2 &* current.tableByteCount &+ padding.count)
   }
 
   /// Reads a chunk back from the medium, puts it together and compares it with the segment.

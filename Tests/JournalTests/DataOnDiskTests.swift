@@ -179,7 +179,7 @@ import TransparencyLog
     _ = try fixture.recover()
     try fixture.append([0x68, 0x69])
     var step = try fixture.journal.storage.seal(segment: 0)
-    while case .working = step { step = try fixture.journal.storage.seal(segment: 0) }
+    while !step.isLast { step = try fixture.journal.storage.seal(segment: 0) }
     let sealed = disk.bytes("sealed.0")
     #expect(step == .sealed(byteCount: sealed.count))
     var end = 0

@@ -36,6 +36,16 @@ extension Fixture where Storage == SealingMemoryStorage {
   }
 }
 
+extension SealingStep {
+  /// Nothing is left to do of the segment.
+  var isLast: Bool {
+    switch self {
+    case .working, .published: false
+    case .sealed, .declined: true
+    }
+  }
+}
+
 extension JournalConfiguration {
   /// Segments of 32 KiB, that is seven blocks of frames: the shortest of whole frames that sealing halves.
   static var sealing: JournalConfiguration {

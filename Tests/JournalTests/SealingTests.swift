@@ -121,6 +121,36 @@ import TransparencyLog
     #expect(other.journal.byteCount(whenSealed: 1000) == 1000)
   }
 
+  /// Commits come between any two steps and take segments: never does more stand than may, and no commit is refused for
+  /// what a sealed form takes that does not count yet.
+  @Test func `a commit comes before what is sealed, and both stay within the room`() throws {
+    var withdrawn = 0
+    for before in 0...40 {
+      let (disk, fixture, first) = try filled(15)
+      var entries = first
+      let segment = UInt64(fixture.journal.configuration.segmentByteCount)
+      // Room for one more segment, or for half of one.
+      fixture.journal.standingByteCountMax = disk.segmentByteCount + segment
+      for _ in 0..<before where try fixture.journal.seal() {
+        #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
+      }
+      let stood = disk.objects["sealed.0"] != nil && disk.objects["segment.0"] != nil
+      // The tail is full, and the next segment begins.
+      for _ in 0..<8 {
+        entries.append(alikeEntry(entries.count))
+        try fixture.append(entries[entries.count - 1])
+      }
+      #expect(disk.segmentByteCount <= fixture.journal.standingByteCountMax, "\(before) steps")
+      if stood, disk.objects["sealed.0"] == nil { withdrawn += 1 }
+      try fixture.signAll()
+      try fixture.sealAll()
+      #expect(disk.segmentByteCount <= fixture.journal.standingByteCountMax)
+      #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
+      #expect(try fixture.read(0..<UInt64(entries.count)) == entries, "\(before) steps")
+    }
+    #expect(withdrawn > 0)
+  }
+
   @Test func `what is given up goes in its sealed form as well`() throws {
     let (disk, fixture, entries) = try filled(36)
     try fixture.sealAll()
@@ -264,7 +294,7 @@ import TransparencyLog
     disk.replace("segment.0", with: segment)
     let fixture = Fixture(sealingOn: disk, configuration)
     var step = try fixture.journal.storage.seal(segment: 0)
-    while case .working = step { step = try fixture.journal.storage.seal(segment: 0) }
+    while !step.isLast { step = try fixture.journal.storage.seal(segment: 0) }
     guard case .sealed(let sealedByteCount) = step else {
       Issue.record("it is not sealed: \(step)")
       return

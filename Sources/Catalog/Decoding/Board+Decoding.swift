@@ -109,7 +109,7 @@ extension Decoding {
   }
 
   /// Both keys or none: a figure without its source is a guess, and years would follow from it.
-  private mutating func endurance(_ storage: Fields) -> Endurance? {
+  mutating func endurance(_ storage: Fields) -> Endurance? {
     guard ["endurance_tb", "endurance_source"].contains(where: { storage.node[$0] != nil }) else {
       return nil
     }

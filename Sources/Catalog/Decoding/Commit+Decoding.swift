@@ -10,7 +10,7 @@ extension Decoding {
   /// one that is stated.
   mutating func settleCommit(of site: inout Site, at place: YAMLPlace) {
     guard let years = site.log.years else { return }
-    guard let endurance = site.board.storage.endurance else {
+    guard let endurance = site.endurance else {
       note(.enduranceUnknown(years: years, board: site.board.name), at: place)
       return
     }

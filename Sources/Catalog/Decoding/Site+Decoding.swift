@@ -366,12 +366,14 @@ extension Decoding {
 
   fileprivate mutating func log(_ site: Fields, storage: StorageSettings?) -> LogSettings? {
     let segment = storage?.segmentByteCount ?? 4 << 20
-    let keys = ["commit_ms", "years", "checkpoint_ms", "checkpoint_entries", "segment_bytes"]
+    let keys = [
+      "commit_ms", "years", "endurance_tb", "endurance_source", "checkpoint_ms",
+      "checkpoint_entries", "segment_bytes",
+    ]
     guard let node = site.node["log"], !node.isEmpty else {
       return LogSettings(
-        commitMilliseconds: 5000, years: nil, isCommitStated: false, checkpointMilliseconds: 60_000,
-        checkpointEntryCount: 256,
-        segmentByteCount: segment)
+        commitMilliseconds: 5000, years: nil, endurance: nil, isCommitStated: false,
+        checkpointMilliseconds: 60_000, checkpointEntryCount: 256, segmentByteCount: segment)
     }
     guard let fields = fields(node, key: "log", section: .log, known: keys) else { return nil }
     let isStated = fields.node["commit_ms"].map { !$0.isEmpty } ?? false
@@ -385,8 +387,8 @@ extension Decoding {
       default: max(60_000, commit))
     let entries = integer("checkpoint_entries", fields, in: 1...65_536, default: 256)
     return LogSettings(
-      commitMilliseconds: commit, years: years, isCommitStated: isStated,
-      checkpointMilliseconds: checkpoint,
+      commitMilliseconds: commit, years: years, endurance: endurance(fields),
+      isCommitStated: isStated, checkpointMilliseconds: checkpoint,
       checkpointEntryCount: entries,
       segmentByteCount: segmentByteCount(
         fields, quotaMebibytes: storage?.quotaMebibytes, default: segment))

@@ -120,9 +120,9 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "allow more, or poll less often")
     case .enduranceUnknown(let years, let board):
       Wording(
-        "'years' is \(years), and the board does not say what its medium endures",
-        "'endurance_tb' and 'endurance_source' under 'storage' in boards/\(board)/board.yaml",
-        "state there how many TB its maker lets be written (TBW) and where that stands, or leave 'years' out"
+        "'years' is \(years), and board \(board) does not say what its medium endures",
+        "'endurance_tb' and 'endurance_source' beside it, as endurance_tb: 20 and endurance_source: data sheet, table 7",
+        "state how many TB the medium's maker lets be written to it (TBW) and where that stands, or leave 'years' out"
       )
     case .wearsOut(let years, let endurance, let commit, let tenths, let enough):
       Wording(
@@ -199,9 +199,9 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "大于计划产生的数据量，积压才能清空", "提高限额，或降低采集频率")
     case .enduranceUnknown(let years, let board):
       Wording(
-        "“years”为 \(years)，而板卡未说明存储介质的写入寿命",
-        "boards/\(board)/board.yaml 的“storage”中写明“endurance_tb”和“endurance_source”",
-        "在该处写明厂家给出的总写入量（TBW，单位 TB）及其出处，或删除“years”")
+        "“years”为 \(years)，而板卡 \(board) 未说明存储介质的写入寿命",
+        "同一节中写明“endurance_tb”和“endurance_source”，如 endurance_tb: 20 和 endurance_source: 产品手册表 7",
+        "写明介质厂家给出的总写入量（TBW，单位 TB）及其出处，或删除“years”")
     case .wearsOut(let years, let endurance, let commit, let tenths, let enough):
       Wording(
         "“commit_ms”为 \(commit) 时，\(endurance.terabytes) TB 的介质可用 \(tenthsText(tenths)) 年",

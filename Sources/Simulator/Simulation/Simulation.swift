@@ -373,7 +373,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   func expect(_ code: EventEntry.Code, for fault: FaultKind) {
     guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
     expectedAt = time.now
-    epoch.visibility.expect(code, for: fault, committed: machine.report.committedSize, at: time.now)
+    // A machine that sleeps sees it when it wakes.
+    epoch.visibility.expect(
+      code, for: fault, committed: machine.report.committedSize, at: max(time.now, asleepUntil))
   }
 
   func violate(_ checker: Violation.Checker, _ text: String) {
