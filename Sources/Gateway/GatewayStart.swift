@@ -129,13 +129,8 @@ public struct GatewayStart<
     var opening = OpeningEntries(
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
-    // Beside another log a new one may need more than its room for a while; one that goes on alone never does.
     let isAlone = !beginsEpoch && carryOver == nil
-    if isAlone {
-      recorder.keepRoom(at: now)
-    } else {
-      recorder.limitSegments(beside: recorder.room.earlierByteCount)
-    }
+    limitRoom(isAlone: isAlone, at: now)
     opening.boot(
       bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
       beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
@@ -171,6 +166,15 @@ public struct GatewayStart<
       }
     }
     return (opening.nextIndex, starts, opening.history)
+  }
+
+  /// Beside another log a new one may need more than its room for a while; one that goes on alone never does.
+  private mutating func limitRoom(isAlone: Bool, at now: Instant) {
+    if isAlone {
+      recorder.keepRoom(at: now)
+    } else {
+      recorder.limitSegments(beside: recorder.room.earlierByteCount)
+    }
   }
 
   /// What the old log held is durable here: of its segments no more stay beside `others` than a start that finds it so would

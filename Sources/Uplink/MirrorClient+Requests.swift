@@ -62,13 +62,11 @@ extension MirrorClient {
     offeredAgain = false
   }
 
-  /// The checkpoint that leaves: the newest, which the superblock names that stands, and not the one that was the newest
-  /// when this request began to wait. The gateway would not remember it after a power cut, and take the mirror's word of
-  /// it for another history. What is acknowledged is offered as it is, for nothing new may leave yet.
+  /// The checkpoint that leaves. One that has not left before is the newest, which the superblock names that stands, and not
+  /// the one that was the newest when this request began to wait: the gateway would not remember that one after a power
+  /// cut, and take the mirror's word of it for another history.
   private mutating func offered(_ target: SignedNote) -> SignedNote {
-    guard target.size > acknowledgedSize, let newest, newest.size > target.size else {
-      return target
-    }
+    guard target.size > releasedSize, let newest, newest.size > target.size else { return target }
     self.target = newest
     ticket = []
     return newest

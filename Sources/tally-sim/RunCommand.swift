@@ -33,7 +33,11 @@ struct RunCommand: ParsableCommand {
     help: "MiB that the log may take; drawn from 16 to 128 if not given. 日志容量上限（MiB）；缺省抽取 16 至 128。"
   )
   var quota: Int?
-  @Option(help: "drawn, none, or a file with rates. drawn（抽取）、none（无）或故障率文件。")
+  @Option(
+    help: """
+      drawn, none, or a file with version: 1 and lines as power-cut: 30, so many a day or in a million opportunities. \
+      drawn（抽取）、none（无）或故障率文件：version: 1 及 power-cut: 30 等行，即每天或每百万次机会的次数。
+      """)
   var faults = "none"
   @Option(
     help: """

@@ -196,8 +196,7 @@ struct Start {
     let clock = HostClock()
     let queue = EntryQueue()
     let report = RecorderReport()
-    let found = opened.log.recoveryCase
-    let torn = found == .tornTail || found == .oneSuperblockAndTornTail
+    let torn = [.tornTail, .oneSuperblockAndTornTail].contains(opened.log.recoveryCase)
     let isDirect = opened.log.evidence.journal.storage.base.isDirect
     let epoch = opened.epoch
     let identity = GatewayIdentity(

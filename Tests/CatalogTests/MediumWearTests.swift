@@ -120,6 +120,24 @@ import Testing
         == 5_000)
   }
 
+  /// The medium in a gateway may be another than its board's maker puts in, and most boards say nothing of theirs.
+  @Test func `a site states what its own medium endures, with the source`() throws {
+    func years(_ log: String) throws -> (site: Site?, findings: [Finding]) {
+      try site { $0.replacing("commit_ms: 1000", with: log) }
+    }
+    let source = "\n  endurance_source: data sheet of the card, table 2"
+    let twice = try #require(try years("years: 50\n  endurance_tb: 40" + source).site)
+    #expect(twice.endurance == Endurance(terabytes: 40, source: "data sheet of the card, table 2"))
+    let board = try #require(try years("years: 50").site)
+    #expect(board.endurance?.terabytes == 20)
+    #expect(twice.log.commitMilliseconds < board.log.commitMilliseconds)
+    #expect(SiteSummary(twice).text(.english).contains("which a new one of 40 TB bears for"))
+    // A figure without its source is a guess.
+    let (found, findings) = try years("years: 50\n  endurance_tb: 40")
+    #expect(found == nil && findings.count == 1)
+    #expect(findings.first?.text(.english).contains("endurance_source") == true)
+  }
+
   @Test func `an interval that follows is followed, one that is stated needs a restart`() throws {
     let followed = try #require(
       try site { $0.replacing("commit_ms: 1000", with: "years: 50") }.site)

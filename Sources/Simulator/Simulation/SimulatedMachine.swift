@@ -147,23 +147,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     queue = EntryQueue(byteCount: gateway.queueByteCount)
     report = RecorderReport()
     var history = LogHistory()
-    let disk = disk
     var waited: UInt64 = 0
     let fetch = fetch
-    let gateway = gateway
     mended = []
-    var shelf = LogShelf(
-      newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
-      quotaByteCount: gateway.quotaByteCount,
-      origin: gateway.origin,
-      holds: { Int($0) <= disk.volumes.count },
-      storage: { epoch throws(StorageError) in
-        disk.begin(epoch: epoch)
-        return SealingStorage(
-          base: SimulatedStorage(disk: disk, epoch: epoch),
-          codec: RunLengthCodec(
-            memoryByteCount: SealingMemory.byteCount, isCompressing: gateway.isCompressing))
-      })
+    var shelf = shelf()
     shelf.uptime = { now.mono + waited }
     shelf.bundles = { request in
       let (answer, duration) = fetch(request)
@@ -191,6 +178,23 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     isWholeOpen = false
     recorderDue = now.mono + waited
     samplingDue = now.mono + waited
+  }
+
+  /// The logs of all epochs on the medium.
+  private func shelf() -> LogShelf<SimulatedLogStorage> {
+    let disk = disk
+    let isCompressing = gateway.isCompressing
+    return LogShelf(
+      newestEpoch: disk.newestEpoch, segmentByteCount: gateway.segmentByteCount,
+      quotaByteCount: gateway.quotaByteCount, origin: gateway.origin,
+      holds: { Int($0) <= disk.volumes.count },
+      storage: { epoch throws(StorageError) in
+        disk.begin(epoch: epoch)
+        return SealingStorage(
+          base: SimulatedStorage(disk: disk, epoch: epoch),
+          codec: RunLengthCodec(
+            memoryByteCount: SealingMemory.byteCount, isCompressing: isCompressing))
+      })
   }
 
   /// The epoch is over: the next start begins another.

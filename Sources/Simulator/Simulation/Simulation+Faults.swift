@@ -134,18 +134,21 @@ extension Simulation where Key: ~Copyable {
     ended(.ended("its epoch is over: \(why)"), startsIn: 1)
   }
 
+  /// The machine boots, and its clock may have stopped meanwhile.
+  private func boot() {
+    disk.restorePower()
+    boots += 1
+    machine.boot(number: boots)
+    let isLost = boots > 1 && !isCalm && entropy.chance(plan.faults[.clockLost])
+    if isLost { count(.clockLost) }
+    time.boot(isLost: isLost)
+    clockSetAt = isLost ? time.now + entropy.within(10_000_000...1_800_000_000) : nil
+    if !isLost, time.currentOffset != 0 { time.set(offset: 0) }
+  }
+
   func start() {
     startsAt = nil
-    if disk.isDead || boots == 0 {
-      disk.restorePower()
-      boots += 1
-      machine.boot(number: boots)
-      let isLost = boots > 1 && !isCalm && entropy.chance(plan.faults[.clockLost])
-      if isLost { count(.clockLost) }
-      time.boot(isLost: isLost)
-      clockSetAt = isLost ? time.now + entropy.within(10_000_000...1_800_000_000) : nil
-      if !isLost, time.currentOffset != 0 { time.set(offset: 0) }
-    }
+    if disk.isDead || boots == 0 { boot() }
     if !isCalm, entropy.chance(plan.faults[.powerCutAgain]) {
       count(.powerCutAgain)
       disk.scheduleCut(after: entropy.below(60))
