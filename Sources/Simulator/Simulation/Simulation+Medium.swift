@@ -80,7 +80,9 @@ extension Simulation where Key: ~Copyable {
   /// must not go on.
   private func mediumForgot() {
     let newest = disk.newestEpoch
-    guard newest > 0, let seen = epochs[Int(newest) - 1].mirror.pending?.size else { return }
+    guard newest > 0 else { return }
+    goOn(in: newest)
+    guard let seen = epochs[Int(newest) - 1].mirror.pending?.size else { return }
     forgotten = seen > disk.signedSize(newest) ? newest : nil
   }
 
