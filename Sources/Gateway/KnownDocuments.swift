@@ -10,7 +10,8 @@ import TransparencyLog
 ///
 ///     "TSDC" ‖ [ idx u64 ‖ kind u8 ‖ name count u16 ‖ name ‖ body count u32 ‖ body ]* ‖ CRC-32C u32
 ///
-/// Numbers are little-endian; the checksum covers all bytes before it.
+/// Numbers are little-endian; the checksum covers all bytes before it. The object holds this twice, for what rots in one
+/// copy would be missed when the log's own documents were given up, or are damaged.
 enum KnownDocuments {
   private static let magic: [UInt8] = Array("TSDC".utf8)
 
@@ -26,15 +27,20 @@ enum KnownDocuments {
       bytes += document.body
     }
     append(UInt64(CRC32C.checksum(bytes.span)), 4, to: &bytes)
-    return bytes
+    return bytes + bytes
   }
 
-  /// The documents in the bytes of the object; none unless all of it is right.
+  /// The documents in the bytes of the object, of the first of the two copies that is right; none unless one is.
   static func decode(_ bytes: [UInt8]) -> [(index: UInt64, document: Document)] {
-    guard bytes.count >= 8, bytes.starts(with: magic) else { return [] }
+    let half = bytes.count / 2
+    return documents(in: Array(bytes[..<half])) ?? documents(in: Array(bytes[half...])) ?? []
+  }
+
+  private static func documents(in bytes: [UInt8]) -> [(index: UInt64, document: Document)]? {
+    guard bytes.count >= 8, bytes.starts(with: magic) else { return nil }
     let end = bytes.count - 4
     guard UInt64(CRC32C.checksum(bytes.span.extracting(0..<end))) == number(bytes, end, 4) else {
-      return []
+      return nil
     }
     var documents: [(index: UInt64, document: Document)] = []
     var at = magic.count
@@ -42,7 +48,7 @@ enum KnownDocuments {
       guard let name = counted(bytes, at + 9, 2, end),
         let body = counted(bytes, name.upperBound, 4, end),
         let kind = ConfigEntry.Kind(rawValue: bytes[at + 8])
-      else { return [] }
+      else { return nil }
       documents.append(
         (
           number(bytes, at, 8),

@@ -26,6 +26,9 @@ public struct LogWriter: ~Copyable, PollSink {
   private var channels: UnsafeMutableBufferPointer<Channel>
   private var unlogged: UnloggedSlots
   private var lostEvents: UInt64 = 0
+  /// A step of the clock that did not fit the queue, or several as one. It is never lost: without it slots would seem to
+  /// come twice. No reading is logged between it and the event.
+  private var unloggedStep: (old: UInt64, new: UInt64)?
 
   /// What the writer knows of a channel of the plan.
   struct Channel: BitwiseCopyable {
@@ -132,7 +135,9 @@ public struct LogWriter: ~Copyable, PollSink {
 
   /// Logs that the wall clock was set.
   public mutating func clockStepped(from old: UInt64, to new: UInt64, at instant: Instant) {
-    event(.clockStepped, old, new, at: instant)
+    recoverFromOverflow(at: instant)
+    if !isOverflowing, enqueue(.clockStepped, old, new, at: instant) { return }
+    unloggedStep = (unloggedStep?.old ?? old, new)
   }
 
   /// Logs that a device fell silent or answers again, with the indices of its channels.
@@ -221,7 +226,7 @@ public struct LogWriter: ~Copyable, PollSink {
   var room: Int { queue.ring.capacity &- queue.ring.byteCount }
 
   /// Something did not fit the queue and is not logged yet.
-  var isOverflowing: Bool { !unlogged.isEmpty || lostEvents > 0 }
+  var isOverflowing: Bool { unloggedStep != nil || !unlogged.isEmpty || lostEvents > 0 }
 
   /// Logs what did not fit the queue, as far as it fits now; for the end of the agent, when nothing else
   /// is to come. Returns whether all is logged.
@@ -255,12 +260,21 @@ public struct LogWriter: ~Copyable, PollSink {
     _ code: EventEntry.Code, _ first: UInt64, _ second: UInt64? = nil, at instant: Instant
   ) {
     recoverFromOverflow(at: instant)
+    if isOverflowing || !enqueue(code, first, second, at: instant) {
+      droppedCount &+= 1
+      lostEvents &+= 1
+    }
+  }
+
+  private mutating func enqueue(
+    _ code: EventEntry.Code, _ first: UInt64, _ second: UInt64?, at instant: Instant
+  ) -> Bool {
     var writer = ByteWriter(buffer)
     EventEntry.begin(
       head: head(at: instant), code: code, argumentCount: second == nil ? 1 : 2, to: &writer)
     writer.cbor(first)
     if let second { writer.cbor(second) }
-    pushEvent(writer)
+    return enqueue(writer)
   }
 
   private mutating func pushEvent(_ writer: borrowing ByteWriter) {
@@ -274,6 +288,10 @@ public struct LogWriter: ~Copyable, PollSink {
   }
 
   private mutating func logUnlogged(at instant: Instant) {
+    if let step = unloggedStep {
+      guard enqueue(.clockStepped, step.old, step.new, at: instant) else { return }
+      unloggedStep = nil
+    }
     while let slots = unlogged.first {
       var writer = ByteWriter(buffer)
       EventEntry.write(
@@ -284,12 +302,7 @@ public struct LogWriter: ~Copyable, PollSink {
       guard enqueue(writer) else { return }
       unlogged.removeFirst()
     }
-    guard lostEvents > 0 else { return }
-    var writer = ByteWriter(buffer)
-    EventEntry.begin(
-      head: head(at: instant), code: .backlogOverflow, argumentCount: 1, to: &writer)
-    writer.cbor(lostEvents)
-    guard enqueue(writer) else { return }
+    guard lostEvents > 0, enqueue(.backlogOverflow, lostEvents, nil, at: instant) else { return }
     lostEvents = 0
   }
 }

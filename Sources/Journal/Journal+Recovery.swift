@@ -315,14 +315,12 @@ extension Journal where Storage: ~Copyable {
         block = try load(
           tail.sequence, at: offset, byteCount: blockByteCount, limit: tail.byteCount)
       } catch {
-        self.tail = nil
-        return
+        return abandonTail()
       }
       if !isZero(block.span),
         writeAndReadBack(.segment(sequence: tail.sequence), at: offset, zeros) != nil
       {
-        self.tail = nil
-        return
+        return abandonTail()
       }
       offset &+= blockByteCount
     }

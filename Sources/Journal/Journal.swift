@@ -236,8 +236,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     standingByteCount &+ wide(count: configuration.segmentByteCount) <= standingByteCountMax
   }
 
-  /// Nothing is written to the tail any more.
-  private mutating func abandonTail() {
+  /// Nothing is written to the tail any more. The agent logs that it was abandoned.
+  mutating func abandonTail() {
     abandonedSegmentCount &+= 1
     tail = nil
   }

@@ -14,6 +14,8 @@ struct Meter: ~Copyable {
   var acquisition: Acquisition
   let queue: EntryQueue
   private(set) var mono: UInt64 = 1_000_000
+  /// µs by which the wall clock is ahead of what it was.
+  var ahead: Int64 = 0
   private let reply: [UInt8]
 
   init(report: RecorderReport = RecorderReport()) throws {
@@ -67,7 +69,7 @@ struct Meter: ~Copyable {
     .allocate(capacity: count)
   }
 
-  var now: Instant { Rig.instant(mono) }
+  var now: Instant { Rig.instant(mono, ahead: ahead) }
 
   mutating func open() { acquisition.opened(line: 0, at: now) }
 
@@ -137,6 +139,41 @@ struct Meter: ~Copyable {
     let first = try Rig.required(explained.min())
     let last = try Rig.required(explained.max())
     #expect(UInt64(explained.count) == last - first + 1)
+  }
+
+  /// Without the step the same slots would seem to have two readings.
+  @Test func `a step of the clock is never lost, and several that did not fit are one`() throws {
+    var meter = try Meter()
+    meter.open()
+    while meter.acquisition.writer.droppedCount < 100 { meter.turn() }
+    for ahead in [-5_000_000, -3_000_000, -8_000_000] as [Int64] {
+      meter.ahead = ahead
+      for _ in 0..<50 { meter.turn() }
+    }
+    var entries = meter.drain()
+    for _ in 0..<600 { meter.turn() }
+    meter.acquisition.flush(at: meter.now)
+    entries += meter.drain()
+    var before: Set<UInt64> = []
+    var after: [UInt64] = []
+    var steps: [(old: UInt64, new: UInt64)] = []
+    for bytes in entries {
+      switch try Entry.decode(bytes.span) {
+      case .reading(let reading):
+        let slot = try Rig.required(reading.slot)
+        if steps.isEmpty { before.insert(slot) } else { after.append(slot) }
+      case .event(let event) where event.code == .clockStepped:
+        let old = try Rig.required(event.argument(0, in: bytes.span))
+        steps.append((old, try Rig.required(event.argument(1, in: bytes.span))))
+      default: break
+      }
+    }
+    try #require(steps.count == 1)
+    // From what the clock said before the first to what it says behind the last.
+    let back = Int64(bitPattern: steps[0].old &- steps[0].new)
+    #expect((5_000_000...8_000_000).contains(back))
+    #expect(after.contains { before.contains($0) }, "slots come again")
+    #expect(Set(after).count == after.count)
   }
 
   // Off under sanitizers, which own malloc.

@@ -112,4 +112,35 @@ import TransparencyLog
     #expect(opened.lastSlot == 10)
     #expect(opened.shed == 10...10)
   }
+
+  @Test func `a copy of the documents that rots leaves the other`() throws {
+    let documents = (0..<3 as Range<UInt64>).map { number in
+      (
+        index: number * 7,
+        document: Document(
+          kind: .profile, name: Array("p\(number)".utf8), body: [UInt8(number), 0, 255])
+      )
+    }
+    let bytes = KnownDocuments.encode(documents)
+    func isWhole(_ bytes: [UInt8]) -> Bool {
+      let found = KnownDocuments.decode(bytes)
+      return found.count == 3
+        && zip(found, documents).allSatisfy {
+          $0.index == $1.index && $0.document.body == $1.document.body
+            && $0.document.name == $1.document.name
+        }
+    }
+    #expect(isWhole(bytes))
+    for at in bytes.indices {
+      var rotten = bytes
+      rotten[at] ^= 0x10
+      #expect(isWhole(rotten), "byte \(at)")
+      // In both copies: none is better than a wrong one.
+      rotten[(at + bytes.count / 2) % bytes.count] ^= 0x10
+      #expect(KnownDocuments.decode(rotten).isEmpty)
+    }
+    for count in 0..<bytes.count {
+      #expect(KnownDocuments.decode(Array(bytes[..<count])).isEmpty, "\(count) bytes")
+    }
+  }
 }

@@ -150,6 +150,11 @@ import Uplink
     #expect(unseen { $0.agentEnded(at: 110_000_000, isFailing: false) } == 0)
     #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: false) } == 1)
     #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: true) } == 0)
+    #expect(
+      unseen {
+        $0.agentSleeps(at: 110_000_000, until: 350_000_000)
+        $0.agentEnded(at: 400_000_000, isFailing: false)
+      } == 0)
   }
 
   @Test func `damage that a start did not find, and a log that goes on behind what was seen of it`()

@@ -191,6 +191,14 @@ struct VisibilityChecker {
     }
   }
 
+  /// The machine sleeps until then: what it has not written it writes when it wakes.
+  mutating func agentSleeps(at time: UInt64, until end: UInt64) {
+    for at in expectations.indices
+    where expectations[at].time + VisibilityChecker.writtenWithin > time {
+      expectations[at].time = end
+    }
+  }
+
   /// At the end: says what nothing in the log tells of.
   func unseen(in ledger: borrowing SlotLedger) -> [String] {
     let lost = UInt64(EventEntry.Code.backlogOverflow.rawValue)

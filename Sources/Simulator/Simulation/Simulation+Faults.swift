@@ -204,6 +204,7 @@ extension Simulation where Key: ~Copyable {
     case .suspend:
       asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
       live.excuse(until: asleepUntil + LiveChecker.within)
+      epoch.visibility.agentSleeps(at: time.now, until: asleepUntil)
       return
     default:
       let magnitude = Int64(
