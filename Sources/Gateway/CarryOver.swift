@@ -47,7 +47,6 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     _ opening: inout OpeningEntries, drain: () -> Void, hasRoom: (UInt64) -> Bool
   ) throws(JournalError) {
     guard !opening.history.carried.isDone else { return }
-    let before = opening.history.carried
     var documents = OldDocuments(known: knownDocuments())
     var order = SlotOrder()
     var end = acknowledged
@@ -62,7 +61,8 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       guard let entry else { return }
       let place =
         entry.carriedFrom(in: bytes) ?? CarriedFrom(epoch: UInt64(epoch), index: index)
-      let isCarried = before.reaches(place)
+      // In an earlier start or in this one: a frame that was never committed may stand beside the one that was.
+      let isCarried = opening.history.carried.reaches(place)
       let slots = EntrySlots(entry, bytes)
       // Its documents come before what is said of it.
       let channel =

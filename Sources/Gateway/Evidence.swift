@@ -90,15 +90,43 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
     blockCount = count
   }
 
+  /// Brings a full tile into memory: as it is stored, if that is what the tree above it says, else from the entries.
   private mutating func loadTile(level: Int, index: UInt64) throws(HashSourceError) {
     if let cached = cachedTile, cached.level == level, cached.index == index { return }
+    // It may be in a tile, too, and takes the same memory then.
+    let root = try levelHash(level: level &+ 1, index: index)
     cachedTile = nil
-    do {
-      try journal.storage.read(
-        .tile(level: UInt8(truncatingIfNeeded: level), index: index), at: 0,
-        into: UnsafeMutableRawBufferPointer(tileMemory))
-    } catch { throw .unreadable }
+    let object = StorageObject.tile(level: UInt8(truncatingIfNeeded: level), index: index)
+    let bytes = UnsafeMutableRawBufferPointer(tileMemory)
+    var isStored = true
+    do throws(StorageError) { try journal.storage.read(object, at: 0, into: bytes) } catch {
+      isStored = false
+    }
+    if !isStored || Evidence.root(of: tileMemory) != root {
+      guard level == 1 else { throw .unreadable }
+      var number = 0
+      while number < OpenTiles.tileWidth {
+        let block = index &* wide(count: OpenTiles.tileWidth) &+ wide(count: number)
+        try loadBlock(block, through: block &* wide(count: OpenTiles.tileWidth) &+ 255)
+        tileMemory[number] = Evidence.root(of: blockMemory)
+        number &+= 1
+      }
+      guard Evidence.root(of: tileMemory) == root else { throw .damaged }
+      // So that it is read the next time. What cannot be written now is computed again.
+      try? journal.storage.publish(object, from: UnsafeRawBufferPointer(bytes))
+    }
     cachedTile = (level, index)
+  }
+
+  /// The hash over a full tile.
+  private static func root(of tile: UnsafeMutableBufferPointer<Digest>) -> Digest {
+    var nodes = Array(tile)
+    var count = nodes.count
+    while count > 1 {
+      count /= 2
+      for i in 0..<count { nodes[i] = Tree.node(nodes[2 &* i], nodes[2 &* i &+ 1]) }
+    }
+    return nodes[0]
   }
 
   /// Adds the entries of `range` to a body, each as `u16 length (big-endian) ‖ bytes`.

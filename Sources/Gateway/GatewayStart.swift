@@ -152,7 +152,7 @@ public struct GatewayStart<
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem {
-      if isAlone { recorder.endIfUsedUp() }
+      if isAlone { recorder.endIfUsedUp(roomFor: 1) }
       throw problem
     }
     if let carryOver = carryOver.take() { settle(carryOver, beside: others) }

@@ -26,9 +26,10 @@ public struct LogWriter: ~Copyable, PollSink {
   private var channels: UnsafeMutableBufferPointer<Channel>
   private var unlogged: UnloggedSlots
   private var lostEvents: UInt64 = 0
-  /// A step of the clock that did not fit the queue, or several as one. It is never lost: without it slots would seem to
-  /// come twice. No reading is logged between it and the event.
-  private var unloggedStep: (old: UInt64, new: UInt64)?
+  /// Steps of the clock that did not fit the queue, as one: by how much it was set in all, modulo 2^64, and what it said
+  /// behind the last. They are not lost as other events are: without them slots would seem to come twice. No reading is
+  /// logged between them and the event.
+  private var unloggedStep: (shift: UInt64, new: UInt64)?
 
   /// What the writer knows of a channel of the plan.
   struct Channel: BitwiseCopyable {
@@ -137,7 +138,7 @@ public struct LogWriter: ~Copyable, PollSink {
   public mutating func clockStepped(from old: UInt64, to new: UInt64, at instant: Instant) {
     recoverFromOverflow(at: instant)
     if !isOverflowing, enqueue(.clockStepped, old, new, at: instant) { return }
-    unloggedStep = (unloggedStep?.old ?? old, new)
+    unloggedStep = ((unloggedStep?.shift ?? 0) &+ (new &- old), new)
   }
 
   /// Logs that a device fell silent or answers again, with the indices of its channels.
@@ -289,7 +290,7 @@ public struct LogWriter: ~Copyable, PollSink {
 
   private mutating func logUnlogged(at instant: Instant) {
     if let step = unloggedStep {
-      guard enqueue(.clockStepped, step.old, step.new, at: instant) else { return }
+      guard enqueue(.clockStepped, step.new &- step.shift, step.new, at: instant) else { return }
       unloggedStep = nil
     }
     while let slots = unlogged.first {

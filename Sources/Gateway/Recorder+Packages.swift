@@ -47,7 +47,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     let request: PackageRequest?
     do throws(HashSourceError) {
       request = try packages.nextRequest(
-        now: now.mono, minimumIndex: minimumIndex, source: &evidence)
+        now: now.mono, minimumIndex: minimumIndex, source: &evidence,
+        isSignedDoubtful: isSignedDoubtful)
     } catch {
       report.post(.storageDegraded)
       self.packages = packages

@@ -80,10 +80,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     }
   }
 
-  /// Ends the epoch if no segment is left that an entry could still go to: no start would ever get past that.
-  mutating func endIfUsedUp() {
-    let next = evidence.journal.standingByteCount + segmentByteCount
-    guard evidence.journal.freeSegmentCount == 0, next > room.ownByteCount,
+  /// Ends the epoch if there is no room for so many more segments, and nothing that would give any: entries that are
+  /// acknowledged go before, what cannot be given up because it is damaged ends the epoch otherwise, and what a sealed
+  /// form takes beside its plain one comes back.
+  mutating func endIfUsedUp(roomFor count: UInt64) {
+    guard damaged == 0, evidence.journal.freeSegmentCount == 0, !evidence.journal.isSealingPending,
+      evidence.journal.standingByteCount + count * segmentByteCount > room.ownByteCount,
       !evidence.journal.tailTakes(Limits.commitByteCount)
     else { return }
     report.epochEnd = .full
@@ -135,6 +137,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       else { break }
       report.post(.entriesGivenUp)
     }
+    if evidence.journal.freeSegmentCount == 0,
+      evidence.journal.standingByteCount + 2 * segmentByteCount > room.ownByteCount
+    {
+      // A sealed form beside its segment, as a start finds it, gives room as soon as it is compared.
+      while evidence.journal.isSealingPending, try evidence.journal.seal() {}
+    }
     try evidence.journal.removeFreeSegments(keeping: 1)
     report.minimumIndex = evidence.journal.superblock.minimumIndex
   }
@@ -161,20 +169,16 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     // What is acknowledged does not count, for it goes when its room is needed; not even the last incomplete tile, which
     // goes only when later entries complete it. If that counted, a log whose room it takes would stop polling, and so
     // never complete it.
-    let used = try evidence.journal.byteCount(
-      from: max(acknowledgedSize, evidence.journal.superblock.minimumIndex))
+    let first = max(acknowledgedSize, evidence.journal.superblock.minimumIndex)
+    let used =
+      first < evidence.journal.committedSize ? try evidence.journal.byteCount(from: first) : 0
     report.isMediumShort = whole < room.ownByteCount
     report.roomByteCount = usable
     report.waitingByteCount = used
     let share = used < usable &* 2 ? used * 1_000 / usable : 2_000
     report.room = (RoomTable.step(share: share, after: report.room.step), share)
     // This segment is full, and there is room for one more only: the last entries of the epoch.
-    if damaged == 0, evidence.journal.freeSegmentCount == 0,
-      evidence.journal.standingByteCount + 2 * segmentByteCount > room.ownByteCount,
-      !evidence.journal.tailTakes(Limits.commitByteCount)
-    {
-      report.epochEnd = .full
-    }
+    endIfUsedUp(roomFor: 2)
   }
 }
 

@@ -66,6 +66,8 @@ public struct Recorder<
   private var committedAt: UInt64 = 0
   private var checkpointAt: UInt64 = 0
   private var abandoned: UInt32 = 0
+  /// The checkpoint that was signed last may stand on the medium, although its write was reported as failed.
+  private(set) var isSignedDoubtful = false
   /// How often in a row entries could not be read back for the mirror.
   private var unreadable = 0
   /// How often the mirror wanted what was given up, since it acknowledged anything.
@@ -187,8 +189,8 @@ public struct Recorder<
     publish()
   }
 
-  /// Writes the tiles that the last leaf completed. One that cannot be written is computed anew from
-  /// the entries whenever it is needed, so a failure is reported and costs time, not evidence.
+  /// Writes the tiles that the last leaf completed. One that cannot be written is computed anew from the entries when it
+  /// is needed (`Evidence.loadTile`), or by the next start: a failure is reported and costs time, not evidence.
   private mutating func keepFilledTiles() {
     for level in 1..<OpenTiles.levelCount where level < evidence.tiles.filledLevelCount {
       do { try evidence.keepTile(level: level) } catch { report.post(.storageDegraded) }
@@ -217,9 +219,11 @@ public struct Recorder<
       try evidence.journal.recordSigned(size: size, root: root, note: writer.written.span)
     } catch {
       report.note(.superblock, failed: true)
+      isSignedDoubtful = true
       throw .journal(error)
     }
     report.note(.superblock, failed: false)
+    isSignedDoubtful = false
     checkpointAt = now.mono
     report.signedAt = now.utc
     if packages == nil {
@@ -238,7 +242,8 @@ public struct Recorder<
   public mutating func nextRequest(at now: Instant) -> UplinkRequest? {
     guard packages == nil else { return nil }
     do throws(HashSourceError) {
-      let request = try mirror.nextRequest(now: now.mono, source: &evidence)
+      let request = try mirror.nextRequest(
+        now: now.mono, source: &evidence, isSignedDoubtful: isSignedDoubtful)
       if request != nil { unreadable = 0 }
       if let size = mirror.offeredSize { evidence.journal.noteReleased(size: size) }
       return request

@@ -85,11 +85,21 @@ private struct TreeReading: ~Copyable {
     }
   }
 
-  /// Writes tiles that are missing. One that cannot be written now is computed when it is needed.
+  /// Writes tiles that are missing, or are not what the entries say. One that cannot be read or written now is looked at
+  /// again when it is needed.
   func keep<Storage: BlockStorage & ~Copyable>(in storage: inout Storage) {
+    let stored = DigestMemory.allocate(count: OpenTiles.tileWidth)
+    defer { stored.deallocate() }
     for tile in full {
       let object = StorageObject.tile(level: UInt8(tile.level), index: tile.index)
-      guard (try? storage.size(of: object)) == .some(nil) else { continue }
+      do throws(StorageError) {
+        if try storage.size(of: object) != nil {
+          try storage.read(object, at: 0, into: UnsafeMutableRawBufferPointer(stored))
+          if stored.elementsEqual(tile.hashes) { continue }
+        }
+      } catch {
+        continue
+      }
       tile.hashes.withUnsafeBytes { try? storage.publish(object, from: $0) }
     }
   }

@@ -80,6 +80,8 @@ extension Journal where Storage: ~Copyable {
         if sequence == sealing.spare, sequence >= firstKept {
           try storage.removePlain(segment: sequence)
         } else {
+          // A sealed form goes with it.
+          if isSealingPending { isCountDoubtful = true }
           try storage.remove(object)
         }
       } catch {

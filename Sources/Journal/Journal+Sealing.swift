@@ -173,14 +173,23 @@ extension Journal where Storage: ~Copyable {
     }
   }
 
-  /// A commit needs the room that a sealed form takes which does not count yet: it goes, and its segment is sealed later.
+  /// A sealed form stands beside its plain one, and does not count yet.
+  public var isSealingPending: Bool { sealing.doubtfulByteCount > 0 }
+
+  /// A commit needs the room that sealed forms take which do not count yet: they go, and their segments are sealed later.
   mutating func withdrawSealed() throws(StorageError) {
-    guard sealing.isPublished else { return }
-    sealing.end()
+    guard isSealingPending else { return }
     isCountDoubtful = true
-    let byteCount = try storage.size(of: .sealed(sequence: sealing.next)) ?? 0
-    try storage.remove(.sealed(sequence: sealing.next))
-    sealing.doubtfulByteCount &-= min(wide(count: byteCount), sealing.doubtfulByteCount)
+    var sequence = firstKept
+    while sequence < nextSequence {
+      if case .plain(let byteCount) = try storage.form(ofSegment: sequence), byteCount > 0 {
+        try storage.remove(.sealed(sequence: sequence))
+        sealing.doubtfulByteCount &-= min(wide(count: byteCount), sealing.doubtfulByteCount)
+      }
+      sequence &+= 1
+    }
+    sealing.end()
+    sealing.comeBack(to: firstKept)
   }
 
   /// Moves on to the next segment that can be sealed now; `false` if there is none.
@@ -191,14 +200,16 @@ extension Journal where Storage: ~Copyable {
       sealing.end()
     }
     // At most half a segment stands beside it until it may go. A commit may have taken a segment since the last step.
-    let room = sealing.isPublished ? 0 : wide(count: configuration.segmentByteCount / 2)
-    guard standingByteCount &+ room <= standingByteCountMax else { return false }
-    if sealing.isUnderWay { return true }
+    let half = wide(count: configuration.segmentByteCount / 2)
+    let hasRoom = standingByteCount &+ half <= standingByteCountMax
+    if sealing.isUnderWay { return hasRoom || sealing.isPublished }
+    guard hasRoom || isSealingPending else { return false }
     guard superblock.signedSize >= sealing.waitsForSigned,
       nextSequence > sealing.waitsForSequence
     else { return false }
     while sealing.next &+ 1 < nextSequence {
-      if case .plain = try form(of: sealing.next), try segment(sealing.next) != nil {
+      if case .plain(let standing) = try form(of: sealing.next), try segment(sealing.next) != nil {
+        guard hasRoom || standing > 0 else { return false }
         guard let end = try nextSegment(from: sealing.next &+ 1, through: nextSequence &- 1) else {
           break
         }
@@ -207,6 +218,7 @@ extension Journal where Storage: ~Copyable {
           return false
         }
         sealing.isUnderWay = true
+        sealing.isPublished = standing > 0
         return true
       }
       // Sealed already, or given up before it had a header.

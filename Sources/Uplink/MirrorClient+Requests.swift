@@ -8,12 +8,19 @@ extension MirrorClient {
   /// Proofs and entries are read from `source` and checked against the signed root before they leave: a
   /// mirror that refuses them is then never answered by our own disk. Throws what the source throws,
   /// and `.damaged` when its bytes do not hash to what was signed; asks again 30 s later.
+  ///
+  /// - Parameter isSignedDoubtful: on the medium a newer checkpoint may stand than the newest that was noted. Then none
+  ///   leaves that has not left before; it is asked again 5 s later.
   public mutating func nextRequest<Source: EvidenceSource & ~Copyable>(
-    now: UInt64, source: inout Source
+    now: UInt64, source: inout Source, isSignedDoubtful: Bool = false
   ) throws(HashSourceError) -> UplinkRequest? {
     guard !awaiting, now >= notBefore, now >= paidAt else { return nil }
     if target == nil, hasNewer { begin() }
     guard let target else { return nil }
+    if isSignedDoubtful, stage == .checkpoint, target.size > releasedSize {
+      notBefore = now &+ 5_000_000
+      return nil
+    }
     do throws(HashSourceError) {
       let request: UplinkRequest
       switch stage {

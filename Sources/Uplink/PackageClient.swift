@@ -151,18 +151,20 @@ public struct PackageClient: Sendable {
 
   /// What is to be done at monotonic time `now`, in µs; `nil` if nothing is (see `wakeAt`).
   ///
-  /// `minimumIndex` is the first entry that is still stored. Throws what the source throws, and `.damaged` when its
+  /// `minimumIndex` is the first entry that is still stored; while it `isSignedDoubtful` which checkpoint is the newest on
+  /// the medium, none leaves that has not left before. Throws what the source throws, and `.damaged` when its
   /// bytes do not hash to what was signed; asks again 30 s later.
   ///
   /// - Returns: the request. When it has a package, its checkpoint is the newest that was noted, or was in an earlier
   ///   request: the caller marks it as released before it performs the request.
   public mutating func nextRequest<Source: EvidenceSource & ~Copyable>(
-    now: UInt64, minimumIndex: UInt64, source: inout Source
+    now: UInt64, minimumIndex: UInt64, source: inout Source, isSignedDoubtful: Bool = false
   ) throws(HashSourceError) -> PackageRequest? {
     guard !awaiting, now >= lookAt else { return nil }
     let before = target
     // A log that signed two histories lets out nothing new of either.
-    if target == nil, now >= dueAt, let newest, newest.size > writtenSize, alarm != .historyConflict
+    if target == nil, !isSignedDoubtful, now >= dueAt, let newest, newest.size > writtenSize,
+      alarm != .historyConflict
     {
       target = newest
     }

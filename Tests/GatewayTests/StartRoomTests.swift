@@ -11,12 +11,12 @@ import TransparencyLog
 @Suite struct StartRoomTests {
   private static let segment: UInt64 = 32 << 10
 
-  /// A log whose last segment takes one more frame, with nothing acknowledged.
-  private func filled() throws -> MemoryDisk {
+  /// A log of so many frames, with nothing acknowledged. A segment holds seven.
+  private func filled(_ frames: Int) throws -> MemoryDisk {
     let disk = MemoryDisk()
     let queue = EntryQueue()
     var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
-    for round in 0..<41 as Range<UInt64> {
+    for round in 0..<UInt64(frames) {
       for number in 0..<25 as Range<UInt64> {
         #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
       }
@@ -60,12 +60,12 @@ import TransparencyLog
   }
 
   /// Whichever operations fail from one on, nothing beyond the quota is taken, and the epoch ends only where the last
-  /// segment is begun, as it does while the agent runs.
-  @Test(arguments: [0, 1, 2, 3] as [UInt64])
+  /// segment is begun, as it does while the agent runs, or where what was left of it was used up by the start.
+  @Test(arguments: [(0, 41), (1, 41), (2, 41), (3, 41), (0, 37), (1, 37)] as [(UInt64, Int)])
   func `a start whose writes fail takes no more than the quota, and ends what is used up`(
-    spare: UInt64
+    spare: UInt64, frames: Int
   ) throws {
-    let image = try filled().objects
+    let image = try filled(frames).objects
     let disk = MemoryDisk()
     disk.restore(image)
     let quota = standing(disk) + spare * StartRoomTests.segment

@@ -151,6 +151,37 @@ import TransparencyLog
     #expect(withdrawn > 0)
   }
 
+  /// A start does not know that what stands beside a segment was compared: a commit gets its room all the same.
+  @Test func `a sealed form that a start finds beside its segment gives way or gives room`() throws
+  {
+    for isCompared in [false, true] {
+      let (disk, fixture, first) = try filled(15)
+      var entries = first
+      while disk.objects["sealed.0"] == nil, try fixture.journal.seal() {}
+      try #require(disk.objects["sealed.0"] != nil && disk.objects["segment.0"] != nil)
+      let again = Fixture(sealingOn: disk)
+      _ = try again.recover()
+      let segment = UInt64(again.journal.configuration.segmentByteCount)
+      let isPending = again.journal.isSealingPending
+      #expect(isPending)
+      #expect(again.journal.standingByteCount == disk.segmentByteCount)
+      // Room for a segment only without the sealed form, and not for half of one beside it.
+      again.journal.standingByteCountMax =
+        disk.segmentByteCount - UInt64(disk.bytes("sealed.0").count) + segment
+      if isCompared {
+        while again.journal.isSealingPending, try again.journal.seal() {}
+        #expect(again.journal.freeSegmentCount == 1)
+      }
+      for _ in 0..<8 {
+        entries.append(alikeEntry(entries.count))
+        try again.append(entries[entries.count - 1])
+      }
+      #expect((disk.objects["sealed.0"] != nil) == isCompared)
+      #expect(disk.segmentByteCount <= again.journal.standingByteCountMax)
+      #expect(try again.read(0..<UInt64(entries.count)) == entries)
+    }
+  }
+
   @Test func `what is given up goes in its sealed form as well`() throws {
     let (disk, fixture, entries) = try filled(36)
     try fixture.sealAll()

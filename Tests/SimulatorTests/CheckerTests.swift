@@ -147,13 +147,14 @@ import Uplink
       return checker.unseen(in: ledger).count
     }
     #expect(unseen { _ in } == 1)
-    #expect(unseen { $0.agentEnded(at: 110_000_000, isFailing: false) } == 0)
-    #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: false) } == 1)
-    #expect(unseen { $0.agentEnded(at: 400_000_000, isFailing: true) } == 0)
+    #expect(unseen { $0.agentEnded(at: 110_000_000, failingSince: nil) } == 0)
+    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: nil) } == 1)
+    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: 90_000_000) } == 0)
+    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: 300_000_000) } == 1)
     #expect(
       unseen {
         $0.agentSleeps(at: 110_000_000, until: 350_000_000)
-        $0.agentEnded(at: 400_000_000, isFailing: false)
+        $0.agentEnded(at: 400_000_000, failingSince: nil)
       } == 0)
   }
 

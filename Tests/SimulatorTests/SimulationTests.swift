@@ -21,6 +21,8 @@ import Uplink
     #expect((660...680).contains(result.pollCount))
     #expect(result.size >= result.pollCount && result.acknowledged == result.size)
     #expect(result.startCount == 1 && result.epochs == 1)
+    // A log cannot forget: nothing stands in it of what was not.
+    #expect(Set(result.eventCounts.filter { $0.value > 0 }.keys) == [.portReturned, .linkUp])
   }
 
   @Test func `live values come in time while history drains in its budget`() throws {

@@ -183,10 +183,11 @@ struct VisibilityChecker {
       Expectation(fault: fault, from: committed, code: code, time: time))
   }
 
-  /// The agent has ended, and what it had seen of late may not be in the log; while its medium `isFailing`, nothing.
-  mutating func agentEnded(at time: UInt64, isFailing: Bool) {
+  /// The agent has ended, and what it had seen of late may not be in the log; nor anything since its medium fails.
+  mutating func agentEnded(at time: UInt64, failingSince: UInt64?) {
+    let end = min(time, failingSince ?? time)
     for at in expectations.indices
-    where isFailing || expectations[at].time + VisibilityChecker.writtenWithin > time {
+    where expectations[at].time + VisibilityChecker.writtenWithin > end {
       expectations[at].mayBeBoot = true
     }
   }

@@ -123,7 +123,9 @@ final class SimulatedDisk {
 
   /// Remembers the medium as it is every ten minutes, so that a rollback can come back to it: by up to an hour.
   func keepImage() {
-    guard faults[.rollback] > 0, !isDead, !isCalm, now >= imageAt else { return }
+    guard faults[.rollback] > 0, !isDead, !isCalm, now >= imageAt,
+      newestEpoch > 1 || signedSize(1) > 0
+    else { return }
     imageAt = now + 600_000_000
     images.append(volumes)
     if images.count > 6 { images.removeFirst() }
@@ -133,6 +135,9 @@ final class SimulatedDisk {
 
   /// Bytes of the segments of all epochs, plain and sealed.
   var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
+
+  /// The same without sealed forms beside their plain ones, which give that back.
+  var usedSegmentByteCount: Int { volumes.reduce(0) { $0 + $1.usedByteCount } }
 
   /// Bytes of all objects.
   private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }

@@ -105,7 +105,8 @@ extension Simulation where Key: ~Copyable {
   /// The agent has ended, and starts again in so many µs.
   private func ended(_ why: Trace.Event, startsIn wait: UInt64) {
     network.disconnect()
-    epoch.visibility.agentEnded(at: time.now, isFailing: machine.report.hasFailed)
+    epoch.visibility.agentEnded(at: time.now, failingSince: failingSince)
+    failingSince = nil
     trace.note(why, at: time.now)
     startsAt = time.now + wait
   }
@@ -163,6 +164,7 @@ extension Simulation where Key: ~Copyable {
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
+      if let why = machine.report.epochEnd { lookAtRoom(why) }
       // As systemd has it.
       return ended(.refused("\(error)"), startsIn: 10_000_000)
     }

@@ -65,8 +65,8 @@ extension Simulation where Key: ~Copyable {
       switch kind {
       case .rollback:
         mediumWasSetBack()
-        mediumForgot()
-      case .lyingFlush: mediumForgot()
+        mediumForgot(isOther: true)
+      case .lyingFlush: mediumForgot(isOther: false)
       case .writeError, .writeReported, .writeChanged, .writeMisdirected:
         // A superblock is replaced whole and a tile computed again: that is the repair.
         if case .segment = object { expect(.storageDegraded, for: kind) }
@@ -78,12 +78,15 @@ extension Simulation where Key: ~Copyable {
 
   /// The medium knows less than it did. Where the mirror has seen more of the log than the medium says is signed, the log
   /// must not go on.
-  private func mediumForgot() {
+  ///
+  /// `isOther`: it is not the medium any more that forgot before.
+  private func mediumForgot(isOther: Bool) {
+    if isOther { forgotten = nil }
     let newest = disk.newestEpoch
     guard newest > 0 else { return }
     goOn(in: newest)
-    guard let seen = epochs[Int(newest) - 1].mirror.pending?.size else { return }
-    forgotten = seen > disk.signedSize(newest) ? newest : nil
+    let seen = epochs[Int(newest) - 1].mirror.pending?.size ?? 0
+    if seen > disk.signedSize(newest) { forgotten = newest }
   }
 
   /// What was damaged while the agent did not look is found when it starts: it has come back, or the log has ended.

@@ -69,6 +69,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var faultCounts = [UInt64](repeating: 0, count: FaultKind.allCases.count)
   var pollCount: UInt64 = 0
   var startCount: UInt64 = 0
+  /// Since when nothing can be recorded; `nil` while it can.
+  var failingSince: UInt64?
   /// What this start has seen and its log will have to say.
   var expectedOfStart: [(code: EventEntry.Code, fault: FaultKind)] = []
   /// When an event was expected last.
@@ -298,10 +300,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       at: now, response: response, canSubmit: !network.isBusy(.record), entropy: &jitter)
     if disk.isDead { return powerIsGone() }
     if let problem = quota.look(standing: disk.segmentByteCount) { violate(.quota, problem) }
+    failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
     if let why = machine.report.epochEnd {
-      if why == .full, let problem = quota.look(full: disk.segmentByteCount) {
-        violate(.quota, problem)
-      }
+      lookAtRoom(why)
       return endEpoch(why)
     }
     disk.keepImage()
@@ -318,6 +319,13 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       violate(.budget, problem)
     }
     network.submit(request, at: time.now) { [self] in deliver($0) }
+  }
+
+  /// An epoch that ends for want of room had none.
+  func lookAtRoom(_ why: EpochEndKind) {
+    if why == .full, let problem = quota.look(full: disk.usedSegmentByteCount) {
+      violate(.quota, problem)
+    }
   }
 
   private func take(_ response: UplinkResponse) {
