@@ -23,13 +23,15 @@ extension Simulation where Key: ~Copyable {
     return (.taken(response.body), duration)
   }
 
-  /// A log that was mended has the entries that were recorded.
+  /// A log that was mended has the entries that were recorded, but for those that its start has given up since.
   func lookAtMending() {
+    let minimum = disk.newestSuperblock(machine.epoch)?.block.minimumIndex ?? 0
     for run in machine.mended {
       epochs[Int(machine.epoch) - 1].mendedRunCount += 1
       trace.note(.mended(run), at: time.now)
       let oracle = epochs[Int(machine.epoch) - 1].oracle
-      if let problem = oracle.problem(ofMended: run, in: disk.segments(machine.epoch)) {
+      let kept = max(run.lowerBound, minimum)..<max(run.upperBound, minimum)
+      if let problem = oracle.problem(ofMended: kept, in: disk.segments(machine.epoch)) {
         violate(.durability, problem)
       }
     }
