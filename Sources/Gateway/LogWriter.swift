@@ -137,7 +137,7 @@ public struct LogWriter: ~Copyable, PollSink {
   /// Logs that the wall clock was set.
   public mutating func clockStepped(from old: UInt64, to new: UInt64, at instant: Instant) {
     recoverFromOverflow(at: instant)
-    if !isOverflowing, enqueue(.clockStepped, old, new, at: instant) { return }
+    if !isOverflowing, enqueue(written(.clockStepped, old, new, at: instant)) { return }
     unloggedStep = ((unloggedStep?.shift ?? 0) &+ (new &- old), new)
   }
 
@@ -261,21 +261,19 @@ public struct LogWriter: ~Copyable, PollSink {
     _ code: EventEntry.Code, _ first: UInt64, _ second: UInt64? = nil, at instant: Instant
   ) {
     recoverFromOverflow(at: instant)
-    if isOverflowing || !enqueue(code, first, second, at: instant) {
-      droppedCount &+= 1
-      lostEvents &+= 1
-    }
+    pushEvent(written(code, first, second, at: instant))
   }
 
-  private mutating func enqueue(
-    _ code: EventEntry.Code, _ first: UInt64, _ second: UInt64?, at instant: Instant
-  ) -> Bool {
+  /// An event with one number, or two.
+  private func written(
+    _ code: EventEntry.Code, _ first: UInt64, _ second: UInt64? = nil, at instant: Instant
+  ) -> ByteWriter {
     var writer = ByteWriter(buffer)
     EventEntry.begin(
       head: head(at: instant), code: code, argumentCount: second == nil ? 1 : 2, to: &writer)
     writer.cbor(first)
     if let second { writer.cbor(second) }
-    return enqueue(writer)
+    return writer
   }
 
   private mutating func pushEvent(_ writer: borrowing ByteWriter) {
@@ -290,7 +288,8 @@ public struct LogWriter: ~Copyable, PollSink {
 
   private mutating func logUnlogged(at instant: Instant) {
     if let step = unloggedStep {
-      guard enqueue(.clockStepped, step.new &- step.shift, step.new, at: instant) else { return }
+      let old = step.new &- step.shift
+      guard enqueue(written(.clockStepped, old, step.new, at: instant)) else { return }
       unloggedStep = nil
     }
     while let slots = unlogged.first {
@@ -303,7 +302,9 @@ public struct LogWriter: ~Copyable, PollSink {
       guard enqueue(writer) else { return }
       unlogged.removeFirst()
     }
-    guard lostEvents > 0, enqueue(.backlogOverflow, lostEvents, nil, at: instant) else { return }
+    guard lostEvents > 0, enqueue(written(.backlogOverflow, lostEvents, at: instant)) else {
+      return
+    }
     lostEvents = 0
   }
 }

@@ -84,11 +84,16 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// acknowledged go before, what cannot be given up because it is damaged ends the epoch otherwise, and what a sealed
   /// form takes beside its plain one comes back.
   mutating func endIfUsedUp(roomFor count: UInt64) {
-    guard damaged == 0, evidence.journal.freeSegmentCount == 0, !evidence.journal.isSealingPending,
-      evidence.journal.standingByteCount + count * segmentByteCount > room.ownByteCount,
+    guard damaged == 0, lacksRoom(for: count), !evidence.journal.isSealingPending,
       !evidence.journal.tailTakes(Limits.commitByteCount)
     else { return }
     report.epochEnd = .full
+  }
+
+  /// No segment is free, and so many more are not within the room of the log.
+  private func lacksRoom(for count: UInt64) -> Bool {
+    evidence.journal.freeSegmentCount == 0
+      && evidence.journal.standingByteCount + count * segmentByteCount > room.ownByteCount
   }
 
   /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two
@@ -137,9 +142,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       else { break }
       report.post(.entriesGivenUp)
     }
-    if evidence.journal.freeSegmentCount == 0,
-      evidence.journal.standingByteCount + 2 * segmentByteCount > room.ownByteCount
-    {
+    if lacksRoom(for: 2) {
       // A sealed form beside its segment, as a start finds it, gives room as soon as it is compared.
       while evidence.journal.isSealingPending, try evidence.journal.seal() {}
     }

@@ -12,7 +12,7 @@ struct SimulatedWitness<Verifier: SignatureVerifier> {
   /// Its own copy of the log, over which it computes every root.
   private var copy = LogOracle()
   /// Size of the largest tree that it has signed for.
-  private(set) var size: UInt64 = 0
+  var size: UInt64 { UInt64(copy.leaves.count) }
 
   init(origin: KeyName, mirrorKey: VerifierKey, verifier: Verifier) {
     self.origin = origin
@@ -37,7 +37,6 @@ struct SimulatedWitness<Verifier: SignatureVerifier> {
     guard copy.root(size: Int(checkpoint.size)) == checkpoint.root else {
       return "the mirror's checkpoint of \(checkpoint.size) is not over its entries"
     }
-    size = checkpoint.size
     return nil
   }
 }

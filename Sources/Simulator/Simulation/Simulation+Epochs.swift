@@ -21,10 +21,9 @@ extension Simulation where Key: ~Copyable {
   /// A start that began the epoch `newest` was cut short, and the medium has failed: of what is owed only what still
   /// stands there or in the one before can be asked for.
   func mediumMayHaveLost(upTo newest: UInt32) {
-    var places: Set<FirstPlace> = []
-    for epoch in [newest - 1, newest] where epoch > 0 {
-      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
-    }
+    // A medium that lies may have lost all of it.
+    guard newest > 0 else { return }
+    let places = readablePlaces(max(newest - 1, 1)...newest)
     for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
   }
 
@@ -43,11 +42,17 @@ extension Simulation where Key: ~Copyable {
   func mediumWasSetBack() {
     isBeginning = false
     let newest = disk.newestEpoch
+    let places = readablePlaces(1...UInt32(disk.volumes.count))
+    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
+  }
+
+  /// Where the entries stood first that can be read of these epochs.
+  private func readablePlaces(_ epochs: ClosedRange<UInt32>) -> Set<FirstPlace> {
     var places: Set<FirstPlace> = []
-    for epoch in disk.volumes.indices.map({ UInt32($0 + 1) }) {
+    for epoch in epochs {
       places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
     }
-    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
+    return places
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror
