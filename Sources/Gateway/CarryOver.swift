@@ -61,7 +61,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       guard let entry else { return }
       let place =
         entry.carriedFrom(in: bytes) ?? CarriedFrom(epoch: UInt64(epoch), index: index)
-      // In an earlier start or in this one: a frame that was never committed may stand beside the one that was.
+      // In an earlier start, or in this one: a medium that was set back may hold an entry twice.
       let isCarried = opening.history.carried.reaches(place)
       let slots = EntrySlots(entry, bytes)
       // Its documents come before what is said of it.
@@ -147,9 +147,9 @@ extension Journal where Storage: ~Copyable {
     var next: UInt64 = 0
     for (position, frame) in frames.enumerated() {
       if frame.endIndex > next {
-        let from = next
+        let counted = next..<frame.endIndex
         let isWhole = visit(frame) { (index: UInt64, entry: Span<UInt8>) in
-          if index >= from { visitor(index, entry) }
+          if counted.contains(index) { visitor(index, entry) }
         }
         if isWhole { next = frame.endIndex }
       }

@@ -173,7 +173,7 @@ public struct GatewayStart<
     if isAlone {
       recorder.keepRoom(at: now)
     } else {
-      recorder.limitSegments(beside: recorder.room.earlierByteCount)
+      recorder.limitSegmentsOfStart()
     }
   }
 

@@ -34,8 +34,11 @@ public enum Limits {
   /// Bytes of entries that are put back in one start: a segment of 4 MiB, for they are held in memory until all of
   /// them are known to be right.
   public static var mendedByteCountMax: Int { 4 << 20 }
-  /// µs after which a medium that refused is tried again: each try costs it a segment.
+  /// µs after which a medium that refused is tried again: each try costs it two segments of zeros.
   public static var storageRetryPeriod: UInt64 { 5_000_000 }
+  /// How often that doubles while it refuses: to 80 s, so that it is tried some times before `ringByteCount` is full, and
+  /// a medium that never comes back is written to no faster than 9 GB a day.
+  public static var storageRetryDoublings: Int { 4 }
   /// µs between two steps of sealing, each of which takes some milliseconds: so that it takes a part of a core only, and
   /// a segment of 4 MiB two seconds.
   public static var sealingPause: UInt64 { 15_000 }

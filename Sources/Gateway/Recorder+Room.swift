@@ -81,19 +81,38 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   /// Ends the epoch if there is no room for so many more segments, and nothing that would give any: entries that are
-  /// acknowledged go before, what cannot be given up because it is damaged ends the epoch otherwise, and what a sealed
-  /// form takes beside its plain one comes back.
+  /// acknowledged go before, what cannot be given up because it is damaged ends the epoch otherwise, what a sealed
+  /// form takes beside its plain one comes back, and so does what attempts to write have left behind.
   mutating func endIfUsedUp(roomFor count: UInt64) {
     guard damaged == 0, lacksRoom(for: count), !evidence.journal.isSealingPending,
       !evidence.journal.tailTakes(Limits.commitByteCount)
     else { return }
-    report.epochEnd = .full
+    // A medium that does not even let go of what is empty may do so later.
+    if removeEmptySegments(), lacksRoom(for: count) { report.epochEnd = .full }
+  }
+
+  /// Removes what attempts to write have left behind; returns whether that could be done.
+  private mutating func removeEmptySegments() -> Bool {
+    do throws(JournalError) {
+      try evidence.journal.removeEmptySegments()
+      return true
+    } catch {
+      report.post(.storageDegraded)
+      return false
+    }
   }
 
   /// No segment is free, and so many more are not within the room of the log.
   private func lacksRoom(for count: UInt64) -> Bool {
     evidence.journal.freeSegmentCount == 0
       && evidence.journal.standingByteCount + count * segmentByteCount > room.ownByteCount
+  }
+
+  /// Limits a log that is carried over into, as `limitSegments` does. What earlier starts have left behind does not count:
+  /// each would take two segments more.
+  mutating func limitSegmentsOfStart() {
+    if evidence.journal.standingByteCount > 0 { _ = removeEmptySegments() }
+    limitSegments(beside: room.earlierByteCount)
   }
 
   /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two

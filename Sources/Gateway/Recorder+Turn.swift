@@ -18,8 +18,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// request is made.
   ///
   /// A medium that refuses (full, or broken) stops neither: what is signed goes on to the mirror, entries
-  /// wait in the queue, and writing is tried again after `Limits.storageRetryPeriod`, each time in a fresh
-  /// segment.
+  /// wait in the queue, and writing is tried again after `Limits.storageRetryPeriod` and then at growing intervals, each
+  /// time in a fresh segment.
   /// - Parameters:
   ///   - now: both clocks.
   ///   - response: the answer to the last request, once.
@@ -29,7 +29,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     at now: Instant, response: UplinkResponse?, canSubmit: Bool, entropy: inout Entropy
   ) -> RecorderTurn {
     var failure: RecorderError?
-    if now.mono >= retryAt {
+    let isTried = now.mono >= retryAt
+    if isTried {
       do throws(RecorderError) { try step(at: now) } catch { failure = error }
       // A full medium, too, has room where entries can be given up.
       keepRoom(at: now)
@@ -40,7 +41,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
         failure = failure ?? error
       }
     }
-    if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod }
+    if failure != nil {
+      retryAt = now.mono &+ Limits.storageRetryPeriod << refusals
+      refusals = min(refusals + 1, Limits.storageRetryDoublings)
+    } else if isTried {
+      refusals = 0
+    }
     let request = canSubmit ? nextRequest(at: now) : nil
     let next = nextStep(after: now)
     let due = next < retryAt ? retryAt : next

@@ -81,6 +81,8 @@ public struct Recorder<
   var damaged = 0
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
+  /// How often in a row it refused, up to `Limits.storageRetryDoublings`.
+  var refusals = 0
   /// µs since boot before which nothing is sealed.
   var sealAt: UInt64 = 0
 

@@ -6,7 +6,7 @@ import TransparencyLog
 public struct FoundFrame: Sendable, BitwiseCopyable {
   /// Index of its first entry.
   public var firstIndex: UInt64
-  /// Index after its last entry.
+  /// Index after its last entry that is part of the log.
   public var endIndex: UInt64
   /// The segment that it stands in.
   public var sequence: UInt64
@@ -18,30 +18,39 @@ public struct FoundFrame: Sendable, BitwiseCopyable {
 // What can still be read of a log that cannot be recovered. A frame counts if it is whole and belongs to this
 // epoch and segment; what stands before and after it need not. Frames may stand in another order than their
 // indices: a write that went astray, or was given up and repeated. So its owner gathers them, sorts them, and
-// reads them then. Nothing is changed, and the journal is good for nothing else.
+// reads them then. A segment ends where a later one begins: what stands behind was never committed, as in `recover`.
+// Nothing is changed, and the journal is good for nothing else.
 extension Journal where Storage: ~Copyable {
-  /// Calls `body` with each whole frame, in the order in which they stand.
+  /// Calls `body` with each whole frame, those of the last segment first.
   ///
   /// - Throws: `unreadable` when the segments cannot even be listed.
   public mutating func forEachWholeFrame(
     _ body: (FoundFrame) -> Void
   ) throws(JournalError) {
     guard let range = try segmentRange() else { return }
-    var sequence = range.lowerBound
-    while sequence <= range.upperBound {
+    var bound = UInt64.max
+    var sequence = range.upperBound &+ 1
+    while sequence > range.lowerBound {
+      sequence &-= 1
       let byteCount: Int?
       do throws(JournalError) { byteCount = try segmentByteCount(sequence) } catch {
         // A segment whose size cannot be asked has that of a new one.
         byteCount = configuration.segmentByteCount
       }
-      if let byteCount { forEachWholeFrame(sequence, byteCount: byteCount, body) }
-      sequence &+= 1
+      guard let byteCount else { continue }
+      let first = forEachWholeFrame(sequence, byteCount: byteCount, below: bound, body)
+      if first < bound { bound = first }
+      if let header = (try? segment(sequence))?.header, header.firstIndex < bound {
+        bound = header.firstIndex
+      }
     }
   }
 
+  /// The same of one segment, as far as it goes below `bound`. Returns the lowest index that a frame of it begins with.
   private mutating func forEachWholeFrame(
-    _ sequence: UInt64, byteCount: Int, _ body: (FoundFrame) -> Void
-  ) {
+    _ sequence: UInt64, byteCount: Int, below bound: UInt64, _ body: (FoundFrame) -> Void
+  ) -> UInt64 {
+    var first = UInt64.max
     var offset = blockByteCount
     while byteCount &- offset >= blockByteCount {
       guard let header = wholeFrame(sequence, at: offset, limit: byteCount)?.header,
@@ -50,12 +59,16 @@ extension Journal where Storage: ~Copyable {
         offset &+= blockByteCount
         continue
       }
-      body(
-        FoundFrame(
-          firstIndex: header.firstIndex, endIndex: endIndex, sequence: sequence, offset: offset,
-          byteCount: byteCount))
+      if header.firstIndex < first { first = header.firstIndex }
+      if header.firstIndex < bound {
+        body(
+          FoundFrame(
+            firstIndex: header.firstIndex, endIndex: endIndex < bound ? endIndex : bound,
+            sequence: sequence, offset: offset, byteCount: byteCount))
+      }
       offset &+= header.strideByteCount ?? blockByteCount
     }
+    return first
   }
 
   /// Calls `visitor` with the index and the bytes of each entry of a frame; `false` if it is not whole any

@@ -204,9 +204,10 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private mutating func openSegment() throws(JournalError) -> WriteFailure? {
     guard nextSequence <= wide(UInt32.max) else { throw .exhausted }
     if isCountDoubtful { try recountSegments() }
+    if freeSegmentCount == 0, !hasRoomForSegment { try removeEmptySegments() }
     let sequence = nextSequence
     let object = StorageObject.segment(sequence: sequence)
-    // The number is used up even if the attempt fails: what it left behind is not touched again.
+    // The number is used up even if the attempt fails: what it left behind is not written to again.
     nextSequence &+= 1
     if !recycleSegment(as: sequence) {
       do throws(StorageError) {

@@ -95,6 +95,9 @@ struct RunCommand: ParsableCommand {
             outcome.result.traceText(around: min(around, 1 << 40) * 1_000_000))
         }
         writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
+        if outcome.result.faultCounts.contains(where: { $0 > 0 }) {
+          writeStandardOutput(RunText.faults(outcome).text(texts.language) + "\n")
+        }
         if !outcome.result.violations.isEmpty { hasFailed = true }
       }
       if replay == nil {

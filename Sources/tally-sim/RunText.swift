@@ -6,6 +6,8 @@ import TransparencyLog
 enum RunText {
   /// What came of a seed.
   case outcome(SeedOutcome)
+  /// Which faults struck in it, in the words of a file of faults.
+  case faults(SeedOutcome)
   /// Polls of all seeds, and the CPU time of the thread that simulated them, µs.
   case rate(polls: UInt64, microseconds: UInt64)
 
@@ -26,6 +28,7 @@ enum RunText {
         + "live values within \((result.liveDelayMax + 99_999) / 100_000 * 100) ms, "
         + "trace \(result.traceHash.hex.prefix(16)): "
         + RunText.verdict(result, good: "good")
+    case .faults(let outcome): return "faults of seed \(outcome.seed): \(RunText.faults(outcome))"
     case .rate(let polls, let used):
       return "\(polls) polls in \(RunText.seconds(used)) s of CPU time: "
         + "\(RunText.rate(polls, used)) polls a second and core"
@@ -41,9 +44,17 @@ enum RunText {
         + "启动 \(result.startCount) 次，纪元 \(result.epochs) 个，条目 \(result.size) 条，"
         + "实时值延迟不超过 \((result.liveDelayMax + 99_999) / 100_000 * 100) 毫秒，"
         + "轨迹 \(result.traceHash.hex.prefix(16))：" + RunText.verdict(result, good: "通过")
+    case .faults(let outcome): return "种子 \(outcome.seed) 的故障：\(RunText.faults(outcome))"
     case .rate(let polls, let used):
       return "轮询 \(polls) 次，用 CPU 时间 \(RunText.seconds(used)) 秒：每核每秒 \(RunText.rate(polls, used)) 次"
     }
+  }
+
+  private static func faults(_ outcome: SeedOutcome) -> String {
+    FaultKind.allCases.compactMap { kind in
+      let count = outcome.result.faultCounts[Int(kind.rawValue)]
+      return count > 0 ? "\(kind.key) \(count)" : nil
+    }.joined(separator: ", ")
   }
 
   /// With one digit after the point.

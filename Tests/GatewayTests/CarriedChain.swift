@@ -1,22 +1,25 @@
 import HAL
 import HostCrypto
-import Journal
 import MemoryStorage
 import Sampling
 import Testing
 import TransparencyLog
 
 @testable import Gateway
+@testable import Journal
 @testable import Simulator
 
 /// A gateway whose epochs end one after another: each log loses frames on its medium, and what is left of it is carried
-/// over into the next one, with power cuts on the way. A seed determines all of it.
+/// over into the next one, with power cuts on the way. Some of what a cut took away stands on the medium all the same, in a
+/// segment that was given up. A seed determines all of it.
 struct CarriedChain {
   /// An epoch that ended, as its medium shows it.
   struct Ended {
     var epoch: UInt32
     var disk: MemoryDisk
     var acknowledged: UInt64
+    /// What was committed.
+    var log: [[UInt8]]
   }
 
   private var entropy: SeededEntropy
@@ -24,6 +27,8 @@ struct CarriedChain {
   private var clockOffset: Int64 = 0
   private var boot: UInt64 = 0
   private(set) var ended: Ended?
+  /// Entries that were written and never committed, in front of others that took their places.
+  private var uncommitted: [Int: [[UInt8]]] = [:]
   private let site = Station.site(
     "a", [.init(unit: 1, requests: 3), .init(unit: 2, period: 5_000, requests: 2), .init(unit: 3)])
 
@@ -32,6 +37,7 @@ struct CarriedChain {
   /// Runs the next epoch, with starts that a power cut ends anywhere, and gives its log.
   mutating func run() throws -> [[UInt8]] {
     var log: [[UInt8]] = []
+    uncommitted = [:]
     var cuts = entropy.below(4)
     while true {
       let station = try start(on: log)
@@ -46,6 +52,9 @@ struct CarriedChain {
       // More often in what a start logs, where all is carried over.
       let last = entropy.chance(700_000) ? opened : station.log.count
       log = Array(station.log[..<Int(entropy.within(UInt64(log.count)...UInt64(last)))])
+      guard log.count < station.log.count, entropy.chance(500_000) else { continue }
+      let lost = station.log[log.count...].prefix(Int(entropy.within(1...40)))
+      uncommitted[log.count] = Array(lost)
     }
   }
 
@@ -95,7 +104,11 @@ struct CarriedChain {
       storage: MemoryBlockStorage(disk: disk), configuration: try Rig.configuration(epoch: epoch),
       history: &history
     ).takeEvidence()
-    for entry in station.log {
+    for (index, entry) in station.log.enumerated() {
+      if let lost = uncommitted[index] {
+        try evidence.journal.commit()
+        try leave(lost, behind: &evidence.journal, on: disk, epoch: epoch)
+      }
       let fits = evidence.journal.stage(entry.span)
       #expect(fits)
       if entropy.chance(200_000) { try evidence.journal.commit() }
@@ -104,7 +117,30 @@ struct CarriedChain {
     damage(disk, perMillion: [0, 30_000, 120_000][Int(entropy.below(3))])
     disk.replace(MemoryBlockStorage.name(.documents), with: station.documents)
     let acknowledged = entropy.chance(500_000) ? 0 : entropy.below(UInt64(station.log.count))
-    ended = Ended(epoch: epoch, disk: disk, acknowledged: acknowledged)
+    ended = Ended(epoch: epoch, disk: disk, acknowledged: acknowledged, log: station.log)
+  }
+
+  /// Entries stand in the next segment, and the log goes on in the one behind it, from where it was.
+  private func leave(
+    _ entries: [[UInt8]], behind journal: inout Journal<MemoryBlockStorage>, on disk: MemoryDisk,
+    epoch: UInt32
+  ) throws {
+    let copy = MemoryDisk()
+    copy.restore(disk.objects)
+    var history = LogHistory()
+    var other = try RecoveredLog(
+      storage: MemoryBlockStorage(disk: copy), configuration: try Rig.configuration(epoch: epoch),
+      history: &history
+    ).takeEvidence()
+    other.journal.abandonTail()
+    let next = max(journal.nextSequence, other.journal.nextSequence)
+    other.journal.nextSequence = next
+    for entry in entries { if !other.journal.stage(entry.span) { break } }
+    try other.journal.commit()
+    let name = MemoryBlockStorage.name(.segment(sequence: next))
+    disk.replace(name, with: copy.bytes(name))
+    journal.abandonTail()
+    journal.nextSequence = next + 1
   }
 
   private mutating func damage(_ disk: MemoryDisk, perMillion rate: UInt32) {

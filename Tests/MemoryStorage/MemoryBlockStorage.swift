@@ -29,6 +29,8 @@ package final class MemoryDisk {
   package private(set) var operationCount = 0
   /// Operation numbers and how they fail.
   package var faults: [Int: Fault] = [:]
+  /// Whether the medium refuses to write to an object at an offset, for as long as it is so.
+  package var refusesWrite: (StorageObject, Int) -> Bool = { _, _ in false }
   /// What an operation that is refused is refused with.
   package var refusal: StorageError?
   /// The operation during which the power goes.
@@ -202,6 +204,7 @@ package struct MemoryBlockStorage: BlockStorage {
   ) throws(StorageError) {
     precondition(offset % 4096 == 0 && buffer.count % 4096 == 0, "not whole blocks")
     let fault = try disk.begin(sectors: buffer.count / 512)
+    if disk.refusesWrite(object, offset) { throw .io }
     let name = Self.name(object)
     guard var bytes = disk.objects[name] else { throw .notFound }
     guard offset + buffer.count <= bytes.count else { throw .short }

@@ -139,11 +139,14 @@ struct LogOracle {
     return missing.isEmpty ? nil : "\(missing.count) entries of \(run) did not come back"
   }
 
-  /// Calls `body` with each entry in a whole frame.
+  /// Calls `body` with each entry in a whole frame. A segment ends where one behind it says that it begins.
   private static func forEachEntry(
     in segments: [(sequence: UInt64, bytes: [UInt8])], _ body: (Int, [UInt8]) -> Void
   ) {
-    for (sequence, bytes) in segments {
+    var bound = UInt64.max
+    for (sequence, bytes) in segments.reversed() {
+      let end = bound
+      defer { bound = min(bound, firstIndex(ofSegment: sequence, bytes) ?? bound) }
       bytes.withUnsafeBytes { all in
         for offset in stride(from: 4_096, to: all.count, by: 4_096) {
           let frame = UnsafeRawBufferPointer(rebasing: all[offset...])
@@ -159,12 +162,22 @@ struct LogOracle {
           var index = Int(number(frame, 16, 8))
           for _ in 0..<counts.entries {
             let count = Int(frame[at]) << 8 | Int(frame[at + 1])
-            body(index, Array(frame[at + 2..<at + 2 + count]))
+            if UInt64(index) < end { body(index, Array(frame[at + 2..<at + 2 + count])) }
             index += 1
             at += 2 + count
           }
         }
       }
+    }
+  }
+
+  /// What the header of a segment says; `nil` if it is not whole.
+  private static func firstIndex(ofSegment sequence: UInt64, _ bytes: [UInt8]) -> UInt64? {
+    bytes.withUnsafeBytes { all in
+      guard all.count >= 32, all.starts(with: Array("TSJS".utf8)), number(all, 12, 4) == sequence,
+        number(all, 28, 4) == crc(all[..<28])
+      else { return nil }
+      return number(all, 16, 8)
     }
   }
 

@@ -4,6 +4,16 @@ extension SimulatedDisk {
   struct Segment {
     var sequence: UInt64
     var bytes: [UInt8]
+
+    /// Where a frame of this segment begins, whole or not; one of an earlier use of its bytes names another segment.
+    var frames: [Int] {
+      stride(from: 4_096, to: bytes.count, by: 4_096).filter { frame in
+        bytes[frame..<frame + 4].elementsEqual("TSJF".utf8)
+          && (0..<4).allSatisfy {
+            bytes[frame + 12 + $0] == UInt8(truncatingIfNeeded: sequence >> ($0 * 8))
+          }
+      }
+    }
   }
 
   struct TileKey: Hashable {
@@ -31,9 +41,9 @@ extension SimulatedDisk {
     var segmentByteCount: Int {
       segments.reduce(0) { $0 + $1.bytes.count } + sealed.reduce(0) { $0 + $1.bytes.count }
     }
-    /// The same without sealed forms beside their plain ones.
+    /// The same of those that hold a frame, without sealed forms beside their plain ones.
     var usedByteCount: Int {
-      segments.reduce(0) { $0 + $1.bytes.count }
+      segments.reduce(0) { $0 + ($1.frames.isEmpty ? 0 : $1.bytes.count) }
         + sealed.reduce(0) { $0 + (position(of: $1.sequence) == nil ? $1.bytes.count : 0) }
     }
     /// The objects that are no segments.

@@ -13,8 +13,8 @@ final class SimulatedDisk {
   enum Incident: Equatable {
     /// A fault of this kind was done, to an object if it is known which.
     case fault(FaultKind, StorageObject? = nil)
-    /// An object could not grow, for the medium is full.
-    case full(StorageObject)
+    /// An object was not written, for the medium takes nothing for a while.
+    case refused(StorageObject, FaultKind)
     /// The power went during operation number so and so.
     case cut(operation: UInt64)
   }
@@ -57,6 +57,8 @@ final class SimulatedDisk {
   var isCalm = false
   /// Full for the moment, whatever it holds.
   var isFull = false
+  /// No write into an object is done for the moment.
+  var isRefusing = false
   /// No power: every operation fails.
   private(set) var isDead = false
   /// Operations since the beginning.
@@ -136,7 +138,7 @@ final class SimulatedDisk {
   /// Bytes of the segments of all epochs, plain and sealed.
   var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
 
-  /// The same without sealed forms beside their plain ones, which give that back.
+  /// The same of segments that hold a frame, without sealed forms beside their plain ones: what the others take comes back.
   var usedSegmentByteCount: Int { volumes.reduce(0) { $0 + $1.usedByteCount } }
 
   /// Bytes of all objects.
@@ -259,7 +261,7 @@ final class SimulatedDisk {
   }
 
   private func full(_ object: StorageObject) -> StorageError {
-    happened(.full(object))
+    happened(.refused(object, .mediumFull))
     return .full
   }
 
@@ -291,6 +293,10 @@ final class SimulatedDisk {
       throw .io
     }
     if isFull, !isCalm { throw full(object) }
+    if isRefusing, !isCalm {
+      happened(.refused(object, .mediumRefuses))
+      throw .io
+    }
     if strikes(.writeError, object) {
       if entropy.chance(500_000) {
         land(buffer[0..<buffer.count / 1_024 * 512], epoch, object, at: offset)

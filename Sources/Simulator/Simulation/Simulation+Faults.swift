@@ -19,6 +19,7 @@ extension Simulation where Key: ~Copyable {
     timed = []
     disk.isCalm = true
     disk.isFull = false
+    disk.isRefusing = false
     network.isCalm = true
     network.downUntil = 0
     network.expiredUntil = 0
@@ -64,6 +65,10 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       disk.isFull = true
       fullUntil = time.now + entropy.within(60_000_000...1_800_000_000)
+    case .mediumRefuses:
+      count(kind)
+      disk.isRefusing = true
+      refusingUntil = time.now + entropy.within(10_000_000...1_800_000_000)
     case .bitRot: disk.rot()
     case .deadDevice, .unplugged: disturbLine(kind)
     case .linkDown:
@@ -171,7 +176,10 @@ extension Simulation where Key: ~Copyable {
     if disk.isDead { return powerIsGone() }
     isBeginning = false
     // What came to harm in this start is found in the next.
-    if damageCount > damageFound, damageCount == damage { lookAtDamage() }
+    if damageCount == damage {
+      if damageCount > damageFound { lookAtDamage() }
+      trustMedium()
+    }
     for (code, fault) in expectedOfStart { expect(code, for: fault) }
     lookAtMending()
     startCount += 1

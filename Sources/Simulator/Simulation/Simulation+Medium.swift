@@ -56,8 +56,8 @@ extension Simulation where Key: ~Copyable {
   func happened(_ incident: SimulatedDisk.Incident) {
     switch incident {
     case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
-    case .full(let object):
-      if case .segment = object { expect(.storageDegraded, for: .mediumFull) }
+    case .refused(let object, let kind):
+      if case .segment = object { expect(.storageDegraded, for: kind) }
     case .fault(let kind, let object):
       count(kind)
       isMendingDisturbed = true
@@ -82,11 +82,18 @@ extension Simulation where Key: ~Copyable {
   /// `isOther`: it is not the medium any more that forgot before.
   private func mediumForgot(isOther: Bool) {
     if isOther { forgotten = nil }
+    forgetfulUpTo = UInt32(epochs.count)
     let newest = disk.newestEpoch
     guard newest > 0 else { return }
     goOn(in: newest)
     let seen = epochs[Int(newest) - 1].mirror.pending?.size ?? 0
     if seen > disk.signedSize(newest) { forgotten = newest }
+  }
+
+  /// A start has read all of the log: what the medium did to it before is mended, or has ended its epoch, and what it holds
+  /// from here on can be asked for. Not where the medium has forgotten something: the mirror may be the first to know.
+  func trustMedium() {
+    if machine.epoch > forgetfulUpTo { mediumFailed = false }
   }
 
   /// What was damaged while the agent did not look is found when it starts: it has come back, or the log has ended.

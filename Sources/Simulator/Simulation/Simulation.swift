@@ -61,6 +61,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var boots: UInt64 = 0
   var clockSetAt: UInt64?
   var fullUntil: UInt64 = 0
+  var refusingUntil: UInt64 = 0
   var asleepUntil: UInt64 = 0
   var cutAt: UInt64?
   var isCalm = false
@@ -73,7 +74,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var failingSince: UInt64?
   /// What this start has seen and its log will have to say.
   var expectedOfStart: [(code: EventEntry.Code, fault: FaultKind)] = []
-  /// When an event was expected last.
+  /// When an event was expected last, or could not be recorded.
   private var expectedAt: UInt64 = 0
   /// What arrives at the mirror now is a copy of what arrived before.
   private var arrivesLate = false
@@ -90,8 +91,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var damageFound = 0
   /// The epoch of which the medium has forgotten what the mirror has seen.
   var forgotten: UInt32?
-  /// The medium lost or changed what it had; what is missing then is no fault of the gateway.
+  /// The medium lost or changed what it had, and no start has read what is left of it yet; what is missing then is no
+  /// fault of the gateway.
   var mediumFailed = false
+  /// The newest epoch there was when the medium forgot something last; 0 if it never did.
+  var forgetfulUpTo: UInt32 = 0
   var live: LiveChecker
   var budget: BudgetChecker
   private var lastSizes: (UInt64, UInt64, UInt64) = (0, 0, 0)
@@ -232,6 +236,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for (_, at) in timed { next = min(next, at) }
     next = min(next, startsAt ?? .max, clockSetAt ?? .max, cutAt ?? .max)
     if disk.isFull { next = min(next, fullUntil) }
+    if disk.isRefusing { next = min(next, refusingUntil) }
     guard machine.isRunning else { return next }
     if asleepUntil > time.now { return min(next, asleepUntil) }
     if let arrival = network.nextArrival { next = min(next, arrival) }
@@ -251,6 +256,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       expect(.clockStepped, for: .clockLost)
     }
     if disk.isFull, fullUntil <= time.now { disk.isFull = false }
+    if disk.isRefusing, refusingUntil <= time.now { disk.isRefusing = false }
     if let at = cutAt, at <= time.now {
       cutAt = nil
       disk.cut()
@@ -300,6 +306,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       at: now, response: response, canSubmit: !network.isBusy(.record), entropy: &jitter)
     if disk.isDead { return powerIsGone() }
     if let problem = quota.look(standing: disk.segmentByteCount) { violate(.quota, problem) }
+    if failingSince != nil { expectedAt = time.now }
     failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
     if let why = machine.report.epochEnd {
       lookAtRoom(why)

@@ -1,0 +1,79 @@
+import HAL
+import HostCrypto
+import MemoryStorage
+import Testing
+import TransparencyLog
+
+@testable import Gateway
+@testable import Journal
+
+/// A medium that makes files and refuses to write to them, for as long as it likes: what was recorded before is not
+/// given up for that.
+@Suite struct FailingMediumTests {
+  private static let segment: UInt64 = 32 << 10
+
+  enum Refused: CaseIterable {
+    case frames, headers, both
+
+    func takes(_ object: StorageObject, _ offset: Int) -> Bool {
+      guard case .segment = object else { return false }
+      switch self {
+      case .frames: return offset > 0
+      case .headers: return offset == 0
+      case .both: return true
+      }
+    }
+  }
+
+  private func standing(_ disk: MemoryDisk) -> UInt64 {
+    disk.objects.reduce(0) { $1.key.hasPrefix("segment.") ? $0 + UInt64($1.value.count) : $0 }
+  }
+
+  @Test(arguments: Refused.allCases, [2, 6] as [UInt64])
+  func `segments that could not be written do not use up the room`(
+    refused: Refused, spare: UInt64
+  ) throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var index: UInt64 = 0
+    func push(_ count: Int) {
+      for _ in 0..<count {
+        #expect(Rig.push(Rig.entry(index, padding: 60), to: queue))
+        index += 1
+      }
+    }
+    let quota = 6 * FailingMediumTests.segment + spare * FailingMediumTests.segment
+    var recorder = try Rig.recorder(
+      try Rig.log(on: disk), queue: queue, report: report, quota: quota)
+    var entropy = SecureRandom()
+    // Six segments of seven frames, nothing of which anybody has acknowledged.
+    for second in 1...41 as ClosedRange<UInt64> {
+      push(25)
+      try recorder.settle(at: Rig.instant(second * 1_000_000))
+    }
+    #expect(standing(disk) == 6 * FailingMediumTests.segment)
+    disk.refusesWrite = refused.takes
+    var now: UInt64 = 41_000_000
+    var waits: [UInt64] = []
+    // Too much for what is left of the sixth.
+    push(75)
+    for _ in 0..<60 {
+      let turn = recorder.turn(
+        at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
+      #expect(turn.failure != nil && report.epochEnd == nil && standing(disk) <= quota)
+      waits.append((turn.due - now) / 1_000_000)
+      now = turn.due
+    }
+    #expect(waits.prefix(6) == [5, 10, 20, 40, 80, 80])
+    disk.refusesWrite = { _, _ in false }
+    let turn = recorder.turn(
+      at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
+    #expect(turn.failure == nil && recorder.evidence.journal.committedSize == index)
+    #expect(standing(disk) <= quota)
+    // An agent that starts finds the same, and makes room where the one before could not.
+    let log = try Rig.log(on: disk)
+    #expect(log.evidence.journal.committedSize == index)
+    #expect(log.evidence.journal.standingByteCount == standing(disk))
+  }
+}
