@@ -20,7 +20,8 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private var journal: Journal<Storage>
   private let memory: UnsafeMutableRawBufferPointer
   private let epoch: UInt32
-  private let acknowledged: UInt64
+  /// Everything below is with the mirror.
+  var acknowledged: UInt64
   /// Bytes that the segments of the old epoch take.
   private(set) var byteCount: UInt64
 
@@ -49,6 +50,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     guard !opening.history.carried.isDone else { return }
     var documents = OldDocuments(known: knownDocuments())
     var order = SlotOrder()
+    let acknowledged = acknowledged
     var end = acknowledged
     var standing = byteCount
     try journal.salvage { (sequence: UInt64, medium: inout Storage) in

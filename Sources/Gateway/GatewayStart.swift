@@ -66,6 +66,9 @@ public struct GatewayStart<
     let isNew = opened.isNew && before != nil
     let room = opened.room
     var carryOver = opened.carryOver.take()
+    if let before {
+      carryOver?.acknowledged = before.firstOwed(to: identity.mirrorKey, with: verifier)
+    }
     var evidence = opened.log.takeEvidence()
     let superblock = evidence.journal.superblock
     let boot = try GatewayStart.count(boot: before?.bootCounter ?? 0, in: &evidence)

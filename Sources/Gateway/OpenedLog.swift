@@ -55,8 +55,25 @@ public struct EpochBefore: Sendable {
   public var signedRoot = Digest.zero
   /// How often an agent had started on it.
   public var bootCounter: UInt32 = 0
-  /// How many of its entries the mirror has acknowledged; 0 if no superblock of it can be read.
+  /// How many of its entries a mirror has acknowledged; 0 if no superblock of it can be read.
   public var acknowledgedSize: UInt64 = 0
+  /// The note by which it did.
+  var cosignedNote: [UInt8] = []
+  /// Below it nothing is kept.
+  var minimumIndex: UInt64 = 0
+
+  /// The first of its entries that the mirror with `key` has not acknowledged. One that was put in the place of another is
+  /// owed everything that is kept.
+  func firstOwed<Verifier: SignatureVerifier>(
+    to key: VerifierKey, with verifier: Verifier
+  ) -> UInt64 {
+    do throws(NoteError) {
+      _ = try Note.parse(cosignedNote.span).verify(cosignedNote.span, key: key, with: verifier)
+      return acknowledgedSize
+    } catch {
+      return minimumIndex
+    }
+  }
 }
 
 /// The log that an agent goes on with: the newest epoch if it can be recovered, else a new one.
@@ -111,11 +128,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         // What was signed and carried over here says all that the epoch before could.
         let isSettled =
           log.evidence.journal.superblock.signedSize > 0 && history.carried.isDone
+        let previous = newest > 1 && !isSettled ? try shelf.before(newest, &left) : nil
         isNew = log.evidence.journal.committedSize == 0
         self.log = log
         epoch = newest
         self.end = nil
-        before = newest > 1 && !isSettled ? shelf.before(newest, &left) : nil
+        before = previous
         carryOver = left.take()
         room = shelf.room(for: newest, isSettled: isSettled)
         return
@@ -125,13 +143,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
       }
     }
     let next = (newest > signedEpoch ? newest : signedEpoch) + 1
+    let previous = next > 1 ? try shelf.before(next, &left) : nil
     log = try shelf.recover(next, &history)
     epoch = next
     self.end = end
     isNew = true
-    // Of an epoch that is gone nothing is known, and nothing can be carried over.
-    let isThere = newest > 0 && newest == next - 1
-    before = isThere ? shelf.before(next, &left) : next > 1 ? EpochBefore() : nil
+    before = previous
     carryOver = left.take()
     room = shelf.room(for: next, isSettled: false)
   }
@@ -152,7 +169,7 @@ extension LogShelf where Storage: ~Copyable {
     while true {
       do throws(RecorderError) {
         let storage: Storage
-        do throws(StorageError) { storage = try self.storage(epoch) } catch {
+        do throws(StorageError) { storage = try open(epoch) } catch {
           throw .journal(.unreadable(.superblock(slot: 0), offset: 0, error))
         }
         history = LogHistory()
@@ -165,9 +182,20 @@ extension LogShelf where Storage: ~Copyable {
     }
   }
 
+  /// Opens the storage of an epoch. What is refused once may be given the next time.
+  private func open(_ epoch: UInt32) throws(StorageError) -> Storage {
+    var attempt = 1
+    while true {
+      do throws(StorageError) { return try storage(epoch) } catch {
+        guard attempt < Limits.recoveryAttemptsMax else { throw error }
+        attempt += 1
+      }
+    }
+  }
+
   /// Removes all segments of an epoch. Its superblocks stay: they say what was signed last.
   fileprivate func clear(_ epoch: UInt32) throws(StorageError) {
-    var storage = try self.storage(epoch)
+    var storage = try open(epoch)
     try storage.removeSegments()
   }
 
@@ -185,7 +213,7 @@ extension LogShelf where Storage: ~Copyable {
       guard holds(number) else { continue }
       var byteCount: UInt64 = 0
       do throws(StorageError) {
-        var storage = try self.storage(number)
+        var storage = try open(number)
         byteCount = segmentByteCount(&storage)
       } catch {}
       earlier.append((number, byteCount))
@@ -203,30 +231,40 @@ extension LogShelf where Storage: ~Copyable {
 
   /// Bytes of the segments in a storage; 0 if nobody can say.
   private func segmentByteCount(_ storage: inout Storage) -> UInt64 {
-    do throws(StorageError) {
-      guard let range = try storage.segmentRange() else { return 0 }
+    var spare = Limits.spareReadCount
+    let count: UInt64?? = try? storage.ask(spare: &spare) { medium throws(StorageError) in
+      guard let range = try medium.segmentRange() else { return nil }
       var count: UInt64 = 0
-      for sequence in range { count += try storage.takenByteCount(ofSegment: sequence) }
+      for sequence in range { count += try medium.takenByteCount(ofSegment: sequence) }
       return count
-    } catch {
-      return 0
     }
+    return (count ?? 0) ?? 0
   }
 
-  /// What is known of the epoch before `epoch`; `carryOver` becomes what it holds beyond what the mirror has.
+  /// What is known of the epoch before `epoch`; `carryOver` becomes what can be carried over of it, or of the newest one
+  /// before that is there. Of one that is gone nothing is known, and what it had taken over is taken over again.
+  ///
+  /// - Throws: `earlierUnreadable`. To go on without it would give up what it holds.
   fileprivate func before(
     _ epoch: UInt32, _ carryOver: inout CarryOver<Storage>?
-  ) -> EpochBefore {
+  ) throws(RecorderError) -> EpochBefore {
+    var number = epoch - 1
+    while number > 0, !holds(number) { number -= 1 }
+    guard number > 0 else { return EpochBefore() }
     do throws(StorageError) {
-      var storage = try self.storage(epoch - 1)
-      let before = read(epoch - 1, &storage)
+      var storage = try open(number)
+      var before = read(number, &storage)
       let byteCount = segmentByteCount(&storage)
       carryOver = CarryOver(
-        storage: storage, configuration: configuration(epoch - 1),
+        storage: storage, configuration: configuration(number),
         acknowledged: before.acknowledgedSize, byteCount: byteCount)
+      if number + 1 < epoch {
+        before.signedSize = 0
+        before.signedRoot = .zero
+      }
       return before
     } catch {
-      return EpochBefore()
+      throw .earlierUnreadable(epoch: number, error)
     }
   }
 
@@ -235,7 +273,7 @@ extension LogShelf where Storage: ~Copyable {
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 4_096)
     defer { page.deallocate() }
     let bytes = UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self))
-    var newest: Superblock?
+    var newest: (block: Superblock, note: [UInt8])?
     for slot in 0..<2 {
       // A read that is refused once counts for as little here as anywhere: the newest block says what is carried over.
       var spare = 0
@@ -245,12 +283,15 @@ extension LogShelf where Storage: ~Copyable {
       guard isRead != nil, let block = Superblock(bytes.span),
         block.epoch == epoch, block.originHash == origin(epoch).hash
       else { continue }
-      if newest.map({ block.isNewer(than: $0) }) ?? true { newest = block }
+      if newest.map({ block.isNewer(than: $0.block) }) ?? true {
+        newest = (block, Array(bytes[block.cosignedNoteRange]))
+      }
     }
     guard let newest else { return EpochBefore() }
     return EpochBefore(
-      signedSize: newest.signedSize, signedRoot: newest.signedRoot,
-      bootCounter: newest.bootCounter, acknowledgedSize: newest.acknowledgedSize)
+      signedSize: newest.block.signedSize, signedRoot: newest.block.signedRoot,
+      bootCounter: newest.block.bootCounter, acknowledgedSize: newest.block.acknowledgedSize,
+      cosignedNote: newest.note, minimumIndex: newest.block.minimumIndex)
   }
 
   func configuration(_ epoch: UInt32) -> JournalConfiguration {
@@ -273,7 +314,7 @@ extension RecorderError {
   fileprivate var endsEpoch: Bool {
     switch self {
     case .otherRoot, .hash, .summaryMissing: true
-    case .keyUnavailable: false
+    case .keyUnavailable, .earlierUnreadable: false
     case .journal(let error):
       switch error {
       case .unreadable(_, _, .denied), .unreadable(_, _, .full): false

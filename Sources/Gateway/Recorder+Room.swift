@@ -58,10 +58,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     guard now.mono >= roomAt || standing != roomStanding else { return }
     roomAt = now.mono &+ Limits.roomPeriod
     evidence.journal.standingByteCountMax = room.ownByteCount
+    isRoomDoubtful = true
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
       try giveUpSegments(at: now)
       damaged = 0
+      isRoomDoubtful = false
     } catch {
       report.post(.storageDegraded)
       // What cannot be summed up can never be given up, and the next start would not get past it either.
@@ -84,7 +86,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// acknowledged go before, what cannot be given up because it is damaged ends the epoch otherwise, what a sealed
   /// form takes beside its plain one comes back, and so does what attempts to write have left behind.
   mutating func endIfUsedUp(roomFor count: UInt64) {
-    guard damaged == 0, lacksRoom(for: count), !evidence.journal.isSealingPending,
+    guard !isRoomDoubtful, lacksRoom(for: count), !evidence.journal.isSealingPending,
       !evidence.journal.tailTakes(Limits.commitByteCount)
     else { return }
     // A medium that does not even let go of what is empty may do so later.
@@ -116,21 +118,25 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   /// Limits the segments of a log that begins to the room that so many bytes of earlier ones leave, but for the two
-  /// that a first commit may need: one that could begin nothing would never make room by carrying over.
+  /// that a first commit may need, or for what a full queue fills: one that could begin nothing would never make room by
+  /// carrying over.
   mutating func limitSegments(beside earlierByteCount: UInt64) {
     room.earlierByteCount = earlierByteCount
     let standing = evidence.journal.standingByteCount
-    evidence.journal.standingByteCountMax = max(
-      room.ownByteCount, standing + 2 * segmentByteCount)
+    evidence.journal.standingByteCountMax = max(room.ownByteCount, standing + beginningByteCount)
   }
 
-  /// Segments of earlier epochs of so many bytes leave the log the room for its next two.
+  /// Segments of earlier epochs of so many bytes leave the log the room for its next ones.
   mutating func hasRoom(beside earlierByteCount: UInt64) -> Bool {
     limitSegments(beside: earlierByteCount)
-    let next = 2 * segmentByteCount
+    let next = beginningByteCount
     let free = evidence.journal.storage.freeByteCount() ?? .max
     return earlierByteCount + evidence.journal.standingByteCount + next <= room.quotaByteCount
       && free >= next
+  }
+
+  private var beginningByteCount: UInt64 {
+    (UInt64(Limits.ringByteCount) / segmentByteCount + 2) * segmentByteCount
   }
 
   private var segmentByteCount: UInt64 {
@@ -205,11 +211,13 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
 }
 
 extension JournalError {
-  /// Bytes that were committed are not what they were.
+  /// Bytes that were committed are not what they were, or cannot be read any more.
   fileprivate var isDamage: Bool {
     switch self {
-    case .damagedFrame, .damagedSegment: true
-    default: false
+    case .damagedFrame, .damagedSegment, .notStored, .unreadable: true
+    case .unwritable, .gap, .signedEntriesMissing, .superblocksDamaged, .superblocksMissing,
+      .foreignLog, .frameTooLong, .exhausted:
+      false
     }
   }
 }

@@ -30,6 +30,8 @@ public enum RecorderError: Error {
   case otherRoot(signedSize: UInt64)
   /// Entries below this index were given up, and the summary of them is gone.
   case summaryMissing(below: UInt64)
+  /// What an earlier epoch left cannot be looked at, and the log must not go on without it.
+  case earlierUnreadable(epoch: UInt32, StorageError)
   /// A hash of the log could not be computed.
   case hash(HashSourceError)
   /// The key could not be used.
@@ -79,6 +81,8 @@ public struct Recorder<
   var rates = ByteRates()
   /// How often in a row entries could not be summed up because they are damaged.
   var damaged = 0
+  /// What could be given up the last time was not, for the medium refused.
+  var isRoomDoubtful = false
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
   /// How often in a row it refused, up to `Limits.storageRetryDoublings`.

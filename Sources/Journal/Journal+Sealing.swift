@@ -5,6 +5,8 @@ import Metering
 struct Sealing {
   /// The next segment to look at; those before it are sealed or stay plain.
   var next: UInt64 = 0
+  /// The oldest of those before `next` that the medium did not let be sealed: it is tried again when there is a new one.
+  var skipped: UInt64?
   /// A segment was begun with.
   var isUnderWay = false
   /// Its sealed form stands beside it, and is compared.
@@ -59,6 +61,13 @@ struct Sealing {
   mutating func end() {
     isUnderWay = false
     isPublished = false
+  }
+
+  /// The segment under way cannot be sealed now: one that cannot be read must not keep those behind it from it.
+  mutating func skip() {
+    end()
+    skipped = skipped ?? next
+    next &+= 1
   }
 
   /// A segment is looked at again: what became of its plain form is not known.
@@ -128,7 +137,7 @@ extension Journal where Storage: ~Copyable {
     let sequence = sealing.next
     let step: SealingStep
     do throws(StorageError) { step = try storage.seal(segment: sequence) } catch {
-      sealing.end()
+      sealing.skip()
       isCountDoubtful = true
       throw .unwritable(.sealed(sequence: sequence), offset: 0, error)
     }
@@ -223,6 +232,10 @@ extension Journal where Storage: ~Copyable {
       }
       // Sealed already, or given up before it had a header.
       sealing.next &+= 1
+    }
+    if let skipped = sealing.skipped {
+      sealing.skipped = nil
+      sealing.comeBack(to: skipped)
     }
     sealing.waitsForSequence = nextSequence
     return false

@@ -1,0 +1,186 @@
+import HAL
+import HostCrypto
+import MemoryStorage
+import Testing
+import TransparencyLog
+
+@testable import Gateway
+@testable import Journal
+
+/// What an epoch that ended leaves to the next one, whatever stands between the two.
+@Suite struct EarlierEpochTests {
+  private static let segment: UInt64 = 32 << 10
+
+  /// The media of all epochs; one that is `gone` was there once. Opening one is refused so many times.
+  private final class Shelf {
+    var disks: [UInt32: MemoryDisk] = [:]
+    var refusals: [UInt32: Int] = [:]
+
+    func open(_ epoch: UInt32) throws(StorageError) -> MemoryBlockStorage {
+      if let count = refusals[epoch], count > 0 {
+        refusals[epoch] = count - 1
+        throw .io
+      }
+      if disks[epoch] == nil { disks[epoch] = MemoryDisk() }
+      return MemoryBlockStorage(disk: disks[epoch] ?? MemoryDisk())
+    }
+  }
+
+  /// An epoch of 1,000 entries in segments of seven frames, of which all are signed and 512 acknowledged.
+  private func shelf() throws -> Shelf {
+    let shelf = Shelf()
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
+    for round in 0..<40 as Range<UInt64> {
+      for number in 0..<25 as Range<UInt64> {
+        #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
+      }
+      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
+      if round == 20 { try acknowledge(&recorder, size: 512) }
+    }
+    shelf.disks[1] = disk
+    return shelf
+  }
+
+  private func acknowledge(_ recorder: inout MemoryRecorder, size: UInt64) throws {
+    let note = Array(recorder.evidence.journal.signedNote)
+    let text = Array(note[try Note.parse(note.span).text])
+    let cosigned = try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
+    try recorder.evidence.journal.recordAcknowledged(size: size, cosignedNote: cosigned.span)
+  }
+
+  /// What a start makes of the shelf.
+  private struct Outcome {
+    var epoch: UInt32
+    var before: EpochBefore?
+    var carried: Int
+    var boot: UInt32
+  }
+
+  private func start(
+    _ shelf: Shelf, ended: EpochEndKind? = .damaged, signedEpoch: UInt32 = 0,
+    mirrorKey: VerifierKey? = nil
+  ) throws(RecorderError) -> Outcome {
+    let newest = shelf.disks.keys.max() ?? 0
+    let origin: KeyName
+    let mirror: VerifierKey
+    let key: FileKeySigner
+    do {
+      origin = try Rig.origin
+      mirror = try mirrorKey ?? Rig.mirrorKey()
+      key = try Rig.key()
+    } catch { preconditionFailure("\(error)") }
+    let logs = LogShelf<MemoryBlockStorage>(
+      newestEpoch: newest, segmentByteCount: Int(EarlierEpochTests.segment),
+      quotaByteCount: 16 << 20, origin: { _ in origin }, holds: { shelf.disks[$0] != nil },
+      storage: { epoch throws(StorageError) in try shelf.open(epoch) })
+    var history = LogHistory()
+    let opened = try OpenedLog(
+      on: logs, ended: ended.map { (newest, $0) }, signedEpoch: signedEpoch, history: &history)
+    let (epoch, before) = (opened.epoch, opened.before)
+    let start = try GatewayStart(
+      opened: opened, history: history,
+      identity: GatewayIdentity(
+        origin: origin, mirrorKey: mirror, bootID: InlineArray(repeating: 1),
+        softwareHash: .zero), key: key, verifier: SodiumVerifier(),
+      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+      queue: EntryQueue(), report: RecorderReport())
+    let boot = start.boot
+    var gateway = try start.begin(
+      Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000))
+    var carried = 0
+    do throws(JournalError) {
+      let size = gateway.recorder.evidence.journal.committedSize
+      try gateway.recorder.evidence.journal.visit(0..<size) { (_: UInt64, bytes: Span<UInt8>) in
+        if (try? Entry.decode(bytes))?.carriedFrom(in: bytes) != nil { carried += 1 }
+      }
+    } catch { throw .journal(error) }
+    return Outcome(epoch: epoch, before: before, carried: carried, boot: boot)
+  }
+
+  @Test func `what no mirror has acknowledged is carried over`() throws {
+    let outcome = try start(try shelf())
+    #expect(outcome.epoch == 2 && outcome.carried == 488)
+    #expect(outcome.before?.signedSize == 1_000 && outcome.before?.acknowledgedSize == 512)
+  }
+
+  /// A medium that refuses to open the old log for a moment must not cost what it holds.
+  @Test func `an old log that cannot be opened is tried again, and never left behind`() throws {
+    let shelf = try shelf()
+    shelf.refusals[1] = 2
+    // The newest is opened once, and then as the one before.
+    #expect(try start(shelf).carried == 488)
+
+    let other = try self.shelf()
+    for _ in 0..<3 {
+      other.refusals[1] = 1_000
+      do throws(RecorderError) {
+        _ = try start(other)
+        Issue.record("it goes on without what the old log holds")
+      } catch {
+        guard case .earlierUnreadable(epoch: 1, .io) = error else {
+          Issue.record("\(error)")
+          return
+        }
+      }
+      #expect(other.disks[2] == nil)
+    }
+    other.refusals = [:]
+    let outcome = try start(other)
+    #expect(outcome.carried == 488 && outcome.before?.signedSize == 1_000)
+  }
+
+  /// The same when the first start of the new epoch was cut short: what it had not carried over is still owed.
+  @Test func `nor is it in a later start of the same epoch`() throws {
+    let whole = try shelf()
+    _ = try start(whole)
+    let operations = try #require(whole.disks[2]).operationCount
+    let shelf = try shelf()
+    let second = MemoryDisk()
+    shelf.disks[2] = second
+    second.cut = (operations / 2, .first(0))
+    #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
+    second.restorePower()
+    shelf.refusals[1] = 1_000
+    #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
+    shelf.refusals = [:]
+    let outcome = try start(shelf, ended: nil)
+    #expect(outcome.epoch == 2 && outcome.carried == 488)
+  }
+
+  /// The one before had acknowledged half of it. What of that is still kept is owed to the one in its place.
+  @Test func `another collector is owed all that is kept`() throws {
+    let other = try Rig.key().verifierKey(name: try Rig.mirrorKey().name, type: .cosigner)
+    let shelf = try shelf()
+    #expect(try start(shelf, mirrorKey: other).carried == 1_000)
+
+    let pruned = try self.shelf()
+    var evidence = try Rig.log(on: try #require(pruned.disks[1])).takeEvidence()
+    let isGivenUp = try evidence.giveUpOldestSegment(below: 512)
+    let minimum = evidence.journal.superblock.minimumIndex
+    #expect(isGivenUp && minimum == 256)
+    let outcome = try start(pruned, ended: .givenUp, mirrorKey: other)
+    #expect(outcome.before?.minimumIndex == minimum)
+    #expect(outcome.carried == 1_000 - 256)
+  }
+
+  /// The key says that a second epoch was signed, and it is gone: what the first one holds is all that is left.
+  @Test func `an epoch that is gone is passed over`() throws {
+    let shelf = try shelf()
+    let outcome = try start(shelf, ended: nil, signedEpoch: 2)
+    #expect(outcome.epoch == 3 && outcome.carried == 488)
+    // Of the second nobody knows what it signed; the boots of the first have been.
+    #expect(outcome.before?.signedSize == 0 && outcome.before?.signedRoot == .zero)
+    #expect(outcome.boot == (outcome.before?.bootCounter ?? 0) + 1)
+    // A power cut later the same is still owed.
+    let operations = try #require(shelf.disks[3]).operationCount
+    shelf.disks[3] = nil
+    let third = MemoryDisk()
+    shelf.disks[3] = third
+    third.cut = (operations / 2, .first(0))
+    #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil, signedEpoch: 2) }
+    third.restorePower()
+    #expect(try start(shelf, ended: nil, signedEpoch: 2).carried == 488)
+  }
+}
