@@ -76,4 +76,44 @@ import TransparencyLog
     #expect(log.evidence.journal.committedSize == index)
     #expect(log.evidence.journal.standingByteCount == standing(disk))
   }
+
+  /// One sector of what is acknowledged cannot be read any more, so nothing of it can be summed up and given up. That is
+  /// damage, and what no mirror has goes into the next epoch; a log that is called full would be cleared.
+  @Test func `a sector that stays unreadable ends the epoch as damaged, and not as full`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var index: UInt64 = 0
+    func push() {
+      for _ in 0..<25 {
+        #expect(Rig.push(Rig.entry(index, padding: 60), to: queue))
+        index += 1
+      }
+    }
+    var first = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
+    for second in 1...40 as ClosedRange<UInt64> {
+      push()
+      try first.settle(at: Rig.instant(second * 1_000_000))
+    }
+    let note = Array(first.evidence.journal.signedNote)
+    let text = Array(note[try Note.parse(note.span).text])
+    let cosigned = try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
+    try first.evidence.journal.recordAcknowledged(size: 768, cosignedNote: cosigned.span)
+
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(
+      try Rig.log(on: disk), queue: queue, report: report,
+      quota: 12 * FailingMediumTests.segment)
+    #expect(report.acknowledgedSize == 768)
+    disk.refusesRead = { object, range in
+      object == .segment(sequence: 0) && range.contains(3 * 4_096)
+    }
+    var now: UInt64 = 50_000_000
+    var entropy = SecureRandom()
+    while report.epochEnd == nil, index < 5_000 {
+      push()
+      now += 10_000_000
+      _ = recorder.turn(at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
+    }
+    #expect(report.epochEnd == .damaged)
+  }
 }

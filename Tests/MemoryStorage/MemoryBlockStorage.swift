@@ -31,6 +31,8 @@ package final class MemoryDisk {
   package var faults: [Int: Fault] = [:]
   /// Whether the medium refuses to write to an object at an offset, for as long as it is so.
   package var refusesWrite: (StorageObject, Int) -> Bool = { _, _ in false }
+  /// The same of reads: whether the bytes at an offset are among those that it does not show.
+  package var refusesRead: (StorageObject, Range<Int>) -> Bool = { _, _ in false }
   /// What an operation that is refused is refused with.
   package var refusal: StorageError?
   /// The operation during which the power goes.
@@ -188,7 +190,7 @@ package struct MemoryBlockStorage: BlockStorage {
       precondition(UInt(bitPattern: buffer.baseAddress) % 4096 == 0, "not aligned")
     }
     let fault = try disk.begin()
-    if disk.hasJustDied { throw .io }
+    if disk.hasJustDied || disk.refusesRead(object, offset..<offset + buffer.count) { throw .io }
     guard let bytes = disk.objects[Self.name(object)] else { throw .notFound }
     guard offset + buffer.count <= bytes.count else { throw .short }
     buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
