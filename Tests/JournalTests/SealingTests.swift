@@ -92,7 +92,8 @@ import TransparencyLog
       }
     }
     #expect(try failures() == 1 && failures() == 0)
-    #expect(Set(disk.objects.keys).isSuperset(of: ["segment.0", "sealed.1", "sealed.2", "sealed.3"]))
+    #expect(
+      Set(disk.objects.keys).isSuperset(of: ["segment.0", "sealed.1", "sealed.2", "sealed.3"]))
     #expect(disk.objects["sealed.0"] == nil)
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
     try fill(fixture, &entries, 7)
