@@ -29,9 +29,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     at now: Instant, response: UplinkResponse?, canSubmit: Bool, entropy: inout Entropy
   ) -> RecorderTurn {
     var failure: RecorderError?
-    let isTried = now.mono >= retryAt
-    if isTried {
+    // How often it has been refused in a row; a superblock that is refused costs no segment, and commits go on.
+    var refused = refusals
+    if now.mono >= retryAt {
       do throws(RecorderError) { try step(at: now) } catch { failure = error }
+      let isStaged = failure != nil && evidence.journal.stagedCount > 0
+      refused = isStaged ? min(refusals + 1, Limits.storageRetryDoublings) : 0
       // A full medium, too, has room where entries can be given up.
       keepRoom(at: now)
     }
@@ -41,12 +44,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
         failure = failure ?? error
       }
     }
-    if failure != nil {
-      retryAt = now.mono &+ Limits.storageRetryPeriod << refusals
-      refusals = min(refusals + 1, Limits.storageRetryDoublings)
-    } else if isTried {
-      refusals = 0
-    }
+    if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod << refusals }
+    refusals = refused
     let request = canSubmit ? nextRequest(at: now) : nil
     let next = nextStep(after: now)
     let due = next < retryAt ? retryAt : next

@@ -85,7 +85,7 @@ public struct Recorder<
   var isRoomDoubtful = false
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
-  /// How often in a row it refused, up to `Limits.storageRetryDoublings`.
+  /// How often in a row it refused entries, up to `Limits.storageRetryDoublings`.
   var refusals = 0
   /// µs since boot before which nothing is sealed.
   var sealAt: UInt64 = 0
