@@ -1,4 +1,5 @@
 import HAL
+import Journal
 import Metering
 import TransparencyLog
 import Uplink
