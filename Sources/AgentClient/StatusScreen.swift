@@ -45,7 +45,7 @@ public struct StatusScreen {
     let answering = status.devices.filter { $0.state == .answering }.count
     return [
       "\(word(.log)) \(log.size) \(word(.entries))", "\(log.signed) \(word(.signed))",
-      "\(log.acknowledged) \(word(.acknowledged))", "\(word(.backlog)) \(log.backlog)",
+      "\(log.acknowledged) \(word(.acknowledged))", "\(word(waiting)) \(log.backlog)",
       "\(answering)/\(status.devices.count) \(word(.devicesAnswer))",
     ].joined(separator: ", ")
   }
@@ -119,7 +119,7 @@ public struct StatusScreen {
     }
     sizes += [
       "\(word(.acknowledged)) \(TextLayout.grouped(log.acknowledged))",
-      "\(word(.backlog)) \(TextLayout.grouped(log.backlog))",
+      "\(word(waiting)) \(TextLayout.grouped(log.backlog))",
     ]
     var rest: [String] = []
     if let link = status.link { rest.append("\(word(wayOut)) \(link.text(language))") }
@@ -137,6 +137,12 @@ public struct StatusScreen {
   /// What the log leaves by.
   private var wayOut: StatusWord { status.log.packaged == nil ? .mirror : .packages }
 
+  /// What the mirror has not acknowledged: where nothing may call out it may be in packages all the same.
+  private var waiting: StatusWord { status.log.packaged == nil ? .backlog : .unacknowledged }
+
+  /// What the days tell that the room lasts for.
+  private var lasts: StatusWord { status.log.packaged == nil ? .offline : .unfilled }
+
   /// How long the gateway can be offline, how much of its room is taken, and what its medium bears.
   private func wording(of room: GatewayStatus.Room) -> String {
     let share = room.limit > 0 ? min(room.byteCount / (room.limit / 1_000 + 1), 1_000) : 1_000
@@ -146,9 +152,9 @@ public struct StatusScreen {
       status.log.hasFailed || status.conditions.contains("\(StandingCondition.eventsOnly.key)")
     if let days = isNow ? 0 : room.offlineTenths {
       parts.append(
-        "\(word(.offline)) \(days < 10_000 ? tenthsText(days) : ">1000") \(word(.days))")
+        "\(word(lasts)) \(days < 10_000 ? tenthsText(days) : ">1000") \(word(.days))")
     } else {
-      parts.append("\(word(.offline)) \(word(.notYetKnown))")
+      parts.append("\(word(lasts)) \(word(.notYetKnown))")
     }
     if let written = room.written {
       parts.append("\(word(.written)) \(written >> 20) MiB/\(word(.day))")
@@ -161,7 +167,9 @@ public struct StatusScreen {
     guard let known = StandingCondition.allCases.first(where: { "\($0.key)" == key }) else {
       return key
     }
-    return language == .chinese ? known.chinese : known.english
+    let isOneWay = status.log.packaged != nil
+    return language == .chinese
+      ? known.chinese(isOneWay: isOneWay) : known.english(isOneWay: isOneWay)
   }
 
   /// Why the mirror is not reached, or what it finds wrong, and what to do; `nil` when all is well.

@@ -4,10 +4,10 @@ import Metering
 /// The words around the numbers of a status.
 enum StatusWord {
   case line, log, mirror, packages, clock, use
-  case entries, signed, packaged, acknowledged, backlog, journal, lost
+  case entries, signed, packaged, acknowledged, backlog, unacknowledged, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
-  case room, offline, days, day, notYetKnown, written
+  case room, offline, unfilled, days, day, notYetKnown, written
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -24,6 +24,7 @@ enum StatusWord {
     case .packaged: "in packages"
     case .acknowledged: "acknowledged"
     case .backlog: "backlog"
+    case .unacknowledged: "not acknowledged"
     case .journal: "on disk"
     case .lost: "readings lost"
     case .state: "state"
@@ -43,6 +44,7 @@ enum StatusWord {
     case .breaks: "breaks"
     case .room: "room taken"
     case .offline: "can be offline for"
+    case .unfilled: "without an acknowledgement room for"
     case .days: "days"
     case .day: "day"
     case .notYetKnown: "… (known after ten minutes)"
@@ -63,6 +65,7 @@ enum StatusWord {
     case .packaged: "已写入数据包"
     case .acknowledged: "已确认"
     case .backlog: "待上传"
+    case .unacknowledged: "待确认"
     case .journal: "占用磁盘"
     case .lost: "丢失读数"
     case .state: "状态"
@@ -82,6 +85,7 @@ enum StatusWord {
     case .breaks: "中断信号"
     case .room: "空间占用"
     case .offline: "可离线"
+    case .unfilled: "若无确认尚可存"
     case .days: "天"
     case .day: "天"
     case .notYetKnown: "……（十分钟后可知）"

@@ -67,6 +67,22 @@ public struct Site: Sendable {
   /// blocks (*Data on disk*).
   public var bytesPerDay: Int { wear.day(commitEvery: log.commitMilliseconds).frames }
 
+  /// Tenths of days until four fifths of the quota, less two segments of reserve, are taken by plain segments: so long
+  /// the log takes what nobody acknowledges before less is polled, at least.
+  public var offlineTenths: Int { max(roomByteCount, 0) * 8 / max(bytesPerDay, 1) }
+
+  /// The quota less two segments of reserve.
+  private var roomByteCount: Int {
+    (board.storage.quotaMebibytes << 20) - 2 * log.segmentByteCount
+  }
+
+  /// MiB of quota with which it takes so many seconds.
+  func quotaMebibytes(forSeconds seconds: Int) -> Int {
+    let days = (seconds + 86_399) / 86_400
+    let byteCount = days * bytesPerDay / 8 * 10 + 2 * log.segmentByteCount
+    return (byteCount >> 20) + 1
+  }
+
   /// Tenths of years that a new medium lasts with the plan; `nil` where it is not known what it endures.
   public var mediumTenths: Int? {
     let wear = wear
@@ -128,7 +144,7 @@ public struct PackageSettings: Sendable, Equatable {
   public var directory: String
   /// Seconds between two packages.
   public var everySeconds: Int
-  /// Seconds for which entries are kept that stand in packages and were not acknowledged.
+  /// Seconds of running time for which entries are kept that stand in packages and were not acknowledged.
   public var retentionSeconds: Int
 }
 

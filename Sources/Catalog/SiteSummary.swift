@@ -29,8 +29,8 @@ public struct SiteSummary: Sendable {
     case .english:
       lines.append(
         "\(site.entriesPerDay) entries a day; the log grows by at most \(mebibytesPerDay) MiB a day, and with the "
-          + "board's quota of \(site.board.storage.quotaMebibytes) MiB the gateway can be offline for at least "
-          + "\(tenthsText(offlineTenths)) days before it polls less. Full segments are compressed: tally status tells "
+          + "board's quota of \(site.board.storage.quotaMebibytes) MiB the gateway can \(lasts(language)) for at least "
+          + "\(tenthsText(site.offlineTenths)) days before it polls less. Full segments are compressed: tally status tells "
           + "what that gives")
       if unverified > 0 {
         lines.append(
@@ -39,7 +39,7 @@ public struct SiteSummary: Sendable {
     case .chinese:
       lines.append(
         "每天 \(site.entriesPerDay) 条记录；日志每天最多增长 \(mebibytesPerDay) MiB，"
-          + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，断网至少 \(tenthsText(offlineTenths)) 天后才会降低轮询。"
+          + "按板卡配额 \(site.board.storage.quotaMebibytes) MiB，\(lasts(language))至少 \(tenthsText(site.offlineTenths)) 天后才会降低轮询。"
           + "写满的段会压缩，实际天数见 tally status")
       if unverified > 0 { lines.append("所用设备档案中有 \(unverified) 个测点存疑，见其“doubt”") }
     }
@@ -94,22 +94,27 @@ public struct SiteSummary: Sendable {
   }
 
   private func text(of packages: PackageSettings, _ language: Language) -> String {
-    let every = durationText(packages.everySeconds)
-    let retention = durationText(packages.retentionSeconds)
+    let every = durationText(packages.everySeconds, in: language)
+    let retention = durationText(packages.retentionSeconds, in: language)
     return switch language {
     case .english:
       "one way: nothing is called; signed packages go to \(packages.directory) every \(every), live values "
-        + "nowhere, and what is in packages is kept \(retention) unless an acknowledgement is carried back"
+        + "nowhere, and what is in packages is kept for \(retention) of running time and takes room until then, unless "
+        + "an acknowledgement is carried back"
     case .chinese:
-      "单向：不向外呼叫；每 \(every) 将签名数据包写入 \(packages.directory)，不上传实时值；"
-        + "已写入数据包的内容保留 \(retention)，除非带回确认文件"
+      "单向：不向外呼叫；每 \(every)将签名数据包写入 \(packages.directory)，不上传实时值；"
+        + "已写入数据包的内容按运行时间保留 \(retention)，其间占用空间，除非带回确认文件"
     }
   }
 
-  /// Tenths of days until four fifths of the quota, less two segments of reserve, are taken by plain segments.
-  private var offlineTenths: Int {
-    let room = (site.board.storage.quotaMebibytes << 20) - 2 * site.log.segmentByteCount
-    return room * 8 / max(site.bytesPerDay, 1)
+  /// What fills the log.
+  private func lasts(_ language: Language) -> String {
+    switch (language, site.packages == nil) {
+    case (.english, true): "be offline"
+    case (.english, false): "go without an acknowledgement"
+    case (.chinese, true): "断网"
+    case (.chinese, false): "未带回确认"
+    }
   }
 
   private var mebibytesPerDay: Int { max(1, (site.bytesPerDay + (1 << 19)) >> 20) }

@@ -44,4 +44,9 @@ public enum Limits {
   public static var sealingPause: UInt64 { 15_000 }
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.
   public static var roomPeriod: UInt64 { 30_000_000 }
+  /// µs between two looks at how old entries are: a retention is days.
+  public static var agePeriod: UInt64 { 3_600_000_000 }
+  /// How often a log is halved to find the starts of the machine in it: each start hides at most a part in 4,096, two
+  /// hours of 400 days, and a look costs at most as many reads, a dozen for each start.
+  public static var ageDepth: Int { 12 }
 }

@@ -50,12 +50,14 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
         now: now.mono, minimumIndex: minimumIndex, source: &evidence,
         isSignedDoubtful: isSignedDoubtful)
     } catch {
-      report.post(.storageDegraded)
+      // The client is asked again at once: it looks into the directory then.
+      noteUnreadable(error)
       self.packages = packages
       return nil
     }
-    if request?.package != nil, let size = packages.offeredSize {
-      evidence.journal.noteReleased(size: size)
+    if request?.package != nil {
+      noteReadable()
+      if let size = packages.offeredSize { evidence.journal.noteReleased(size: size) }
     }
     self.packages = packages
     return request

@@ -153,7 +153,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   /// 1. The next segment has its room. Where nothing may call out, what is in packages goes when it is as old as the
-  /// site says.
+  /// site says (`isOldestSegment`).
   private mutating func giveUpSegments(at now: Instant) throws(JournalError) {
     if let packages, try isOldestSegment(olderThan: packages.terms.retention, at: now),
       try evidence.giveUpOldestSegment(below: packages.writtenSize)
@@ -173,21 +173,6 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     }
     try evidence.journal.removeFreeSegments(keeping: 1)
     report.minimumIndex = evidence.journal.superblock.minimumIndex
-  }
-
-  /// All entries of the oldest segment are older than so many µs.
-  private mutating func isOldestSegment(
-    olderThan retention: UInt64, at now: Instant
-  ) throws(JournalError) -> Bool {
-    guard let end = try evidence.journal.endOfOldestSegment(), now.utc > retention else {
-      return false
-    }
-    // Of the first entry behind it, so that its clock is the newer one.
-    var time: UInt64?
-    try evidence.journal.visit(end..<end + 1) { (_: UInt64, entry: Span<UInt8>) in
-      time = (try? Entry.decode(entry))?.head.time.utc
-    }
-    return time.map { $0 < now.utc - retention } ?? false
   }
 
   /// 2 to 4. How much is taken that cannot be given up, and what follows.

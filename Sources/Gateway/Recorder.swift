@@ -77,6 +77,8 @@ public struct Recorder<
   /// When the room is looked at next, µs since boot, and what stood on the medium the last time.
   var roomAt: UInt64 = 0
   var roomStanding = UInt64.max
+  /// When it is looked next whether unacknowledged entries are old enough to go, µs since boot.
+  var ageAt: UInt64 = 0
   /// How fast the log grows and the medium is written to.
   var rates = ByteRates()
   /// How often in a row entries could not be summed up because they are damaged.
@@ -250,19 +252,27 @@ public struct Recorder<
     do throws(HashSourceError) {
       let request = try mirror.nextRequest(
         now: now.mono, source: &evidence, isSignedDoubtful: isSignedDoubtful)
-      if request != nil { unreadable = 0 }
+      if request != nil { noteReadable() }
       if let size = mirror.offeredSize { evidence.journal.noteReleased(size: size) }
       return request
     } catch {
-      report.post(.storageDegraded)
-      // The client asks again after half a minute. What cannot be read then can never be handed over.
-      if error == .missing { missing += 1 } else { unreadable += 1 }
-      if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
-      if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
+      noteUnreadable(error)
       report.alarm = mirror.alarm
       if mirror.alarm != nil { setLink(.refused) }
       return nil
     }
+  }
+
+  /// What is to be handed over could be read.
+  mutating func noteReadable() { unreadable = 0 }
+
+  /// It could not. Whoever asked for it asks again after half a minute, and what cannot be read then can never be handed
+  /// over.
+  mutating func noteUnreadable(_ error: HashSourceError) {
+    report.post(.storageDegraded)
+    if error == .missing { missing += 1 } else { unreadable += 1 }
+    if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+    if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
   }
 
   /// Takes the mirror's answer. Throws when an acknowledgement could not be made durable; the mirror

@@ -27,17 +27,22 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// What it means and what to do.
-  public var english: String {
-    switch self {
+  /// What it means and what to do, where a mirror is called or where the log leaves in packages and nothing may call
+  /// out.
+  public func english(isOneWay: Bool) -> String {
+    let remedy =
+      isOneWay
+      ? "Bring an acknowledgement back, shorten 'retention' of the site, or raise quota_mib of the board"
+      : "Mend the link to the collector"
+    return switch self {
     case .eventsOnly:
-      "NOTHING IS POLLED: the log has no room left. Mend the link to the collector, free the medium of what others wrote, "
-        + "or give the log more room"
-    case .totalsOnly:
-      "only totals are polled: the log has hardly any room left. Mend the link to the collector"
+      isOneWay
+        ? "NOTHING IS POLLED: the log has no room left. \(remedy)"
+        : "NOTHING IS POLLED: the log has no room left. \(remedy), free the medium of what others wrote, "
+          + "or give the log more room"
+    case .totalsOnly: "only totals are polled: the log has hardly any room left. \(remedy)"
     case .slowed:
-      "devices that are not critical are polled ten times less often, for the log runs out of room. Mend the "
-        + "link to the collector"
+      "devices that are not critical are polled ten times less often, for the log runs out of room. \(remedy)"
     case .mediumShort:
       "the medium has less free space than the log's quota. Free some, or lower quota_mib of the board"
     case .storageIndirect:
@@ -48,12 +53,16 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// 含义和处理方法。
-  public var chinese: String {
-    switch self {
-    case .eventsOnly: "已停止轮询：日志没有空间。请恢复与汇集端的通信，清理介质上的其他文件，或增大日志空间"
-    case .totalsOnly: "仅轮询累计量：日志空间即将用尽。请恢复与汇集端的通信"
-    case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。请恢复与汇集端的通信"
+  /// 含义和处理方法；禁止外联、以数据包送出时另有处理方法。
+  public func chinese(isOneWay: Bool) -> String {
+    let remedy =
+      isOneWay ? "请带回确认文件，缩短站点的 retention，或增大板卡的 quota_mib" : "请恢复与汇集端的通信"
+    return switch self {
+    case .eventsOnly:
+      isOneWay
+        ? "已停止轮询：日志没有空间。\(remedy)" : "已停止轮询：日志没有空间。\(remedy)，清理介质上的其他文件，或增大日志空间"
+    case .totalsOnly: "仅轮询累计量：日志空间即将用尽。\(remedy)"
+    case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。\(remedy)"
     case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"
     case .storageIndirect: "文件系统不支持直接读写，介质故障可能较晚才被发现。请将数据放在 ext4 上"
     case .mended: "上次启动时日志有损坏，已用汇集端的副本修复：请留意介质，若再次出现请更换"
@@ -63,12 +72,22 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
   /// It holds now.
   func holds(in report: RecorderReport) -> Bool {
     switch self {
-    case .eventsOnly: report.room.step == .eventsOnly
-    case .totalsOnly: report.room.step == .totalsOnly
-    case .slowed: report.room.step == .slowed
+    case .eventsOnly, .totalsOnly, .slowed: report.room.step.condition == self
     case .mediumShort: report.isMediumShort
     case .storageIndirect: report.isIndirect
     case .mended: report.isMended
+    }
+  }
+}
+
+extension GivingWay {
+  /// The condition that stands while this gives way; `nil` while nothing does.
+  public var condition: StandingCondition? {
+    switch self {
+    case .nothing: nil
+    case .slowed: .slowed
+    case .totalsOnly: .totalsOnly
+    case .eventsOnly: .eventsOnly
     }
   }
 }

@@ -43,17 +43,14 @@ extension PackageClient {
     backOff.reset()
     acknowledgementWasTaken = nil
     wasHeard = false
-    if let end = underWay {
+    if let end = underWay?.end {
       writtenSize = end
       underWay = nil
-      if end >= target?.size ?? 0 {
-        target = nil
-        dueAt = now.mono &+ terms.every
-      }
+      if end >= target?.size ?? 0 { target = nil }
     }
     let pause =
       terms.every < PackageClient.lookPeriod ? terms.every : PackageClient.lookPeriod
-    lookAt = target == nil ? now.mono &+ pause : now.mono
+    lookAt = target != nil && now.mono >= makeAt ? now.mono : now.mono &+ pause
     if let found = answer.acknowledgement {
       let event = judge(
         found, TrustedClock(utc: now.utc, quality: now.quality), log, &source, verifier)

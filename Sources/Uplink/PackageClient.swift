@@ -7,7 +7,7 @@ import TransparencyLog
 public struct PackageTerms: Equatable, Sendable {
   /// µs between two packages.
   public var every: UInt64
-  /// µs for which entries are kept that stand in packages and were not acknowledged. Afterwards they count as
+  /// µs of running time for which entries are kept that stand in packages and were not acknowledged. Afterwards they count as
   /// delivered, as acknowledged ones do at once: what is pruned, and when, is the journal's business.
   public var retention: UInt64
   /// Entries that stand in packages already; see `PackageClient.writtenSize`.
@@ -105,19 +105,25 @@ public struct PackageClient: Sendable {
   var newest: SignedNote?
   /// The checkpoint that packages are being written under.
   var target: SignedNote?
-  /// What the package under way brings `writtenSize` to.
-  var underWay: UInt64?
+  /// The package under way, and what it brings `writtenSize` to. It is kept until it is durable: a directory that is not
+  /// there, which is the normal state of a stick, costs the medium of the log nothing.
+  var underWay: (file: PackageRequest.File?, end: UInt64)?
   var awaiting = false
   /// A package is due from then on, monotonic µs.
   var dueAt: UInt64 = 0
+  /// No package is made before that, for the last one could not be, monotonic µs.
+  var makeAt: UInt64 = 0
   /// The directory is looked into then, monotonic µs.
   var lookAt: UInt64 = 0
-  var backOff = BackOff()
+  /// As short as the looks: whoever puts the stick in waits beside it.
+  var backOff = BackOff(limit: PackageClient.lookPeriod)
   var acknowledgementWasTaken: Bool?
   var wasHeard = false
 
   /// µs between two looks into the directory: as long as a person with a stick waits for a sign.
   public static var lookPeriod: UInt64 { 5_000_000 }
+  /// µs after which a package is tried again that could not be made.
+  static var makePause: UInt64 { 30_000_000 }
 
   /// A client that knows what a gateway knows when it starts.
   public init(
@@ -153,7 +159,8 @@ public struct PackageClient: Sendable {
   ///
   /// `minimumIndex` is the first entry that is still stored; while it `isSignedDoubtful` which checkpoint is the newest on
   /// the medium, none leaves that has not left before. Throws what the source throws, and `.damaged` when its
-  /// bytes do not hash to what was signed; asks again 30 s later.
+  /// bytes do not hash to what was signed: a package is tried again 30 s later, and the directory is looked into
+  /// meanwhile, so ask again at once.
   ///
   /// - Returns: the request. When it has a package, its checkpoint is the newest that was noted, or was in an earlier
   ///   request: the caller marks it as released before it performs the request.
@@ -161,32 +168,43 @@ public struct PackageClient: Sendable {
     now: UInt64, minimumIndex: UInt64, source: inout Source, isSignedDoubtful: Bool = false
   ) throws(HashSourceError) -> PackageRequest? {
     guard !awaiting, now >= lookAt else { return nil }
-    let before = target
-    // A log that signed two histories lets out nothing new of either.
-    if target == nil, !isSignedDoubtful, now >= dueAt, let newest, newest.size > writtenSize,
-      alarm != .historyConflict
-    {
-      target = newest
-    }
-    var request = PackageRequest()
-    if let target {
+    if underWay == nil, now >= makeAt {
       do throws(HashSourceError) {
-        let start = PackageClient.start(at: writtenSize, minimumIndex: minimumIndex)
-        let made = try package(of: target, from: start, &source)
-        request.package = made.file
-        request.writtenSize = made.end
-        underWay = made.end
+        try make(now, minimumIndex, &source, isSignedDoubtful)
       } catch {
-        // One that has not left yet is not the newest any more when it is tried again.
-        self.target = before
-        lookAt = now &+ 30_000_000
+        makeAt = now &+ PackageClient.makePause
         throw error
       }
     }
+    var request = PackageRequest()
+    request.package = underWay?.file
+    request.writtenSize = underWay?.end
     request.acknowledgementWasTaken = acknowledgementWasTaken
     request.wasHeard = wasHeard
     awaiting = true
     return request
+  }
+
+  /// Makes the next package, if one is due.
+  private mutating func make<Source: EvidenceSource & ~Copyable>(
+    _ now: UInt64, _ minimumIndex: UInt64, _ source: inout Source, _ isSignedDoubtful: Bool
+  ) throws(HashSourceError) {
+    var next = target
+    // A log that signed two histories lets out nothing new of either.
+    if next == nil, !isSignedDoubtful, now >= dueAt, let newest, newest.size > writtenSize,
+      alarm != .historyConflict
+    {
+      next = newest
+    }
+    guard let next else { return }
+    let start = PackageClient.start(at: writtenSize, minimumIndex: minimumIndex)
+    underWay = try package(of: next, from: start, &source)
+    // One that could not be made, and so has not left yet, is not the newest any more when it is tried again.
+    if target == nil {
+      target = next
+      // From when it was due: what was signed while it waited for the directory comes right behind it.
+      dueAt = now &+ terms.every
+    }
   }
 
   /// The first entry of a package: that of the block that `index` is in, or of the first whole one that is stored.

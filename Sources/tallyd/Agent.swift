@@ -26,6 +26,7 @@ struct Agent: ~Copyable {
   private var saidAlarm: MirrorAlarm?
   private var saidUnchecked = false
   private var saidFailure: LinkFailure?
+  private var saidStep = GivingWay.nothing
   let say: (Text) -> Void
 
   /// An agent over a recovered log, with all ports closed.
@@ -78,6 +79,7 @@ struct Agent: ~Copyable {
     sendOutput()
     live?.turn(at: now, acquisition)
     sayLink()
+    sayRoom()
 
     loop.begin()
     let wakePlace = loop.watch(wake.descriptor, .read)
@@ -173,6 +175,14 @@ struct Agent: ~Copyable {
     let isUnchecked = acquisition.report.isTimeUnchecked
     if isUnchecked, !saidUnchecked { say(.timeUnchecked) }
     saidUnchecked = isUnchecked
+  }
+
+  /// Says once what gives way as the log fills, and that nothing does any more.
+  private mutating func sayRoom() {
+    let step = acquisition.report.room.step
+    guard step != saidStep else { return }
+    saidStep = step
+    say(.room(step, isOneWay: isOneWay))
   }
 }
 

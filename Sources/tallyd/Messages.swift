@@ -15,6 +15,8 @@ enum RepeatingMessage: CaseIterable {
   case live
   /// Entries become durable or do not.
   case recording
+  /// What gives way when the log fills.
+  case room
   /// A line's port; one place for each line.
   case port
 }
@@ -27,6 +29,7 @@ extension Text {
     case .timeUnchecked: .mirrorClock
     case .liveAnswered: .live
     case .recordingStopped, .recordingAgain: .recording
+    case .room: .room
     case .portOpened, .portMissing, .portLost, .portClosed: .port
     // All else is said whenever it comes: a new message costs no line here.
     default: nil
@@ -92,6 +95,7 @@ final class Messages: Sendable {
     case .mirrorClock: return 1
     case .live: return 2
     case .recording: return 3
+    case .room: return 4
     case .port:
       guard let line = text.line else { return nil }
       let first = RepeatingMessage.allCases.count

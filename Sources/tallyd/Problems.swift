@@ -35,9 +35,9 @@ extension RecorderError {
   }
 }
 
-/// Why an epoch is over.
+/// Why an epoch is over, where a mirror is called or where the log leaves in packages.
 extension EpochEnd {
-  var english: String {
+  func english(isOneWay: Bool) -> String {
     switch self {
     case .damaged(let error): error.english
     case .found(.rolledBack):
@@ -45,6 +45,10 @@ extension EpochEnd {
         + "earlier state or a copy runs elsewhere; look for the copy"
     case .found(.damaged):
       "entries that the collector lacks cannot be read back: the medium is failing, replace it"
+    case .found(.full) where isOneWay:
+      "the log has used up its quota and the reserve, and nothing of it is acknowledged or older than the site's "
+        + "'retention'; what was in no package is lost. Bring acknowledgements back, shorten 'retention', or raise "
+        + "quota_mib of the board"
     case .found(.full):
       "the log has used up its quota and the reserve, and the collector has taken nothing that could be given "
         + "up; what it had not taken is lost. Mend the link, or give the log more room (quota_mib of the board)"
@@ -55,11 +59,14 @@ extension EpochEnd {
     }
   }
 
-  var chinese: String {
+  func chinese(isOneWay: Bool) -> String {
     switch self {
     case .damaged(let error): error.chinese
     case .found(.rolledBack): "汇集端持有本日志未知的检查点，介质被回退到较早状态或副本正在别处运行；请查找副本"
     case .found(.damaged): "汇集端缺少的条目已无法读回：介质正在损坏，请更换"
+    case .found(.full) where isOneWay:
+      "日志已用尽配额和预留空间，而其中没有已确认或超过站点 retention 的内容；未写入数据包的部分已丢失。"
+        + "请带回确认文件，缩短 retention，或增大板卡的 quota_mib"
     case .found(.full):
       "日志已用尽配额和预留空间，而汇集端没有接收任何可以释放的内容；未被接收的部分已丢失。请修复通信，或增大板卡的 quota_mib"
     case .found(.givenUp):

@@ -40,6 +40,7 @@ struct Start {
   func run() throws(StartError) -> Ending {
     let site = try loadSite()
     let composition = Composition(site: site)
+    let isOneWay = site.packages != nil
     try attempt { () throws(FileError) in try Files.makeDirectory(arguments.data, mode: 0o750) }
     let lock = try lockData()
     let mirrorKey: VerifierKey
@@ -56,7 +57,7 @@ struct Start {
     }
     let origin = shelf.origin(opened.epoch)
     for run in history.mended { say(.mended(run)) }
-    if let end = opened.end { say(.epochBegins(origin: "\(origin)", end)) }
+    if let end = opened.end { say(.epochBegins(origin: "\(origin)", end, isOneWay: isOneWay)) }
     let key = try loadKey(origin, signed: opened.signedSize)
     try checkKey(key, origin, opened)
     let why = try operate(
@@ -66,7 +67,9 @@ struct Start {
     do throws(RecorderError) {
       // The next epoch's superblocks: from now on it is the newest one.
       let next = try OpenedLog(on: over, ended: (over.newestEpoch, why), history: &history)
-      say(.epochBegins(origin: "\(over.origin(next.epoch))", .found(why)))
+      say(
+        .epochBegins(
+          origin: "\(over.origin(next.epoch))", .found(why), isOneWay: isOneWay))
     } catch {
       throw failure(.storage(path: arguments.data, error))
     }

@@ -3,6 +3,7 @@ import Gateway
 import HostCrypto
 import HostHAL
 import Journal
+import Sampling
 import Uplink
 
 /// Everything that `tallyd` says to people, in English and Chinese.
@@ -16,7 +17,7 @@ enum Text: Error {
   case keyMade(vkey: String)
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
-  case epochBegins(origin: String, EpochEnd)
+  case epochBegins(origin: String, EpochEnd, isOneWay: Bool)
   case mended(Range<UInt64>)
   case copyAsked
   case copyRefused(status: Int)
@@ -45,6 +46,7 @@ enum Text: Error {
   case packagesTaken
   case packagesRefused(LinkFailure?)
   case timeUnchecked
+  case room(GivingWay, isOneWay: Bool)
   case stopped(size: UInt64, acknowledged: UInt64)
   case noShare(tried: [String])
   case badOrigin(String)
@@ -87,8 +89,8 @@ enum Text: Error {
     case .otherKey(let path, let signed):
       "\(path) is not the key that signed this log (\(signed) entries): put the right key back. "
         + "For a new log use another --data directory and serial"
-    case .epochBegins(let origin, let end):
-      "a new log begins, \(origin): \(end.english). The old one stays where it is, for the auditor"
+    case .epochBegins(let origin, let end, let isOneWay):
+      "a new log begins, \(origin): \(end.english(isOneWay: isOneWay)). The old one stays where it is, for the auditor"
     case .mended(let run) where run.isEmpty:
       "the header of a segment of the log was damaged and was made anew: watch the medium"
     case .mended(let run):
@@ -156,6 +158,8 @@ enum Text: Error {
     case .timeUnchecked:
       "the collector's signatures are taken, but their time cannot be checked: the clock here is not "
         + "synchronised. Set up NTP"
+    case .room(let step, let isOneWay):
+      step.condition?.english(isOneWay: isOneWay) ?? "the log has room again: everything is polled"
     case .stopped(let size, let acknowledged):
       "stopped: \(size) entries durable, \(acknowledged) acknowledged"
     case .noShare(let tried):
@@ -198,8 +202,8 @@ enum Text: Error {
         + "如需新日志，请另用 --data 目录和序列号，并保留本目录供核查"
     case .otherKey(let path, let signed):
       "\(path) 不是签署本日志（\(signed) 条）的密钥：请恢复正确的密钥。如需新日志，请另用 --data 目录和序列号"
-    case .epochBegins(let origin, let end):
-      "开始新日志 \(origin)：\(end.chinese)。旧日志原样保留，供核查"
+    case .epochBegins(let origin, let end, let isOneWay):
+      "开始新日志 \(origin)：\(end.chinese(isOneWay: isOneWay))。旧日志原样保留，供核查"
     case .mended(let run) where run.isEmpty: "一个日志段的段头曾损坏，已重建：请留意介质"
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
@@ -251,6 +255,8 @@ enum Text: Error {
     case .packagesRefused(let failure):
       "无法写入数据包" + (failure.map { "：\($0.chinese)" } ?? "") + "。数据保留，稍后写入"
     case .timeUnchecked: "接受汇集端的签名，但无法核对其时间：本机时钟未同步。请配置 NTP"
+    case .room(let step, let isOneWay):
+      step.condition?.chinese(isOneWay: isOneWay) ?? "日志又有空间：全部照常轮询"
     case .stopped(let size, let acknowledged):
       "已停止：\(size) 条已落盘，\(acknowledged) 条已确认"
     case .noShare(let tried):

@@ -44,6 +44,34 @@ import Uplink
     #expect(lines.last == "mirror up  clock NTP, within 1 ms  on disk 1024 KiB")
   }
 
+  @Test func `where nothing may call out no advice names a link, and no word an upload`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.room = GatewayStatus.Room(
+      byteCount: 0, limit: 1 << 30, growth: 1 << 28, minimum: 0, written: nil)
+    status.conditions = ["events-only", "totals-only", "slowed"]
+    func text(_ language: Language) -> String {
+      StatusScreen(status, language: language, columns: 400).lines.joined(separator: "\n")
+    }
+    #expect(text(.english).contains("Mend the link to the collector"))
+    #expect(text(.chinese).contains("待上传") && text(.chinese).contains("请恢复与汇集端的通信"))
+    status.log.packaged = 12_340
+    #expect(
+      !text(.english).contains("link to the collector") && !text(.english).contains("offline"))
+    #expect(
+      text(.english).contains(
+        "Bring an acknowledgement back, shorten 'retention' of the site, or raise quota_mib"))
+    #expect(text(.english).contains("not acknowledged 45"))
+    #expect(text(.english).contains("without an acknowledgement room for 0.0 days"))
+    #expect(
+      !text(.chinese).contains("通信") && !text(.chinese).contains("上传")
+        && !text(.chinese).contains("离线"))
+    #expect(text(.chinese).contains("请带回确认文件，缩短站点的 retention，或增大板卡的 quota_mib"))
+    #expect(text(.chinese).contains("待确认 45") && text(.chinese).contains("若无确认尚可存 0.0 天"))
+    status.conditions = []
+    #expect(text(.english).contains("without an acknowledgement room for 3.1 days"))
+    #expect(StatusScreen(status, language: .chinese).summary.contains("待确认 45"))
+  }
+
   @Test func `the medium's years by the plan and as measured`() throws {
     var status = try GatewayStatus(decoding: Example.answer)
     // A budget of 1,461,000 MiB: 7,305 days of 200 MiB are 20 years, 5,844 of 250 MiB are 16.

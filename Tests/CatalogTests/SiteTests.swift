@@ -89,6 +89,23 @@ import TransparencyLog
     #expect(expected.count == SiteKey.allCases.count)
   }
 
+  /// The simulated site as one that may call nobody, which says so on its last line.
+  private func oneWaySite(
+    every: String, retention: String, _ share: borrowing SharedFiles
+  ) throws -> (site: Site?, findings: [Finding], line: Int) {
+    let yaml = try String(
+      contentsOfFile: repositoryPath + "/boards/native/sim/site.yaml", encoding: .utf8
+    ).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let lines =
+      yaml.filter { !$0.contains("url:") } + [
+        "uplink: {directory: /media/stick, every: \(every), retention: \(retention)}"
+      ]
+    let (site, findings) = Site.check(
+      yaml: Array((lines.joined(separator: "\n") + "\n").utf8), path: "site.yaml",
+      share: share.share)
+    return (site, findings, lines.count)
+  }
+
   @Test(arguments: [
     ("1h", 3_600, "400d", 34_560_000), ("1s", 1, "1d", 86_400),
     ("7d", 604_800, "36500d", 3_153_600_000),
@@ -97,15 +114,8 @@ import TransparencyLog
   func `a station that may call nobody declares where packages go`(
     every: String, seconds: Int, retention: String, kept: Int
   ) throws {
-    let yaml = try String(
-      contentsOfFile: repositoryPath + "/boards/native/sim/site.yaml", encoding: .utf8
-    ).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    let oneWay = yaml.filter { !$0.contains("url:") }.joined(separator: "\n")
-    let text =
-      oneWay + "\nuplink: {directory: /media/stick, every: \(every), retention: \(retention)}\n"
     let share = try SharedFiles()
-    let (checked, findings) = Site.check(
-      yaml: Array(text.utf8), path: "site.yaml", share: share.share)
+    let (checked, findings, _) = try oneWaySite(every: every, retention: retention, share)
     let site = try #require(checked, "\(findings)")
     #expect(site.mirror.url == nil)
     #expect(
@@ -115,6 +125,46 @@ import TransparencyLog
     for language in Language.allCases {
       #expect(SiteSummary(site).text(language).contains("/media/stick"))
     }
+  }
+
+  @Test func `a retention that the quota has no room for is a warning that says what would do`()
+    throws
+  {
+    let share = try SharedFiles()
+    let (found, findings, line) = try oneWaySite(every: "1m", retention: "400d", share)
+    let site = try #require(found)
+    #expect(findings.count == 1)
+    let warning = try #require(findings.first)
+    #expect(warning.isWarning && warning.place.line == line)
+    // Four fifths of 1,024 MiB less two segments of 4 MiB.
+    let tenths = (1_016 << 20) * 8 / site.bytesPerDay
+    #expect(site.offlineTenths == tenths && tenths >= 10 && tenths < 100)
+    let room = "\(tenths / 10).\(tenths % 10)"
+    let english = warning.text(.english)
+    #expect(
+      english.contains(
+        "'retention' is 400d, and the board's quota of 1024 MiB has room for \(room) days"))
+    #expect(
+      english.contains(
+        "write retention: \(tenths / 10)d or less, or raise quota_mib of the board to "))
+    #expect(english.contains("carry acknowledgements back at least every \(room) days"))
+    #expect(warning.text(.chinese).contains("板卡配额 1024 MiB 只够本采集计划 \(room) 天"))
+    // What it says would do does.
+    let (_, none, _) = try oneWaySite(every: "1m", retention: "\(tenths / 10)d", share)
+    #expect(none.isEmpty)
+    var larger = site
+    larger.board.storage.quotaMebibytes = site.quotaMebibytes(forSeconds: 400 * 86_400)
+    #expect(larger.offlineTenths >= 4_000 && larger.offlineTenths < 4_010)
+
+    let summary = SiteSummary(site).text(.chinese)
+    #expect(summary.contains("每 1 分钟将签名数据包写入"))
+    #expect(summary.contains("保留 400 天，"))
+    #expect(summary.contains("未带回确认至少 \(room) 天后"))
+    #expect(!summary.contains("断网"))
+    #expect(
+      SiteSummary(site).text(.english).contains(
+        "can go without an acknowledgement for at least \(room) days"))
+    #expect(SiteSummary(site).text(.english).contains("kept for 400d of running time"))
   }
 
   @Test func `a directory stands for the site file in it`() throws {

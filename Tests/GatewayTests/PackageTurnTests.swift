@@ -157,4 +157,41 @@ import Uplink
       canSubmit: true, entropy: &entropy)
     #expect(report.epochEnd == .rolledBack)
   }
+
+  @Test
+  func
+    `entries that cannot be read back end the epoch, and the directory is looked into meanwhile`()
+    throws
+  {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try begun(on: disk, queue, report)
+    var entropy = SecureRandom()
+    let name = try #require(disk.objects.keys.filter { $0.hasPrefix("segment.") }.min())
+    var segment = disk.bytes(name)
+    segment[4_096 + 100] ^= 1
+    disk.replace(name, with: segment)
+    for attempt in 1...Limits.recoveryAttemptsMax {
+      #expect(report.epochEnd == nil, "\(attempt)")
+      let began = UInt64(attempt) * 30_000_000
+      var now = Rig.instant(began)
+      let none = try recorder.packageTurn(
+        at: now, answer: nil, canSubmit: true, entropy: &entropy)
+      #expect(none == nil)
+      while let notice = report.takeNotice() {
+        #expect(notice == .storageDegraded || notice == .linkUp)
+      }
+      // Looks go on, every few seconds, and count as no attempt.
+      for second in 0..<5 as Range<UInt64> {
+        now = Rig.instant(began + second * 5_000_000)
+        let look = try recorder.packageTurn(
+          at: now, answer: nil, canSubmit: true, entropy: &entropy)
+        #expect(look != nil && look?.package == nil)
+        _ = try recorder.packageTurn(
+          at: now, answer: PackageAnswer(), canSubmit: false, entropy: &entropy)
+      }
+    }
+    #expect(report.epochEnd == .damaged)
+  }
 }

@@ -168,7 +168,7 @@ private struct Courier {
     #expect(courier.kept == [1_280, 2_000])
   }
 
-  @Test func `a directory that takes nothing is tried again later and later, and loses nothing`()
+  @Test func `a directory that takes nothing is tried again within seconds, and loses nothing`()
     throws
   {
     var courier = Courier(entries: 300)
@@ -184,18 +184,43 @@ private struct Courier {
       #expect(try courier.step(PackageAnswer(failure: .directoryMissing)))
     }
     #expect(courier.events == [.linkDown], "it is told once")
-    #expect(waits.allSatisfy { $0 >= 500_000 && $0 <= 300_000_000 } && waits[7] != waits[0])
+    #expect(
+      waits.allSatisfy { $0 >= 500_000 && $0 <= PackageClient.lookPeriod } && waits[7] != waits[0])
+    #expect(courier.log.entriesRead == 300, "what waits is not read again for each attempt")
     courier.now = try #require(courier.client.wakeAt)
     #expect(try courier.step())
     #expect(courier.events == [.linkDown, .linkUp] && courier.client.failure == nil)
     #expect(ranges(courier) == ["000000000000-000000000300"])
   }
 
+  @Test func `what was signed while no stick was there comes right behind what waited`() throws {
+    var courier = Courier(entries: 300)
+    #expect(try courier.step(PackageAnswer(failure: .directoryMissing)))
+    courier.grow(300)
+    courier.now += 72 * Courier.hour
+    try courier.run(2 * PackageClient.lookPeriod)
+    #expect(
+      ranges(courier) == ["000000000000-000000000300", "000000000256-000000000600"])
+    courier.grow(1)
+    try courier.run(Courier.hour / 2)
+    #expect(courier.files.count == 2, "from then on as the site declares")
+    try courier.run(Courier.hour)
+    #expect(courier.files.count == 3)
+  }
+
   @Test func `entries that are not those that were signed stay here`() throws {
     var courier = Courier(entries: 300)
     courier.log.damaged = [17]
     #expect(throws: HashSourceError.damaged) { try courier.step() }
-    #expect(courier.client.wakeAt == courier.now + 30_000_000)
+    // It is tried again half a minute later. The directory is looked into meanwhile.
+    for _ in 0..<6 {
+      courier.now = try #require(courier.client.wakeAt)
+      #expect(try courier.step(PackageAnswer(again: Array("9999".utf8))))
+      #expect(courier.files.isEmpty)
+    }
+    #expect(courier.heard > 2 && courier.now < 31_000_000)
+    courier.now = 31_000_000
+    #expect(throws: HashSourceError.damaged) { try courier.step() }
     courier.log.damaged = []
     // What is tried again is the newest: a checkpoint that has not left yet is not to leave behind one that is newer.
     courier.grow(1)

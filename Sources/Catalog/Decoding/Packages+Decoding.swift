@@ -20,6 +20,19 @@ extension Decoding {
       directory: directory, everySeconds: every, retentionSeconds: retention)
   }
 
+  /// Notes a retention for which the quota has no room, if nothing is acknowledged. Sealed segments take less than what
+  /// is counted here; how much nobody knows before.
+  mutating func checkRetention(of site: Site) {
+    guard let seconds = site.packages?.retentionSeconds,
+      seconds * 10 > site.offlineTenths * 86_400
+    else { return }
+    note(
+      .retentionBeyondQuota(
+        seconds: seconds, quota: site.board.storage.quotaMebibytes, tenths: site.offlineTenths,
+        enough: site.quotaMebibytes(forSeconds: seconds)),
+      at: site.place(of: .uplinkRetention))
+  }
+
   /// A required time in seconds: a whole number with s, m, h or d.
   private mutating func duration(
     _ key: String, _ fields: Fields, in range: ClosedRange<Int>

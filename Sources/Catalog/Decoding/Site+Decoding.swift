@@ -97,6 +97,7 @@ struct SiteLoading {
       origin: origin, timezone: timezone, mirror: mirror, packages: packages, board: board,
       lines: lines, log: log, yaml: yaml, path: path, warnings: [],
       places: Dictionary(uniqueKeysWithValues: SiteKey.allCases.map { ($0, $0.place(in: root)) }))
+    decoding.checkRetention(of: site)
     if let rate = mirror.catchUp, rate.bytesPerDay <= site.uploadBytesPerDay {
       decoding.note(
         .neverDrains(rate, bytesPerDay: site.uploadBytesPerDay),

@@ -32,6 +32,9 @@ public enum SiteFault: Worded, Sendable, Equatable {
   case dataRate(String)
   /// The poll plan makes as much as the record may send, or more.
   case neverDrains(DataRate, bytesPerDay: Int)
+  /// In one-way mode what nobody acknowledges is kept longer (seconds) than the quota (MiB) has room for it (tenths of
+  /// days); one that would do.
+  case retentionBeyondQuota(seconds: Int, quota: Int, tenths: Int, enough: Int)
   /// Years are stated, and the board does not say what its medium endures.
   case enduranceUnknown(years: Int, board: String)
   /// The medium does not last the years with the stated commit interval (ms), but tenths of years; one that would do.
@@ -41,7 +44,10 @@ public enum SiteFault: Worded, Sendable, Equatable {
 
   /// The configuration is usable in spite of it.
   public var isWarning: Bool {
-    if case .wearsOut = self { true } else { false }
+    switch self {
+    case .wearsOut, .retentionBeyondQuota: true
+    default: false
+    }
   }
 
   var english: Wording {
@@ -118,6 +124,15 @@ public enum SiteFault: Worded, Sendable, Equatable {
         "'catch_up' is \(rate.text), and the poll plan makes \((bytes + 999) / 1_000) kB a day",
         "more than the plan makes, so that a backlog ever ends",
         "allow more, or poll less often")
+    case .retentionBeyondQuota(let seconds, let quota, let tenths, let enough):
+      Wording(
+        "'retention' is \(durationText(seconds)), and the board's quota of \(quota) MiB has room for "
+          + "\(tenthsText(tenths)) days of this poll plan",
+        "a retention that fits: what nobody acknowledged is kept so long although it is in packages, and when the "
+          + "room runs out less is polled",
+        (tenths < 10 ? "" : "write retention: \(tenths / 10)d or less, or ")
+          + "raise quota_mib of the board to \(enough), or carry acknowledgements back at least every "
+          + "\(tenthsText(tenths)) days")
     case .enduranceUnknown(let years, let board):
       Wording(
         "'years' is \(years), and board \(board) does not say what its medium endures",
@@ -197,6 +212,12 @@ public enum SiteFault: Worded, Sendable, Equatable {
       Wording(
         "“catch_up”为 \(rate.text)，而采集计划每天产生 \((bytes + 999) / 1_000) kB",
         "大于计划产生的数据量，积压才能清空", "提高限额，或降低采集频率")
+    case .retentionBeyondQuota(let seconds, let quota, let tenths, let enough):
+      Wording(
+        "“retention”为 \(durationText(seconds))，而板卡配额 \(quota) MiB 只够本采集计划 \(tenthsText(tenths)) 天",
+        "配额容得下的保留时间：未确认的内容即使已写入数据包也保留这么久，空间用尽时会降低轮询",
+        (tenths < 10 ? "" : "写成 retention: \(tenths / 10)d 或更短，或")
+          + "将板卡的 quota_mib 增大到 \(enough)，或至少每 \(tenthsText(tenths)) 天带回一次确认文件")
     case .enduranceUnknown(let years, let board):
       Wording(
         "“years”为 \(years)，而板卡 \(board) 未说明存储介质的写入寿命",
@@ -232,6 +253,14 @@ func durationText(_ seconds: Int) -> String {
     return "\(seconds / unit)\(letter)"
   }
   return "\(seconds)s"
+}
+
+/// A time in words; in English as a site file has it.
+func durationText(_ seconds: Int, in language: Language) -> String {
+  let text = durationText(seconds)
+  guard language == .chinese else { return text }
+  let units: [Character: String] = ["d": "天", "h": "小时", "m": "分钟", "s": "秒"]
+  return "\(text.dropLast()) " + (text.last.flatMap { units[$0] } ?? "")
 }
 
 /// Tenths as people write them: 123 is `12.3`.
