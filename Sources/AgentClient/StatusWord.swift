@@ -7,7 +7,7 @@ enum StatusWord {
   case entries, signed, packaged, acknowledged, backlog, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
-  case room, offline, days, day, notYetKnown, written
+  case room, offline, offlineByPlan, days, day, notYetKnown, written
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -43,6 +43,7 @@ enum StatusWord {
     case .breaks: "breaks"
     case .room: "room taken"
     case .offline: "can be offline for"
+    case .offlineByPlan: "by the plan, can be offline for at least"
     case .days: "days"
     case .day: "day"
     case .notYetKnown: "… (known after ten minutes)"
@@ -82,6 +83,7 @@ enum StatusWord {
     case .breaks: "中断信号"
     case .room: "空间占用"
     case .offline: "可离线"
+    case .offlineByPlan: "按计划至少可离线"
     case .days: "天"
     case .day: "天"
     case .notYetKnown: "……（十分钟后可知）"
