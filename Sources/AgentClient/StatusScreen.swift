@@ -153,8 +153,9 @@ public struct StatusScreen {
     if let days = isNow ? 0 : room.offlineTenths {
       parts.append("\(word(.offline)) \(StatusScreen.days(days)) \(word(.days))")
     } else if let days = status.wear.flatMap({ room.offlineTenths(growth: $0.planned) }) {
-      // The medium is written at least what the log grows by.
-      parts.append("\(word(.offlineByPlan)) \(StatusScreen.days(days)) \(word(.days))")
+      // The plan writes at least what the log grows by.
+      let known = "\(word(.offlineAtLeast)) \(StatusScreen.days(days)) \(word(.days))"
+      parts.append("\(known)\(language == .chinese ? "" : " ")\(word(.notYetMeasured))")
     } else {
       parts.append("\(word(.offline)) \(word(.notYetKnown))")
     }

@@ -7,7 +7,7 @@ enum StatusWord {
   case entries, signed, packaged, acknowledged, backlog, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
-  case room, offline, offlineByPlan, days, day, notYetKnown, written
+  case room, offline, offlineAtLeast, days, day, notYetKnown, notYetMeasured, written
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -43,10 +43,11 @@ enum StatusWord {
     case .breaks: "breaks"
     case .room: "room taken"
     case .offline: "can be offline for"
-    case .offlineByPlan: "by the plan, can be offline for at least"
+    case .offlineAtLeast: "can be offline for at least"
     case .days: "days"
     case .day: "day"
     case .notYetKnown: "… (known after ten minutes)"
+    case .notYetMeasured: "(measured after ten minutes)"
     case .written: "medium takes"
     }
   }
@@ -83,10 +84,11 @@ enum StatusWord {
     case .breaks: "中断信号"
     case .room: "空间占用"
     case .offline: "可离线"
-    case .offlineByPlan: "按计划至少可离线"
+    case .offlineAtLeast: "至少可离线"
     case .days: "天"
     case .day: "天"
     case .notYetKnown: "……（十分钟后可知）"
+    case .notYetMeasured: "（十分钟后可实测）"
     case .written: "介质写入"
     }
   }

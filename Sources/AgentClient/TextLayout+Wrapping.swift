@@ -57,10 +57,11 @@ extension TextLayout {
     guard isSpaced || width(last) == 2 || width(next) == 2 else { return .none }
     if isOpening(last) || isClosing(next) || isStop(next) { return .none }
     if depth > 0 { return .poor }
-    // "U 盘", "5 秒": a Latin word belongs to what follows; before it stands a space, unless it is bound there, too.
+    // "558 MiB": a number is nothing without its unit. "U 盘": a Latin word belongs to what follows; before it stands a space, unless it is bound there, too.
     let isBound =
-      isWord(last) && isWord(next) && width(last) != width(next)
-      && (!isSpaced || width(next) == 2)
+      last.isNumber && isWord(next)
+      || isWord(last) && isWord(next) && width(last) != width(next)
+        && (!isSpaced || width(next) == 2)
     return isBound ? .poor : .good
   }
 

@@ -135,13 +135,7 @@ public struct StatusProblem: Codable, Equatable, Sendable {
   init(_ problem: DecodeProblem) {
     index = problem.index
     english = problem.detail
-    guard let kind = DecodeProblemKind(rawValue: problem.kind) else {
-      chinese = problem.detail
-      return
-    }
-    // What follows the kind is technical, and stands as it is in both languages.
-    let rest = problem.detail.dropFirst(kind.english.count + 2)
-    chinese = rest.isEmpty ? kind.chinese : "\(kind.chinese)（\(rest)）"
+    chinese = problem.chineseDetail
   }
 }
 

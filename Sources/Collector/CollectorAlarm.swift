@@ -5,6 +5,8 @@ public enum CollectorAlarm: Equatable, Sendable {
   /// The last cosignature lies so many seconds after the collector's clock: that clock was ahead once, or
   /// is behind now.
   case cosignaturesAhead(origin: String, seconds: UInt64)
+  /// The clock of this machine may not be cosigned with.
+  case clockUnusable
   /// A log signed two histories, or what it sent is not shown to follow from what it sent before.
   case checkpointRefused(origin: String, reason: CheckpointContradiction, isKept: Bool)
   /// The note of that could not be kept for the auditor.
@@ -28,6 +30,7 @@ public enum CollectorAlarm: Equatable, Sendable {
       "\(origin): cosignatures are \(seconds) s ahead of this clock, since their time never goes back: "
         + "gateways with a good clock refuse them. If the clock is right now, it was wrong when one was "
         + "made: let the gateway begin a new epoch. If it is behind, set it."
+    case .clockUnusable: "the clock of this machine is not usable: nothing is cosigned until it is"
     case .checkpointRefused(let origin, let reason, let isKept):
       "\(origin): a well-signed checkpoint was refused: \(reason.english). "
         + (isKept ? "It is kept for the auditor. " : "") + reason.advice
@@ -54,6 +57,7 @@ public enum CollectorAlarm: Equatable, Sendable {
     case .cosignaturesAhead(let origin, let seconds):
       "\(origin)：会签时间比本机时钟快 \(seconds) 秒（会签时间从不倒退），时钟可靠的网关会拒绝。"
         + "若本机时钟现已正确，则此前会签时时钟有误：请让网关开始新纪元；若本机时钟偏慢，请校时。"
+    case .clockUnusable: "本机时钟不可用：在其可用之前不会签"
     case .checkpointRefused(let origin, let reason, let isKept):
       "\(origin)：拒绝了签名有效的检查点：\(reason.chinese)。"
         + (isKept ? "已为核查留存。" : "") + reason.chineseAdvice

@@ -68,10 +68,7 @@ public struct CollectorServer: Sendable {
       clock: clock, alarm: { logger.error("\($0.text(language))") },
       onGrowth: { _ in signal.yield() })
     if clock.now() == nil {
-      logger.warning(
-        language == .chinese
-          ? "本机时钟不可用：在其可用之前不会签"
-          : "the clock of this machine is not usable: nothing is cosigned until it is")
+      logger.warning("\(CollectorAlarm.clockUnusable.text(language))")
     }
     signal.yield()
     let host = address

@@ -83,8 +83,9 @@ import Uplink
     status.wear = GatewayStatus.Wear(
       commitMilliseconds: 1_000, planned: 40 << 20, budget: nil, years: nil)
     // 80 % of 1000 MiB at 40 MiB a day.
-    #expect(text(.english).contains("by the plan, can be offline for at least 20.0 days"))
-    #expect(text(.chinese).contains("按计划至少可离线 20.0 天"))
+    #expect(
+      text(.english).contains("can be offline for at least 20.0 days (measured after ten minutes)"))
+    #expect(text(.chinese).contains("至少可离线 20.0 天（十分钟后可实测）"))
     status.room?.growth = 20 << 20
     #expect(text(.english).contains("can be offline for 40.0 days"))
   }
@@ -203,6 +204,8 @@ import Uplink
       ])
     #expect(TextLayout.wrap("一二三四，五六", 8) == ["一二三", "四，五六"])
     #expect(TextLayout.wrap("运行 tally verify 核查", 14) == ["运行 tally", "verify 核查"])
+    #expect(
+      TextLayout.wrap("the plan writes 558 MiB a day", 20) == ["the plan writes", "558 MiB a day"])
     // Half a line empty is worse than broken brackets.
     #expect(TextLayout.wrap("ab (cdefgh ijkl mnop)", 12) == ["ab (cdefgh", "ijkl mnop)"])
   }
