@@ -103,8 +103,11 @@ public struct GatewayStatus: Equatable, Sendable {
 
     /// Days that the gateway can be offline at the present rate, in tenths, before it polls less; `nil` while the
     /// rate is not known.
-    public var offlineTenths: Int? {
-      guard let growth, growth > 0, byteCount >= 0, limit >= 0 else { return nil }
+    public var offlineTenths: Int? { growth.flatMap(offlineTenths(growth:)) }
+
+    /// The same for a log that grows by so many bytes a day.
+    public func offlineTenths(growth: Int) -> Int? {
+      guard growth > 0, byteCount >= 0, limit >= 0 else { return nil }
       // What gives way first does at 80 %.
       let room = limit / 10 * 8
       let left = room > byteCount ? room - byteCount : 0

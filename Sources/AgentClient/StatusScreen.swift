@@ -21,12 +21,12 @@ public struct StatusScreen {
   public var lines: [String] {
     var result = [header]
     for (place, line) in status.lines.enumerated() {
-      result.append(wording(of: line))
-      if let errors = line.errors.flatMap(wording) { result.append(errors) }
+      result += TextLayout.flow(wording(of: line), columns)
+      if let errors = line.errors.flatMap(wording) { result += errors }
       for device in status.devices where device.line == place { result.append(wording(of: device)) }
     }
     result += logLines
-    if let room = status.room { result.append(wording(of: room)) }
+    if let room = status.room { result += TextLayout.flow(wording(of: room), columns) }
     if let wear = status.wear {
       let wording = WearWording(wear: wear, written: status.room?.written)
       result += TextLayout.wrap(wording.text(language), columns)
@@ -36,7 +36,7 @@ public struct StatusScreen {
     if let refusal = status.liveRefusal {
       result += TextLayout.wrap(LiveRefusal(status: refusal).text(language), columns)
     }
-    return result.map { TextLayout.width($0) > columns ? TextLayout.fit($0, columns) : $0 }
+    return result
   }
 
   /// The log in one line, for a run that is not watched on a terminal.
@@ -67,8 +67,9 @@ public struct StatusScreen {
 
   // MARK: rows
 
-  /// Widths of state, value, age, quality and round trip; what is left is the name's.
-  private let widths = [9, 19, 7, 9, 9]
+  /// Widths of state, value, age, quality and round trip; what is left is the name's. A terminal that has not the room
+  /// for all of them goes without the last.
+  private var widths: [Int] { columns < 72 ? [9, 19, 7, 9] : [9, 19, 7, 9, 9] }
 
   private var header: String {
     row(
@@ -77,16 +78,19 @@ public struct StatusScreen {
   }
 
   private func row(_ name: String, _ cells: [String]) -> String {
-    let taken = widths.reduce(0) { $0 + $1 + 1 } + 2
-    var result = "  " + TextLayout.fit(name, min(max(columns - taken, 8), 36))
-    for (place, cell) in cells.enumerated() {
+    let widths = widths
+    var text = ""
+    for (place, width) in widths.enumerated() {
       let isNumber = place == 1 || place == 2 || place == 4
-      result += " " + TextLayout.fit(cell, widths[place], right: isNumber)
+      // Half a number is a wrong number: one that is too long takes from the name.
+      let needed = isNumber ? max(width, TextLayout.width(cells[place])) : width
+      text += " " + TextLayout.fit(cells[place], needed, right: isNumber)
     }
-    return result
+    let room = columns - 2 - TextLayout.width(text)
+    return "  " + TextLayout.fit(name, min(max(room, 4), 36)) + text
   }
 
-  private func wording(of line: GatewayStatus.Line) -> String {
+  private func wording(of line: GatewayStatus.Line) -> [String] {
     // A line that is called "line-a" is a line by its name already.
     let isNamedSo = line.name.hasPrefix(word(.line))
     var parts = [isNamedSo ? line.name : "\(word(.line)) \(line.name)"]
@@ -95,17 +99,19 @@ public struct StatusScreen {
       parts.append("\(tenthsText(permille)) % \(word(.use))")
     }
     if let device = line.device { parts.append(device) }
-    return parts.joined(separator: "  ")
+    return parts
   }
 
   /// Characters that the line spoilt since the machine started; `nil` if there is none.
-  private func wording(of errors: UARTErrorCounters) -> String? {
+  private func wording(of errors: UARTErrorCounters) -> [String]? {
     let counts: [(StatusWord, UInt32)] = [
       (.framing, errors.framing), (.parity, errors.parity), (.overrun, errors.overrun),
       (.breaks, errors.breaks),
     ]
     let parts = counts.filter { $0.1 > 0 }.map { "\(word($0.0)) \($0.1)" }
-    return parts.isEmpty ? nil : "  \(word(.errors)) " + parts.joined(separator: "  ")
+    guard let first = parts.first else { return nil }
+    return TextLayout.flow(["\(word(.errors)) \(first)"] + parts.dropFirst(), columns - 2)
+      .map { "  \($0)" }
   }
 
   private var logLines: [String] {
@@ -129,9 +135,9 @@ public struct StatusScreen {
     }
     if let bytes = log.byteCount { rest.append("\(word(.journal)) \(bytes / 1024) KiB") }
     if let dropped = status.dropped, dropped > 0 { rest.append("\(word(.lost)) \(dropped)") }
-    // First, so that no narrow terminal cuts it.
+    // First, where it is seen.
     if log.hasFailed { rest.insert(word(.failed), at: 0) }
-    return [sizes.joined(separator: "  "), rest.joined(separator: "  ")]
+    return TextLayout.flow(sizes, columns) + TextLayout.flow(rest, columns)
   }
 
   /// What the log leaves by.
@@ -142,24 +148,34 @@ public struct StatusScreen {
 
   /// What the days tell that the room lasts for.
   private var lasts: StatusWord { status.log.packaged == nil ? .offline : .unfilled }
+  private var lastsAtLeast: StatusWord {
+    status.log.packaged == nil ? .offlineAtLeast : .unfilledAtLeast
+  }
 
   /// How long the gateway can be offline, how much of its room is taken, and what its medium bears.
-  private func wording(of room: GatewayStatus.Room) -> String {
+  private func wording(of room: GatewayStatus.Room) -> [String] {
     let share = room.limit > 0 ? min(room.byteCount / (room.limit / 1_000 + 1), 1_000) : 1_000
     var parts = ["\(word(.room)) \(tenthsText(share)) %"]
     // What is polled now is lost, or nothing is.
     let isNow =
       status.log.hasFailed || status.conditions.contains("\(StandingCondition.eventsOnly.key)")
     if let days = isNow ? 0 : room.offlineTenths {
-      parts.append(
-        "\(word(lasts)) \(days < 10_000 ? tenthsText(days) : ">1000") \(word(.days))")
+      parts.append("\(word(lasts)) \(StatusScreen.days(days)) \(word(.days))")
+    } else if let days = status.wear.flatMap({ room.offlineTenths(growth: $0.planned) }) {
+      // The plan writes at least what the log grows by.
+      let known = "\(word(lastsAtLeast)) \(StatusScreen.days(days)) \(word(.days))"
+      parts.append("\(known)\(language == .chinese ? "" : " ")\(word(.notYetMeasured))")
     } else {
       parts.append("\(word(lasts)) \(word(.notYetKnown))")
     }
     if let written = room.written {
       parts.append("\(word(.written)) \(written >> 20) MiB/\(word(.day))")
     }
-    return parts.joined(separator: "  ")
+    return parts
+  }
+
+  private static func days(_ tenths: Int) -> String {
+    tenths < 10_000 ? tenthsText(tenths) : ">1000"
   }
 
   /// A condition in words; one that this version does not know by its key.
@@ -179,7 +195,7 @@ public struct StatusScreen {
     let failures = LinkFailure.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
     let alarms = MirrorAlarm.allCases.map { ($0.key, isChinese ? $0.chinese : $0.english) }
     guard let known = (failures + alarms).first(where: { "\($0.0)" == key }) else { return key }
-    return "\(word(wayOut)): \(known.1)"
+    return "\(word(wayOut))\(isChinese ? "：" : ": ")\(known.1)"
   }
 
   // MARK: words

@@ -7,7 +7,8 @@ enum StatusWord {
   case entries, signed, packaged, acknowledged, backlog, unacknowledged, journal, lost
   case state, value, age, quality, roundTrip, device, devicesAnswer, open, portLost, failed
   case errors, framing, parity, overrun, breaks
-  case room, offline, unfilled, days, day, notYetKnown, written
+  case room, offline, offlineAtLeast, unfilled, unfilledAtLeast, days, day
+  case notYetKnown, notYetMeasured, written
 
   func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
@@ -45,9 +46,12 @@ enum StatusWord {
     case .room: "room taken"
     case .offline: "can be offline for"
     case .unfilled: "without an acknowledgement room for"
+    case .offlineAtLeast: "can be offline for at least"
+    case .unfilledAtLeast: "without an acknowledgement room for at least"
     case .days: "days"
     case .day: "day"
     case .notYetKnown: "… (known after ten minutes)"
+    case .notYetMeasured: "(measured after ten minutes)"
     case .written: "medium takes"
     }
   }
@@ -86,9 +90,12 @@ enum StatusWord {
     case .room: "空间占用"
     case .offline: "可离线"
     case .unfilled: "若无确认尚可存"
+    case .offlineAtLeast: "至少可离线"
+    case .unfilledAtLeast: "若无确认至少尚可存"
     case .days: "天"
     case .day: "天"
     case .notYetKnown: "……（十分钟后可知）"
+    case .notYetMeasured: "（十分钟后可实测）"
     case .written: "介质写入"
     }
   }

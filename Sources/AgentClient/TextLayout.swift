@@ -28,30 +28,21 @@ public enum TextLayout {
     return result + String(repeating: " ", count: max(left, 0))
   }
 
-  /// `text` in lines of at most `columns`, broken at spaces where it has them.
-  public static func wrap(_ text: String, _ columns: Int) -> [String] {
+  /// `parts` with two blanks between them, in lines of at most `columns`. No part is broken that fits into a line.
+  public static func flow(_ parts: [String], _ columns: Int) -> [String] {
     var lines: [String] = []
-    var rest = text[...]
-    while width(rest) > columns {
-      var taken = 0
-      var end = rest.startIndex
-      var lastSpace: String.Index?
-      while end < rest.endIndex, taken + width(rest[end]) <= columns {
-        if rest[end] == " " { lastSpace = end }
-        taken += width(rest[end])
-        end = rest.index(after: end)
+    for part in parts {
+      if let last = lines.last, width(last) + 2 + width(part) <= columns {
+        lines[lines.count - 1] = "\(last)  \(part)"
+      } else {
+        lines += wrap(part, columns)
       }
-      // One character wider than the terminal still has to go somewhere.
-      if end == rest.startIndex { end = rest.index(after: end) }
-      let cut = rest[end...].first == " " ? end : lastSpace ?? end
-      lines.append(String(rest[..<cut]))
-      rest = rest[cut...].drop { $0 == " " }
     }
-    return rest.isEmpty ? lines : lines + [String(rest)]
+    return lines
   }
 
   /// Columns of one character: 2 in the wide blocks of East Asian scripts (Unicode UAX 11), else 1.
-  private static func width(_ character: Character) -> Int {
+  static func width(_ character: Character) -> Int {
     guard let scalar = character.unicodeScalars.first?.value else { return 0 }
     switch scalar {
     case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF,

@@ -134,7 +134,8 @@ public struct SiteSummary: Sendable {
     let periods = device.streams.map { "\($0.requests.count) × \($0.periodMilliseconds) ms" }
       .joined(separator: ", ")
     let label = language == .english ? device.label.english : device.label.chinese
+    let colon = language == .english ? ": " : "："
     return
-      "  \(device.number) \(label): \(line.name)/\(device.addressText), \(device.profile.name), \(periods)"
+      "  \(device.number) \(label)\(colon)\(line.name)/\(device.addressText), \(device.profile.name), \(periods)"
   }
 }

@@ -108,6 +108,8 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var duplicates: Int
   /// Entries that the decoder could not use.
   public var problems: Int
+  /// The newest of them, newest first.
+  public var newestProblems: [StatusProblem]
   /// When the last cosignature was made (ISO 8601, UTC).
   public var lastCosignature: String?
   /// Seconds by which the last cosignature lies after the collector's clock; 0 where it does not.
@@ -116,6 +118,25 @@ public struct LogStatus: Codable, Equatable, Sendable {
   public var checkpoint: String?
   /// Checkpoints that convict the log of two histories.
   public var forks: Int
+}
+
+/// An entry that the decoder could not use.
+public struct StatusProblem: Codable, Equatable, Sendable {
+  /// So many are shown of a log.
+  static let countMax = 3
+
+  /// Its index in the log.
+  public var index: UInt64
+  /// What was found.
+  public var english: String
+  /// 发现的问题。
+  public var chinese: String
+
+  init(_ problem: DecodeProblem) {
+    index = problem.index
+    english = problem.detail
+    chinese = problem.chineseDetail
+  }
 }
 
 /// Something in the state of a log that is a matter for a person, in the answer of `GET /api/status`.
@@ -157,6 +178,8 @@ extension LogStatus {
       storedSize: stored, pendingSize: state.pending?.size ?? 0,
       decoderCursor: try store.cursor(of: origin), readings: counts.readings,
       duplicates: try store.duplicateCount(of: origin), problems: counts.problems,
+      newestProblems: try store.newestProblems(of: origin, limit: StatusProblem.countMax)
+        .map(StatusProblem.init),
       lastCosignature: state.cosignatureTime == 0
         ? nil : TimeText.format(state.cosignatureTime * 1_000_000),
       cosignatureLead: state.cosignatureTime - min(now, state.cosignatureTime),

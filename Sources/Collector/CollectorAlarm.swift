@@ -1,23 +1,27 @@
+import Catalog
+
 /// What the operator of a collector is told while it serves.
 public enum CollectorAlarm: Equatable, Sendable {
   /// The last cosignature lies so many seconds after the collector's clock: that clock was ahead once, or
   /// is behind now.
   case cosignaturesAhead(origin: String, seconds: UInt64)
+  /// The clock of this machine may not be cosigned with.
+  case clockUnusable
   /// A log signed two histories, or what it sent is not shown to follow from what it sent before.
   case checkpointRefused(origin: String, reason: CheckpointContradiction, isKept: Bool)
   /// The note of that could not be kept for the auditor.
-  case refusedCheckpointNotKept(origin: String, problem: String)
+  case refusedCheckpointNotKept(origin: String, reason: AlarmReason)
   /// A gateway began a new epoch by itself: it lost entries that it had signed. The new log was enrolled.
   case newEpoch(origin: String, previous: String)
   /// The mirror of a log could neither store nor sign.
-  case mirrorFailed(origin: String, problem: String)
+  case mirrorFailed(origin: String, reason: AlarmReason)
   /// The list of logs could not be read.
-  case stateUnreadable(problem: String)
+  case stateUnreadable(reason: AlarmReason)
   /// The entries of a log, or with `nil` of any, could not be turned into readings; they stay stored.
-  case decodingFailed(origin: String?, problem: String)
+  case decodingFailed(origin: String?, reason: AlarmReason)
 
-  /// Both wordings, as they stand in the collector's log.
-  public var text: String { "\(english) \(chinese)" }
+  /// The wording in a language.
+  public func text(_ language: Language) -> String { language == .chinese ? chinese : english }
 
   /// What happened and what to do.
   public var english: String {
@@ -26,20 +30,24 @@ public enum CollectorAlarm: Equatable, Sendable {
       "\(origin): cosignatures are \(seconds) s ahead of this clock, since their time never goes back: "
         + "gateways with a good clock refuse them. If the clock is right now, it was wrong when one was "
         + "made: let the gateway begin a new epoch. If it is behind, set it."
+    case .clockUnusable: "the clock of this machine is not usable: nothing is cosigned until it is"
     case .checkpointRefused(let origin, let reason, let isKept):
       "\(origin): a well-signed checkpoint was refused: \(reason.english). "
         + (isKept ? "It is kept for the auditor. " : "") + reason.advice
-    case .refusedCheckpointNotKept(let origin, let problem):
-      "\(origin): the refused checkpoint could not be kept: \(problem)"
+    case .refusedCheckpointNotKept(let origin, let reason):
+      "\(origin): the refused checkpoint could not be kept: \(reason.english)"
     case .newEpoch(let origin, let previous):
       "\(origin): the gateway of \(previous) began a new epoch by itself, because it lost entries that it "
         + "had signed: its medium was damaged, or set back to an older state. The new log is taken under "
         + "the same key, and what the old one delivered stays. Look at the gateway's medium, and replace it "
         + "if it is worn out or if this comes again."
-    case .mirrorFailed(let origin, let problem): "\(origin): the mirror failed: \(problem)"
-    case .stateUnreadable(let problem): "the state cannot be read: \(problem)"
-    case .decodingFailed(let origin, let problem):
-      "decoding" + (origin.map { " \($0)" } ?? "") + ": \(problem)"
+    case .mirrorFailed(let origin, let reason):
+      "\(origin): nothing can be stored now: \(reason.english). Nothing is lost: the gateway keeps what is not "
+        + "acknowledged and sends it again."
+    case .stateUnreadable(let reason): "the state cannot be read: \(reason.english)."
+    case .decodingFailed(let origin, let reason):
+      (origin.map { "\($0): no readings" } ?? "no readings")
+        + " are made of what came: \(reason.english). The entries stay stored, and are decoded once that is mended."
     }
   }
 
@@ -49,19 +57,21 @@ public enum CollectorAlarm: Equatable, Sendable {
     case .cosignaturesAhead(let origin, let seconds):
       "\(origin)：会签时间比本机时钟快 \(seconds) 秒（会签时间从不倒退），时钟可靠的网关会拒绝。"
         + "若本机时钟现已正确，则此前会签时时钟有误：请让网关开始新纪元；若本机时钟偏慢，请校时。"
+    case .clockUnusable: "本机时钟不可用：在其可用之前不会签"
     case .checkpointRefused(let origin, let reason, let isKept):
       "\(origin)：拒绝了签名有效的检查点：\(reason.chinese)。"
         + (isKept ? "已为核查留存。" : "") + reason.chineseAdvice
-    case .refusedCheckpointNotKept(let origin, let problem):
-      "\(origin)：被拒绝的检查点无法保存：\(problem)"
+    case .refusedCheckpointNotKept(let origin, let reason):
+      "\(origin)：被拒绝的检查点无法保存：\(reason.chinese)"
     case .newEpoch(let origin, let previous):
       "\(origin)：\(previous) 所属网关丢失了已签名的条目（存储介质损坏，或被恢复到较旧的状态），"
         + "已自行开始新纪元。新日志以同一密钥登记，旧日志已送达的内容保留。请检查该网关的存储介质；"
         + "若已老化或再次发生，请更换。"
-    case .mirrorFailed(let origin, let problem): "\(origin)：镜像失败：\(problem)"
-    case .stateUnreadable(let problem): "无法读取汇集端状态：\(problem)"
-    case .decodingFailed(let origin, let problem):
-      "解码" + (origin.map { " \($0) " } ?? "") + "失败：\(problem)"
+    case .mirrorFailed(let origin, let reason):
+      "\(origin)：目前无法存储：\(reason.chinese)。数据不会丢失：网关保留未确认的内容并会重新发送。"
+    case .stateUnreadable(let reason): "无法读取汇集端状态：\(reason.chinese)。"
+    case .decodingFailed(let origin, let reason):
+      (origin.map { "\($0)：" } ?? "") + "无法由收到的条目生成读数：\(reason.chinese)。条目仍完整保存，排除原因后自动解码。"
     }
   }
 }

@@ -1,4 +1,5 @@
 import Catalog
+import Glibc
 import HostCrypto
 import HostHAL
 import TransparencyLog
@@ -24,11 +25,15 @@ public enum CollectorFailure: Error, Sendable {
   /// Something else listens there.
   case portBusy(address: String)
   /// The address cannot be listened on.
-  case cannotListen(address: String, reason: String)
+  case cannotListen(address: String, errno: Int32)
+  /// The name in `--listen` stands for no address.
+  case noSuchHost(String)
   /// `--listen` is not HOST:PORT.
   case badAddress(String)
   /// `--ack` names a file, and there is more than one log to acknowledge.
   case acknowledgementsNeedDirectory(path: String, count: Int)
+  /// `--ack` names a place in a directory that is not there.
+  case noAcknowledgementPlace(path: String, directory: String)
   /// A file could not be used.
   case file(FileError)
   /// A key file could not be used.
@@ -59,10 +64,21 @@ public enum CollectorFailure: Error, Sendable {
       "\(path) holds no token. Remove it and run tally-collector init again: it makes a new one"
     case .portBusy(let address):
       "\(address) is in use by another program: stop that one, or choose another with --listen"
-    case .cannotListen(let address, let reason): "cannot listen on \(address): \(reason)"
+    case .cannotListen(let address, EADDRNOTAVAIL):
+      "cannot listen on \(address): this machine has no such address. Choose one that 'ip address' shows, or "
+        + "127.0.0.1, with --listen"
+    case .cannotListen(let address, EACCES):
+      "cannot listen on \(address): this user may not use that port. Choose one from 1024 on with --listen"
+    case .cannotListen(let address, let errno):
+      "cannot listen on \(address): \(systemErrorText(errno)). Choose another address with --listen"
+    case .noSuchHost(let host):
+      "cannot listen on \(host): no address has this name. Give the address of this machine in numbers with --listen"
     case .badAddress(let text): "--listen \(text): expected HOST:PORT, such as 127.0.0.1:8470"
     case .acknowledgementsNeedDirectory(let path, let count):
       "--ack \(path): the packages are of \(count) logs, so give a directory that is there"
+    case .noAcknowledgementPlace(let path, let directory):
+      "--ack \(path): there is no directory \(directory). Expected: a directory that is there (the stick), or a file "
+        + "in one. Mount the stick, or make the directory; nothing was imported yet"
     case .file(let error): error.english
     case .key(let error): error.english
     case .database(let reason):
@@ -88,10 +104,18 @@ public enum CollectorFailure: Error, Sendable {
     case .badToken(let path):
       "\(path) 中没有令牌。请删除后重新执行 tally-collector init，将生成新令牌"
     case .portBusy(let address): "\(address) 已被其他程序占用：请停止该程序，或用 --listen 另选端口"
-    case .cannotListen(let address, let reason): "无法监听 \(address)：\(reason)"
+    case .cannotListen(let address, EADDRNOTAVAIL):
+      "无法监听 \(address)：本机没有该地址。请用 --listen 选用 ip address 所列的地址或 127.0.0.1"
+    case .cannotListen(let address, EACCES):
+      "无法监听 \(address)：当前用户不能使用该端口。请用 --listen 选用 1024 及以上的端口"
+    case .cannotListen(let address, let errno):
+      "无法监听 \(address)：\(systemErrorText(errno))。请用 --listen 另选地址"
+    case .noSuchHost(let host): "无法监听 \(host)：没有该名称的地址。请用 --listen 以数字形式给出本机地址"
     case .badAddress(let text): "--listen \(text)：应为 主机:端口，例如 127.0.0.1:8470"
     case .acknowledgementsNeedDirectory(let path, let count):
       "--ack \(path)：数据包属于 \(count) 个日志，请给出已存在的目录"
+    case .noAcknowledgementPlace(let path, let directory):
+      "--ack \(path)：目录 \(directory) 不存在。应为：已存在的目录（U 盘），或其中的文件。请挂载 U 盘或创建目录；尚未导入任何内容"
     case .file(let error): error.chinese
     case .key(let error): error.chinese
     case .database(let reason):

@@ -1,3 +1,4 @@
+import Catalog
 import Glibc
 import HostHAL
 import Hummingbird
@@ -35,17 +36,19 @@ public struct CollectorServer: Sendable {
   let address: ListenAddress
   let clock: CosignatureClock
   let limits: RequestLimits
+  let language: Language
   let logger: Logger
 
   /// Takes its settings; nothing is opened yet.
   public init(
     directory: CollectorDirectory, address: ListenAddress, clock: CosignatureClock,
-    limits: RequestLimits = RequestLimits()
+    limits: RequestLimits = RequestLimits(), language: Language
   ) {
     self.directory = directory
     self.address = address
     self.clock = clock
     self.limits = limits
+    self.language = language
     // Without a bootstrap swift-log writes to standard error.
     var logger = Logger(label: "tally-collector")
     logger.logLevel = .notice
@@ -58,13 +61,14 @@ public struct CollectorServer: Sendable {
   public func run(ready: @escaping @Sendable (String) -> Void) async throws {
     try directory.requireInitialised()
     let lock = try LockFile(locking: directory.lock)
-    let logger = logger
+    let (logger, language) = (logger, language)
     let (growth, signal) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let collector = try directory.open(
-      clock: clock, alarm: { logger.error("\($0.text)") }, onGrowth: { _ in signal.yield() })
+      clock: clock, alarm: { logger.error("\($0.text(language))") },
+      onGrowth: { _ in signal.yield() })
     if clock.now() == nil {
-      logger.warning("the clock of this machine is not usable: nothing is cosigned until it is")
+      logger.warning("\(CollectorAlarm.clockUnusable.text(language))")
     }
     signal.yield()
     let host = address
@@ -86,7 +90,9 @@ public struct CollectorServer: Sendable {
     } catch let error as IOError {
       throw error.errnoCode == EADDRINUSE
         ? CollectorFailure.portBusy(address: "\(address)")
-        : CollectorFailure.cannotListen(address: "\(address)", reason: "\(error)")
+        : CollectorFailure.cannotListen(address: "\(address)", errno: error.errnoCode)
+    } catch is SocketAddressError.UnknownHost {
+      throw CollectorFailure.noSuchHost(address.host)
     }
     try collector.readings.close()
     try collector.setting.database.close()

@@ -1,3 +1,5 @@
+import ReadingStore
+
 /// Why the decoder could not use an entry. The entry is stored and acknowledged all the same.
 public enum DecodeProblemKind: Int, CaseIterable, Sendable {
   /// The bytes are not an entry.
@@ -51,5 +53,14 @@ public enum DecodeProblemKind: Int, CaseIterable, Sendable {
     case .unknownRequest: "该请求不属于设备档案"
     case .missingFrames: "应答缺少部分帧"
     }
+  }
+}
+
+extension DecodeProblem {
+  /// The detail with its kind in Chinese; what follows that is technical, and stands as it is.
+  var chineseDetail: String {
+    guard let kind = DecodeProblemKind(rawValue: kind) else { return detail }
+    let rest = detail.dropFirst(kind.english.count + 2)
+    return rest.isEmpty ? kind.chinese : "\(kind.chinese)（\(rest)）"
   }
 }

@@ -21,7 +21,9 @@ public actor Decoding {
     do {
       for mirror in try collector.allMirrors() where !Task.isCancelled { await catchUp(mirror) }
     } catch {
-      collector.setting.alarm(.decodingFailed(origin: nil, problem: "\(error)"))
+      collector.setting.alarm(
+        .decodingFailed(
+          origin: nil, reason: AlarmReason(error, database: collector.setting.database.path)))
     }
   }
 
@@ -45,7 +47,9 @@ public actor Decoding {
       decoders[origin] = decoder
     } catch {
       // The decoder with its uncommitted batch is dropped: the next attempt begins at the cursor.
-      collector.setting.alarm(.decodingFailed(origin: origin, problem: "\(error)"))
+      collector.setting.alarm(
+        .decodingFailed(
+          origin: origin, reason: AlarmReason(error, database: collector.readings.path)))
     }
   }
 

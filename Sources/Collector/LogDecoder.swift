@@ -63,8 +63,9 @@ struct LogDecoder {
         case .config(let config): try take(config, bytes, at: index)
         case .reading(let reading): try take(reading, bytes)
         case .boot:
-          // The gateway that began anew does not go on with what it had asked before.
-          for key in openAnswers.keys { try interruptAnswer(key) }
+          // The gateway that began anew does not go on with what it had asked before: the entry says so, and
+          // nothing about it needs looking into.
+          for key in openAnswers.keys { try endAnswer(key, OpenAnswer.End(reason: .malformed)) }
         case .event, .other: break
         }
       }

@@ -58,6 +58,8 @@ public enum MirrorDatabaseError: Error, Equatable, Sendable {
 /// Debian's SQLite 3.40.1 corrupts a WAL that two connections write (WAL-reset bug).
 public final class MirrorDatabase: Sendable {
   let queue: DatabaseQueue
+  /// The file; `:memory:` where there is none.
+  var path: String { queue.path }
 
   /// Past checkpoints that are kept for each log.
   public static let maximumPastCount = 64

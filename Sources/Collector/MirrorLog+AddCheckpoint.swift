@@ -85,7 +85,9 @@ extension MirrorLog {
         time: setting.clock.now() ?? 0, of: log.origin)
     } catch {
       // The answer is 422 all the same: keeping the note is a courtesy to the auditor.
-      setting.alarm(.refusedCheckpointNotKept(origin: log.origin, problem: "\(error)"))
+      setting.alarm(
+        .refusedCheckpointNotKept(
+          origin: log.origin, reason: AlarmReason(error, database: setting.database.path)))
     }
     setting.alarm(.checkpointRefused(origin: log.origin, reason: reason, isKept: isKept))
   }

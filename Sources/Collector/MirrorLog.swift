@@ -200,7 +200,9 @@ public actor MirrorLog {
   /// Turns a failure into the answer 500, tells the operator, and distrusts memory.
   func failed(_ error: any Error) -> MirrorAnswer {
     distrustMemory()
-    setting.alarm(.mirrorFailed(origin: log.origin, problem: "\(error)"))
+    setting.alarm(
+      .mirrorFailed(
+        origin: log.origin, reason: AlarmReason(error, database: setting.database.path)))
     return .refused(500, "the collector cannot store now; its operator was told")
   }
 }

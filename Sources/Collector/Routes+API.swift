@@ -139,7 +139,7 @@ extension Collector {
       live.post(post)
       return Response(status: .ok)
     } catch {
-      setting.alarm(.stateUnreadable(problem: "\(error)"))
+      setting.alarm(.stateUnreadable(reason: AlarmReason(error, database: setting.database.path)))
       return .refused(.internalServerError, "the collector cannot read its state")
     }
   }

@@ -56,7 +56,7 @@ extension Collector {
     } catch let malformed as Malformed {
       return MirrorAnswer.refused(400, malformed.what).response
     } catch {
-      setting.alarm(.stateUnreadable(problem: "\(error)"))
+      setting.alarm(.stateUnreadable(reason: AlarmReason(error, database: setting.database.path)))
       return MirrorAnswer.refused(500, "the collector cannot read its state").response
     }
   }

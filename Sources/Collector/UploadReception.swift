@@ -49,7 +49,8 @@ struct UploadReception {
       }
       return await receivePackages(header, of: mirror, from: &reader, and: &pieces)
     } catch {
-      collector.setting.alarm(.stateUnreadable(problem: "\(error)"))
+      collector.setting.alarm(
+        .stateUnreadable(reason: AlarmReason(error, database: collector.setting.database.path)))
       return .refused(500, "the collector cannot read its state")
     }
   }

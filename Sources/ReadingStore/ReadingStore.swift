@@ -17,6 +17,8 @@ public enum ReadingStoreError: Error, Equatable, Sendable {
 /// cursor with them, since both are one transaction.
 public final class ReadingStore: Sendable {
   let queue: DatabaseQueue
+  /// The file; `:memory:` where there is none.
+  public var path: String { queue.path }
 
   /// Version of the tables below; a database of another version is made anew by `rebuild`.
   static let schemaVersion = 3
@@ -249,18 +251,29 @@ public final class ReadingStore: Sendable {
 
   /// What could not be used of `origin`, oldest first, at most `limit`.
   public func problems(of origin: String, limit: Int = 1_000) throws -> [DecodeProblem] {
+    try problems(of: origin, order: "p.idx, p.kind", limit: limit)
+  }
+
+  private func problems(
+    of origin: String, order: String, limit: Int
+  ) throws -> [DecodeProblem] {
     try queue.read { database in
       let rows = try Row.fetchAll(
         database,
         sql: """
           SELECT p.idx, p.kind, p.detail FROM problem p JOIN log ON log.id = p.log
-          WHERE log.origin = ? ORDER BY p.idx, p.kind LIMIT ?
+          WHERE log.origin = ? ORDER BY \(order) LIMIT ?
           """, arguments: [origin, limit])
       return rows.map { row in
         DecodeProblem(
           index: UInt64(clamping: row["idx"] as Int64), kind: row["kind"], detail: row["detail"])
       }
     }
+  }
+
+  /// What could not be used of `origin`, newest first, at most `limit`.
+  public func newestProblems(of origin: String, limit: Int) throws -> [DecodeProblem] {
+    try problems(of: origin, order: "p.idx DESC, p.kind", limit: limit)
   }
 
   /// How many rows and how many problems there are for `origin`.

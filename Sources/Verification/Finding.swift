@@ -155,6 +155,15 @@ public struct Report: Sendable {
 
   mutating func doNotJudge(_ kind: VerdictKind) { isJudged[Int(kind.rawValue)] = false }
 
+  /// Keeps only the findings that meet a condition.
+  mutating func keepFindings(_ isKept: (Finding) -> Bool) {
+    let kept = findings.filter(isKept)
+    findings = []
+    findingCount = 0
+    isBad = [false, false, false]
+    for finding in kept { add(finding) }
+  }
+
   /// Marks what was named provisionally once the root proves it.
   mutating func confirmEntries(below size: UInt64) {
     for (position, finding) in findings.enumerated() {

@@ -30,7 +30,7 @@ struct GatewayVerifier {
   /// Entries from here on cannot be hashed, for one before is lost.
   var firstLost: UInt64?
   /// The place after the last frame, for naming what is missing there.
-  private var lastStop: (path: String, offset: Int)?
+  var lastStop: (path: String, offset: Int)?
   /// Tiles that differ from the entries: path, level, index, places.
   private var differences: [(path: String, level: Int, index: UInt64, places: [Int])] = []
 
@@ -114,82 +114,11 @@ struct GatewayVerifier {
     }
   }
 
-  // MARK: Segments
-
-  struct Segment {
-    var place: SegmentFiles.Place
-    var sequence: UInt64 { place.sequence }
-    var path: String { place.path }
-    /// The header, if it is valid or one byte makes it so.
-    var header: SegmentHeader?
-    var isRepaired = false
-  }
-
-  private mutating func checkSegments() throws(ReadFailure) {
-    let segmentFiles = SegmentFiles(files)
-    var segments: [Segment] = []
-    for place in try segmentFiles.places() {
-      var segment = Segment(place: place)
-      if let bytes = try segmentFiles.bytes(place) { readHeader(bytes, &segment) }
-      segments.append(segment)
-    }
-    skipGivenUp(&segments)
-    for (position, segment) in segments.enumerated() {
-      guard let bytes = try segmentFiles.bytes(segment.place) else { continue }
-      if segment.place.isSealed, bytes.isEmpty {
-        report.add(.damagedFile(path: segment.path, offset: nil))
-      }
-      let next = segments[(position + 1)...].first { $0.header != nil }
-      enter(segment, bytes)
-      walk(segment, bytes, to: next?.header?.firstIndex)
-    }
-  }
-
-  private func readHeader(_ bytes: [UInt8], _ segment: inout Segment) {
-    guard bytes.count >= SegmentHeader.byteCount else { return }
-    let sequence = segment.sequence
-    let isOurs = { [epoch] (header: SegmentHeader?) in
-      header.map { $0.epoch == epoch && UInt64($0.sequence) == sequence } ?? false
-    }
-    let head = Array(bytes[..<SegmentHeader.byteCount])
-    if let header = SegmentHeader(head.span) {
-      if isOurs(header) { segment.header = header }
-      return
-    }
-    for repair in SingleByte.headerRepairs(of: head) {
-      let header = SegmentHeader(repair.bytes.span)
-      if isOurs(header) {
-        segment.header = header
-        segment.isRepaired = true
-        return
-      }
-    }
-  }
-
-  /// Brings the chain to the start of a segment.
-  private mutating func enter(_ segment: Segment, _ bytes: [UInt8]) {
-    guard let header = segment.header else {
-      // A segment given up before it had a header holds no frame; one that has lost it goes on with
-      // what the chain says.
-      if nextFrame(bytes, segment, from: blockByteCount, beyond: nil) != nil {
-        report.add(.damagedFile(path: segment.path, offset: 0))
-      }
-      return
-    }
-    if segment.isRepaired { report.add(.damagedFile(path: segment.path, offset: 0)) }
-    if header.firstIndex > index {
-      let place = lastStop ?? (segment.path, 0)
-      lose(index..<header.firstIndex, path: place.path, offset: place.offset)
-    } else if header.firstIndex < index || header.previousChecksum != previousChecksum {
-      report.add(.contradiction(path: segment.path))
-    }
-    index = header.firstIndex
-    previousChecksum = header.previousChecksum
-  }
+  // MARK: Frames
 
   /// Takes the frames of a segment, up to the index where the next one begins: what stands behind that
   /// was given up after a write error.
-  private mutating func walk(_ segment: Segment, _ bytes: [UInt8], to bound: UInt64?) {
+  mutating func walk(_ segment: Segment, _ bytes: [UInt8], to bound: UInt64?) {
     var offset = blockByteCount
     while bytes.count - offset >= blockByteCount, index < bound ?? UInt64.max {
       if let (header, checksum) = frame(bytes, segment, at: offset) {
@@ -246,7 +175,7 @@ struct GatewayVerifier {
   }
 
   /// The next block that begins a frame of this segment (with an index above `beyond`).
-  private func nextFrame(
+  func nextFrame(
     _ bytes: [UInt8], _ segment: Segment, from start: Int, beyond: UInt64?
   ) -> (header: FrameHeader, offset: Int)? {
     var offset = start
@@ -346,7 +275,7 @@ struct GatewayVerifier {
     }
   }
 
-  private mutating func lose(_ range: Range<UInt64>, path: String, offset: Int) {
+  mutating func lose(_ range: Range<UInt64>, path: String, offset: Int) {
     report.add(.damagedEntries(range, path: path, offset: offset))
     firstLost = firstLost ?? range.lowerBound
     audit.skip(range.upperBound - range.lowerBound)

@@ -36,15 +36,20 @@ final class SegmentFiles {
   }
 
   /// The bytes of a segment; of a sealed one zeros where a chunk is not valid, and none where nothing tells its length.
-  func bytes(_ place: Place) throws(ReadFailure) -> [UInt8]? {
-    guard let file = try files.read(place.path), place.isSealed else {
-      return try files.read(place.path)
+  /// A plain form that was sealed since it was listed is read in the form that it has now.
+  func bytes(_ place: inout Place) throws(ReadFailure) -> [UInt8]? {
+    if !place.isSealed {
+      if let file = try files.read(place.path) { return file }
+      place.path = FileBlockStorage.name(of: .sealed(sequence: place.sequence))
+      place.isSealed = true
     }
+    guard let file = try files.read(place.path) else { return nil }
+    let sequence = place.sequence
     return file.withUnsafeBytes { bytes in
-      guard let byteCount = sealed.open(sealed: bytes, sequence: place.sequence) else { return [] }
+      guard let byteCount = sealed.open(sealed: bytes, sequence: sequence) else { return [] }
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4_096)
       defer { buffer.deallocate() }
-      return sealed.unseal(place.sequence, into: buffer) ? [UInt8](buffer) : []
+      return sealed.unseal(sequence, into: buffer) ? [UInt8](buffer) : []
     }
   }
 }

@@ -141,7 +141,7 @@ struct Serve: AsyncParsableCommand {
       let server = CollectorServer(
         directory: options.directory, address: address,
         clock: .wall(clock, requiresSynchronisation: requireSynchronisedClock),
-        limits: RequestLimits(body: .seconds(requestSeconds)))
+        limits: RequestLimits(body: .seconds(requestSeconds)), language: options.texts.language)
       try await server.run { url in
         // Not `print`: a supervisor waits for this line, and a pipe would be buffered.
         writeStandardOutput("ready \(url)\n")
@@ -186,7 +186,9 @@ struct Rebuild: AsyncParsableCommand {
       let lock = try LockFile(locking: directory.lock)
       let logs = try await directory.rebuild(
         clock: .wall(HostClock(), requiresSynchronisation: false),
-        alarm: { writeStandardError($0.text + "\n") })
+        alarm: { [language = options.texts.language] in
+          writeStandardError($0.text(language) + "\n")
+        })
       for log in logs { print(options.text(.log(log))) }
       _ = consume lock
       if logs.contains(where: { $0.decoderCursor < $0.mirroredSize }) { throw ExitCode(1) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collector
+import CommandLineFrame
 import HostHAL
 
 /// `import`: takes packages of gateways that may call nobody.
@@ -31,10 +32,13 @@ struct Import: AsyncParsableCommand {
     try await options.reporting {
       let directory = options.directory
       try directory.requireInitialised()
+      if let ack { try Import.requirePlace(ack) }
       let files = try paths.flatMap(Import.packages)
       let report = try await directory.importPackages(
         files, clock: .wall(HostClock(), requiresSynchronisation: false),
-        alarm: { writeStandardError($0.text + "\n") })
+        alarm: { [language = options.texts.language] in
+          writeStandardError($0.text(language) + "\n")
+        })
       if files.isEmpty { print(options.text(.noPackages)) }
       for package in report.packages { print(options.text(.package(package))) }
       for log in report.logs { print(options.text(.imported(log))) }
@@ -48,6 +52,15 @@ struct Import: AsyncParsableCommand {
     guard let status = try Files.status(of: path) else { throw FileError.notFound(path: path) }
     guard status.kind == .directory else { return [path] }
     return try Files.names(in: path).filter { $0.hasSuffix(".package") }.map { "\(path)/\($0)" }
+  }
+
+  /// The place of the acknowledgement is there: told before anything is imported.
+  private static func requirePlace(_ path: String) throws {
+    if try Files.status(of: path)?.kind == .directory { return }
+    let directory = Files.parent(of: path)
+    guard try Files.status(of: directory)?.kind == .directory else {
+      throw CollectorFailure.noAcknowledgementPlace(path: path, directory: directory)
+    }
   }
 
   /// Writes what goes back to the gateways.

@@ -31,7 +31,7 @@ enum Message {
       \(log.origin)
         cosigned \(log.mirroredSize), announced \(log.pendingSize), decoded \(log.decoderCursor)
         readings \(log.readings), duplicates left out \(log.duplicates)
-        entries not understood \(log.problems), forks \(log.forks)
+        entries not understood \(log.problems), forks \(log.forks)\(problems(of: log, \.english, ": "))
         last cosignature \(log.lastCosignature ?? "none")
         path \(log.hash)
       """
@@ -73,7 +73,7 @@ enum Message {
       \(log.origin)
         已会签 \(log.mirroredSize)，已公布 \(log.pendingSize)，已解码 \(log.decoderCursor)
         读数 \(log.readings)，略去的重复 \(log.duplicates)
-        未能理解的条目 \(log.problems)，分叉 \(log.forks)
+        未能理解的条目 \(log.problems)，分叉 \(log.forks)\(problems(of: log, \.chinese, "："))
         最近会签 \(log.lastCosignature ?? "无")
         路径 \(log.hash)
       """
@@ -97,5 +97,13 @@ enum Message {
       "\(path)：\(log.size) 条的确认文件，请放入网关的目录，文件名 \(log.acknowledgementName)"
     case .again(_, let path): "\(path)：向网关索取缺失内容，请放入其目录"
     }
+  }
+
+  /// The newest entries that were not understood, each in a line of its own.
+  private func problems(
+    of log: LogStatus, _ wording: KeyPath<StatusProblem, String>, _ colon: String
+  ) -> String {
+    log.newestProblems.map { "\n    \(log.origin) \($0.index)\(colon)\($0[keyPath: wording])" }
+      .joined()
   }
 }

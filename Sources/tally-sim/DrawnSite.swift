@@ -63,7 +63,8 @@ struct DrawnSite {
         text(lines, slowness: slowness, commit, checkpoint, segment, mirrorKey: mirrorKey).utf8)
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
-        let chosen = mebibytes.map { $0 << 20 }
+        // A quota of less ends epochs at once: eight segments and a reserve must fit.
+        let chosen = mebibytes.map { max($0 << 20, 8 * segment) }
         return DrawnSite(
           yaml: yaml, site: site, quotaByteCount: chosen ?? quota, isCompressing: isCompressing,
           queueByteCount: queueByteCount)

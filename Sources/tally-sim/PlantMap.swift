@@ -125,7 +125,7 @@ private struct PlantMapReader {
       number("turnaround", fields, in: 0...500, unit: "ms")
       ?? Double(device.profile.turnaroundMilliseconds)
     let preamble = decoding.integer("preamble", fields, in: 0...4, default: 4)
-    let frameData = decoding.integer("frame-data", fields, in: 1...195, unit: "byte", default: 195)
+    let frameData = decoding.integer("frame-data", fields, in: 1...195, unit: .bytes, default: 195)
     var values = ownValues(device, fields)
     if let node = fields.node["like"], !node.isEmpty {
       // Without its template a device lacks nearly all values: that one word is wrong is told once.

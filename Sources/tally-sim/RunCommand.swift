@@ -30,7 +30,10 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Of these, the first in which nothing gets through. 其中最初不通的小时数。")
   var offline: UInt64 = 0
   @Option(
-    help: "MiB that the log may take; drawn from 16 to 128 if not given. 日志容量上限（MiB）；缺省抽取 16 至 128。"
+    help: """
+      MiB that the log may take, 16 to 65536, and at least eight segments; drawn from 16 to 128 if not given. \
+      日志容量上限（MiB），16 至 65536，且至少八个日志段；缺省抽取 16 至 128。
+      """
   )
   var quota: Int?
   @Option(
@@ -45,12 +48,16 @@ struct RunCommand: ParsableCommand {
       重放该种子并打印失败前后的轨迹；未失败则打印全部。
       """)
   var replay: UInt64?
-  @Option(help: "With --replay: so many seconds before and after. 与 --replay 合用：前后秒数。")
-  var around: UInt64 = 60
+  @Option(
+    help: """
+      With --replay: so many seconds before and after (default: 60). 与 --replay 合用：前后秒数（默认 60）。
+      """)
+  var around: UInt64?
   @Option(
     help: """
       Directory for the gateway's data directory as it is at the end, and its site file: for tally verify, and for \
-      a tallyd that goes on with it. 存放运行结束时网关数据目录及站点文件的目录，供 tally verify 核验或由 tallyd 继续运行。
+      a tallyd that goes on with it, once mirror: in site.yaml names the url and vkey of a collector of yours. \
+      存放运行结束时网关数据目录及站点文件的目录，供 tally verify 核验或由 tallyd 继续运行（须先将 site.yaml 中 mirror: 的 url 和 vkey 改为自己的汇集端）。
       """)
   var out: String?
   @Option(
@@ -70,17 +77,7 @@ struct RunCommand: ParsableCommand {
       let world = try SimulationWorld(
         share: share, devices: devices, hours: hours, offline: offline, quota: quota,
         faults: faults, hasCanary: canary)
-      if let replay, seed != nil || count != nil {
-        throw SiteProblem.badOption(
-          name: "replay", value: "\(replay)", expected: "no --seed and no --count beside it")
-      }
-      if let out {
-        guard count ?? 1 == 1, !Files.exists(out + "/gateway") else {
-          throw SiteProblem.badOption(
-            name: "out", value: out, expected: "one seed, and a directory that holds no gateway yet"
-          )
-        }
-      }
+      try checkUsage()
       var hasFailed = false
       let begin = HostClock.threadMicroseconds()
       var pollCount: UInt64 = 0
@@ -92,7 +89,7 @@ struct RunCommand: ParsableCommand {
         if let out { try SimulatedDirectory(out).write(outcome) }
         if replay != nil {
           writeStandardOutput(
-            outcome.result.traceText(around: min(around, 1 << 40) * 1_000_000))
+            outcome.result.traceText(around: min(around ?? 60, 1 << 40) * 1_000_000))
         }
         writeStandardOutput(RunText.outcome(outcome).text(texts.language) + "\n")
         if outcome.result.faultCounts.contains(where: { $0 > 0 }) {
@@ -109,6 +106,56 @@ struct RunCommand: ParsableCommand {
     } catch let problem as SiteProblem {
       writeStandardError(problem.text(texts.language) + "\n")
       throw ExitCode(problem.code)
+    }
+  }
+}
+
+extension RunCommand {
+  /// What no run could make sense of.
+  private func checkUsage() throws(SiteProblem) {
+    if let count, count == 0 {
+      throw .badOption(name: "count", value: "0", expected: "1 …")
+    }
+    if let around, replay == nil {
+      throw .badUse(
+        english:
+          "--around \(around): expected only beside --replay SEED: nothing is printed around it",
+        chinese: "--around \(around)：只能与 --replay 种子 合用，否则不打印轨迹")
+    }
+    if let replay, seed != nil || count != nil {
+      throw .badUse(
+        english: "--replay \(replay): expected no --seed and no --count beside it",
+        chinese: "--replay \(replay)：不能与 --seed 或 --count 合用")
+    }
+    if let out { try checkPlace(out) }
+  }
+
+  /// The directory of `--out` can take a gateway: told before the run, not after it.
+  private func checkPlace(_ out: String) throws(SiteProblem) {
+    guard count ?? 1 == 1 else {
+      throw .badUse(
+        english: "--out \(out): expected one seed, found --count \(count ?? 1): leave --count out",
+        chinese: "--out \(out)：应为一个种子，实为 --count \(count ?? 1)：请去掉 --count")
+    }
+    if let status = try? Files.status(of: out), status.kind != .directory {
+      throw .badUse(
+        english:
+          "--out \(out): found a file, expected a directory or a name that is not taken: choose another",
+        chinese: "--out \(out)：实为文件，应为目录或尚未使用的名称：请另选")
+    }
+    guard !Files.exists(out + "/gateway") else {
+      throw .badUse(
+        english:
+          "--out \(out): found \(out)/gateway, expected a directory that holds no gateway yet: remove it or "
+          + "choose another",
+        chinese: "--out \(out)：已有 \(out)/gateway，应为尚无网关的目录：请将其删除或另选目录")
+    }
+    do throws(FileError) { try Files.makeDirectory(out) } catch {
+      throw .badUse(
+        english:
+          "--out \(out): the directory cannot be made: \(error.english). Expected: a place where this user may "
+          + "write; choose another",
+        chinese: "--out \(out)：无法创建目录：\(error.chinese)。应为当前用户可写之处：请另选")
     }
   }
 }
@@ -151,9 +198,8 @@ struct SimulationWorld {
     guard offline <= hours else {
       throw .badOption(name: "offline", value: String(offline), expected: "0 … \(hours)")
     }
-    // A quota of less ends epochs at once: eight segments and a reserve must fit.
-    if let quota, !(32...65_536).contains(quota) {
-      throw .badOption(name: "quota", value: String(quota), expected: "32 … 65536")
+    if let quota, !(16...65_536).contains(quota) {
+      throw .badOption(name: "quota", value: String(quota), expected: "16 … 65536")
     }
     var tried: [String] = []
     guard let share = Share.locate(option: option, tried: &tried) else { throw .noShare(tried) }

@@ -12,6 +12,8 @@ enum SiteProblem: Error {
   case noShare([String])
   /// An option has a value that it cannot have.
   case badOption(name: String, value: String, expected: String)
+  /// Options that do not go together, or a place that cannot be used.
+  case badUse(english: String, chinese: String)
   /// `plant-start` is not what this program writes.
   case badPlantStart(String)
   /// The plant data of this file are wrong.
@@ -31,7 +33,7 @@ enum SiteProblem: Error {
     switch self {
     case .findings(let findings): Findings(list: findings).isUnreadable ? 2 : 1
     case .badPlantStart, .badData, .noDeviceName: 1
-    case .file, .noShare, .badOption: 2
+    case .file, .noShare, .badOption, .badUse: 2
     }
   }
 
@@ -47,6 +49,7 @@ enum SiteProblem: Error {
         + "directory that holds profiles, boards and plant"
     case .badOption(let name, let value, let expected):
       "--\(name) \(value): expected \(expected)"
+    case .badUse(let english, _): english
     case .badPlantStart(let path):
       "\(path): not written by this program; remove it, and the counters begin anew"
     case .badData(let path, let error): "\(path): \(error.english)"
@@ -63,6 +66,7 @@ enum SiteProblem: Error {
     case .noShare(let tried):
       "找不到设备档案，已查找：\(tried.joined(separator: "、"))。请用 --share 指定含 profiles、boards、plant 的目录"
     case .badOption(let name, let value, let expected): "--\(name) \(value)：应为 \(expected)"
+    case .badUse(_, let chinese): chinese
     case .badPlantStart(let path): "\(path)：不是本程序写的文件；删除后计数器从头开始"
     case .badData(let path, let error): "\(path)：\(error.chinese)"
     case .noDeviceName(let name): "线路 \(name)：端口没有相对设备名；仿真板的端口写成 `device: line-a`"

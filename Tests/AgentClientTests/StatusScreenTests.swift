@@ -72,6 +72,63 @@ import Uplink
     #expect(StatusScreen(status, language: .chinese).summary.contains("待确认 45"))
   }
 
+  @Test(arguments: [60, 72, 80], [Language.english, .chinese])
+  func `no number of the screen is cut`(columns: Int, language: Language) throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.log.size = 1_376_000
+    status.log.signed = 1_366_000
+    status.log.packaged = 1_292_000
+    status.log.acknowledged = 432_000
+    status.lines[0].device = "/dev/serial/by-path/platform-a000000.usb-usb-0:1.4.2:1.0-port0"
+    for place in status.devices[0].values.indices where status.devices[0].values[place].value != nil
+    {
+      status.devices[0].values[place].value = "263999994720123456.00"
+    }
+    status.room = GatewayStatus.Room(
+      byteCount: 123 << 20, limit: 1 << 30, growth: 9 << 20, minimum: 0, written: 12_345 << 20)
+    let lines = StatusScreen(status, language: language, columns: columns).lines
+    let text = lines.joined(separator: "\n")
+    for number in ["1 376 000", "1 366 000", "1 292 000", "432 000", "944 000", "12345 MiB"] {
+      #expect(text.contains(number), "\(number) in\n\(text)")
+    }
+    #expect(text.contains("263999994720123456.00 kW"))
+    for line in lines where !line.contains("2639999") {
+      #expect(TextLayout.width(line) <= columns, "\(line)")
+    }
+    // In a line of its own where it does not fit beside the rest, and whole again when it is joined.
+    #expect(lines.map { $0.drop { $0 == " " } }.joined().contains("usb-0:1.4.2:1.0-port0"))
+  }
+
+  @Test func `the time offline follows from the plan until it was measured`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.room = GatewayStatus.Room(
+      byteCount: 0, limit: 1_000 << 20, growth: nil, minimum: 0, written: nil)
+    func text(_ language: Language) -> String {
+      StatusScreen(status, language: language).lines.joined(separator: "\n")
+    }
+    status.wear = nil
+    #expect(text(.english).contains("can be offline for … (known after ten minutes)"))
+    status.wear = GatewayStatus.Wear(
+      commitMilliseconds: 1_000, planned: 40 << 20, budget: nil, years: nil)
+    // 80 % of 1000 MiB at 40 MiB a day.
+    #expect(
+      text(.english).contains("can be offline for at least 20.0 days (measured after ten minutes)"))
+    #expect(text(.chinese).contains("至少可离线 20.0 天（十分钟后可实测）"))
+    status.room?.growth = 20 << 20
+    #expect(text(.english).contains("can be offline for 40.0 days"))
+  }
+
+  @Test func `Chinese has its own colon`() throws {
+    var status = try GatewayStatus(decoding: Example.answer)
+    status.link = .down
+    status.linkReason = "\(LinkFailure.allCases[0].key)"
+    for packaged in [nil, 3] {
+      status.log.packaged = packaged
+      let text = StatusScreen(status, language: .chinese).lines.joined(separator: "\n")
+      #expect(text.contains(packaged == nil ? "镜像：" : "数据包："))
+    }
+  }
+
   @Test func `the medium's years by the plan and as measured`() throws {
     var status = try GatewayStatus(decoding: Example.answer)
     // A budget of 1,461,000 MiB: 7,305 days of 200 MiB are 20 years, 5,844 of 250 MiB are 16.
@@ -136,9 +193,10 @@ import Uplink
     status.liveRefusal = refusal
     let lines = StatusScreen(status, language: language, columns: 60).lines
     #expect(Array(lines.prefix(before.count)) == before)
-    let told = lines.dropFirst(before.count).joined(separator: " ")
+    // A line break takes the place of a space, where the wording has one.
+    let told = lines.dropFirst(before.count).joined().filter { $0 != " " }
     #expect(told.contains(refusal == 401 ? "keys/live.token" : "HTTP"))
-    #expect(told.contains(language == .chinese ? "日志记录不受影响" : "The record is not concerned"))
+    #expect(told.contains(language == .chinese ? "日志记录不受影响" : "Therecordisnotconcerned"))
     for line in lines { #expect(TextLayout.width(line) <= 60, "\(line)") }
     #expect(status.isWell == wasWell)
     #expect(status.json.contains(#""live_refusal":\#(refusal)"#))
@@ -162,6 +220,28 @@ import Uplink
     #expect(TextLayout.wrap("发电机出线", 5) == ["发电", "机出", "线"])
     #expect(TextLayout.wrap("", 5) == [])
     #expect(TextLayout.wrap("发", 1) == ["发"])
+  }
+
+  @Test func `a Latin word stays with its Chinese, and brackets stay together`() {
+    #expect(TextLayout.wrap("请拨开 U 盘写保护开关", 10) == ["请拨开", "U 盘写保护", "开关"])
+    #expect(
+      TextLayout.wrap("检查站点文件的公钥 (mirror: vkey) 后再试", 24) == ["检查站点文件的公钥", "(mirror: vkey) 后再试"])
+    #expect(
+      TextLayout.wrap("look at the key (mirror: vkey)", 24) == [
+        "look at the key", "(mirror: vkey)",
+      ])
+    #expect(TextLayout.wrap("一二三四，五六", 8) == ["一二三", "四，五六"])
+    #expect(TextLayout.wrap("运行 tally verify 核查", 14) == ["运行 tally", "verify 核查"])
+    #expect(
+      TextLayout.wrap("the plan writes 558 MiB a day", 20) == ["the plan writes", "558 MiB a day"])
+    // Half a line empty is worse than broken brackets.
+    #expect(TextLayout.wrap("ab (cdefgh ijkl mnop)", 12) == ["ab (cdefgh", "ijkl mnop)"])
+  }
+
+  @Test func `parts are kept whole`() {
+    #expect(TextLayout.flow(["log 1 376", "signed 1 366"], 20) == ["log 1 376", "signed 1 366"])
+    #expect(TextLayout.flow(["log 1 376", "signed 1 366"], 23) == ["log 1 376  signed 1 366"])
+    #expect(TextLayout.flow([], 20) == [])
   }
 
   @Test func `Chinese characters take two columns`() {

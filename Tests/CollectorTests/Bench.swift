@@ -66,10 +66,13 @@ struct Bench {
           name: try require(KeyName("collector.example/m1")),
           signer: try FileKeySigner(seed: seed)),
         clock: clock.cosignatureClock, tickets: tickets, probe: probe,
-        alarm: { alarms.add($0.text) }),
+        alarm: { alarms.add(Bench.told($0)) }),
       readings: try ReadingStore(path: directory.readings), readToken: Self.readToken,
       uploadTimeLimit: uploadTimeLimit)
   }
+
+  /// Both wordings of an alarm, as the bench keeps them.
+  static func told(_ alarm: CollectorAlarm) -> String { "\(alarm.english) \(alarm.chinese)" }
 
   /// Closes the databases, so that the directory can be opened again.
   func close() throws {

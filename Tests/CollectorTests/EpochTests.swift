@@ -70,7 +70,7 @@ import TransparencyLog
       // Offered again: it is known now, and said already.
       #expect(try await show(mirror, Self.origin(2)) == 409)
       let alarm = CollectorAlarm.newEpoch(origin: Self.origin(2), previous: TestLog.origin)
-      #expect(mirror.bench.alarms.all == [alarm.text])
+      #expect(mirror.bench.alarms.all == [Bench.told(alarm)])
       for wording in [alarm.english, alarm.chinese] {
         #expect(wording.contains(Self.origin(2)) && wording.contains(TestLog.origin))
       }
@@ -118,7 +118,7 @@ import TransparencyLog
         // By number and not by letters: "4000000000" comes before "5".
         let alarm = CollectorAlarm.newEpoch(
           origin: Self.origin(4_000_000_000), previous: Self.origin(5))
-        #expect(bench.alarms.all == [alarm.text])
+        #expect(bench.alarms.all == [Bench.told(alarm)])
         #expect(try await show(mirror, Self.origin(17)) == 200)
         #expect(try enrolled(bench).count == 3)
       }

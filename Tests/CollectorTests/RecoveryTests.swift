@@ -250,7 +250,7 @@ import TransparencyLog
           "/add-checkpoint", log.checkpointBody(old: 0, size: 100))
         #expect(answer.status == .internalServerError)
       }
-      #expect(third.alarms.all.contains { $0.contains("olderDatabase") })
+      #expect(third.alarms.all.contains { $0.contains("it is an older copy") })
     }
   }
 }

@@ -132,7 +132,7 @@ import Testing
         ),
         (
           "preamble: 9",
-          .value(.outOfRange(key: "preamble", found: "9", lower: 0, upper: 4, unit: ""))
+          .value(.outOfRange(key: "preamble", found: "9", lower: 0, upper: 4, unit: nil))
         ),
       ])
   }

@@ -53,7 +53,7 @@ extension Decoding {
     guard let fields = fields(node, key: "ports", section: .port, known: keys) else { return nil }
     let name = text("name", fields, rule: .name)
     let rs485 = flag("rs485", fields, default: false)
-    let baud = integer("baud_max", fields, in: 300...921_600, unit: "Bd", default: 115_200)
+    let baud = integer("baud_max", fields, in: 300...921_600, unit: .baud, default: 115_200)
     let identity: PortIdentity?
     if let usb = fields.node["usb"] {
       identity = usbIdentity(usb)
@@ -100,7 +100,7 @@ extension Decoding {
     guard let node = required("storage", board),
       let fields = fields(node, key: "storage", section: .storage, known: keys)
     else { return nil }
-    let quota = integer("quota_mib", fields, in: 16...1_048_576, unit: "MiB")
+    let quota = integer("quota_mib", fields, in: 16...1_048_576, unit: .mebibytes)
     let segment = segmentByteCount(fields, quotaMebibytes: quota, default: 4 << 20)
     let endurance = endurance(fields)
     guard let quota else { return nil }
@@ -113,7 +113,7 @@ extension Decoding {
     guard ["endurance_tb", "endurance_source"].contains(where: { storage.node[$0] != nil }) else {
       return nil
     }
-    let terabytes = integer("endurance_tb", storage, in: 1...100_000, unit: "TB")
+    let terabytes = integer("endurance_tb", storage, in: 1...100_000, unit: .terabytes)
     let source = text("endurance_source", storage)
     guard let terabytes, let source else { return nil }
     return Endurance(terabytes: terabytes, source: source)
@@ -127,7 +127,7 @@ extension Decoding {
   ) -> Int {
     let most = min(67_108_864, (quota ?? 1_048_576) << 17)
     let count = integer(
-      "segment_bytes", fields, in: 20_480...Int64(most), unit: "bytes", default: min(fallback, most)
+      "segment_bytes", fields, in: 20_480...Int64(most), unit: .bytes, default: min(fallback, most)
     )
     if !count.isMultiple(of: 4096) {
       note(

@@ -110,11 +110,11 @@ package struct Decoding {
 
   /// A whole number; decimal or 0x, with underscores nowhere.
   mutating func integer(
-    _ node: YAMLNode, key: String, in range: ClosedRange<Int64>, unit: String = ""
+    _ node: YAMLNode, key: String, in range: ClosedRange<Int64>, unit: CountedUnit? = nil
   ) -> Int64? {
     guard let text = scalar(node, key: key) else { return nil }
     guard let number = wholeNumber(text) else {
-      note(.notANumber(key: key, found: excerpt(text)), at: node.place)
+      note(.notANumber(key: key, found: excerpt(text), unit: unit), at: node.place)
       return nil
     }
     guard range.contains(number) else {
@@ -137,7 +137,7 @@ package struct Decoding {
 
   /// A required whole number.
   mutating func integer(
-    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = ""
+    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: CountedUnit? = nil
   ) -> Int? {
     guard let node = required(key, fields) else { return nil }
     return integer(node, key: key, in: range, unit: unit).map { Int($0) }
@@ -145,7 +145,7 @@ package struct Decoding {
 
   /// A whole number with a default.
   package mutating func integer(
-    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = "",
+    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: CountedUnit? = nil,
     default fallback: Int
   ) -> Int {
     optionalInteger(key, fields, in: range, unit: unit) ?? fallback
@@ -153,7 +153,7 @@ package struct Decoding {
 
   /// A whole number that may be missing.
   mutating func optionalInteger(
-    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: String = ""
+    _ key: String, _ fields: Fields, in range: ClosedRange<Int64>, unit: CountedUnit? = nil
   ) -> Int? {
     guard let node = fields.node[key], !node.isEmpty else { return nil }
     return integer(node, key: key, in: range, unit: unit).map { Int($0) }

@@ -103,7 +103,7 @@ struct ProfileDecoding {
     else { return nil }
     self.kind = kind
     let turnaround = base.integer(
-      "turnaround_ms", fields, in: 1...5000, unit: "ms", default: kind.turnaroundDefault)
+      "turnaround_ms", fields, in: 1...5000, unit: .milliseconds, default: kind.turnaroundDefault)
     wordOrder = order(fields)
     sources = base.list("sources", fields, limit: 32).compactMap { source($0) }
     var requests: [ProfileRequest] = []

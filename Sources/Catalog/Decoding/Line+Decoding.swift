@@ -85,7 +85,7 @@ extension SiteLoading {
 
   private mutating func baud(_ line: Fields, port: BoardPort?) -> Int? {
     guard let node = decoding.required("baud", line) else { return nil }
-    guard let number = decoding.integer(node, key: "baud", in: 0...10_000_000, unit: "Bd") else {
+    guard let number = decoding.integer(node, key: "baud", in: 0...10_000_000, unit: .baud) else {
       return nil
     }
     let baud = Int(number)
@@ -126,7 +126,7 @@ extension SiteLoading {
     let address = decoding.address(fields, protocol: profile?.meterProtocol)
     let attempts = decoding.integer("attempts", fields, in: 1...5, default: 2)
     let timeout = decoding.integer(
-      "timeout_ms", fields, in: 10...30_000, unit: "ms", default: 0)
+      "timeout_ms", fields, in: 10...30_000, unit: .milliseconds, default: 0)
     let ratios = decoding.ratios(fields)
     let isCritical = decoding.flag("critical", fields, default: false)
     let streams = self.streams(fields, profile: profile)
@@ -239,9 +239,9 @@ extension SiteLoading {
   }
 
   private mutating func stream(_ fields: Fields, requests: [Int]) -> PollStream? {
-    let period = decoding.integer("period_ms", fields, in: 100...86_400_000, unit: "ms")
+    let period = decoding.integer("period_ms", fields, in: 100...86_400_000, unit: .milliseconds)
     let offset = decoding.integer(
-      "offset_ms", fields, in: 0...86_400_000, unit: "ms", default: 0)
+      "offset_ms", fields, in: 0...86_400_000, unit: .milliseconds, default: 0)
     guard let period else { return nil }
     if offset >= period {
       decoding.note(
@@ -310,7 +310,8 @@ extension Decoding {
     if ratio.numerator >= 1, ratio.numerator <= limit, ratio.denominator <= limit { return ratio }
     note(
       .outOfRange(
-        key: key, found: "\(ratio.numerator)/\(ratio.denominator)", lower: 1, upper: limit, unit: ""
+        key: key, found: "\(ratio.numerator)/\(ratio.denominator)", lower: 1, upper: limit,
+        unit: nil
       ),
       at: fields.place(of: key))
     return .one

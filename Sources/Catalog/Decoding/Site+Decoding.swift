@@ -379,12 +379,12 @@ extension Decoding {
     guard let fields = fields(node, key: "log", section: .log, known: keys) else { return nil }
     let isStated = fields.node["commit_ms"].map { !$0.isEmpty } ?? false
     let commit = integer(
-      "commit_ms", fields, in: 1...Int64(LogSettings.commitMax), unit: "ms", default: 5000)
+      "commit_ms", fields, in: 1...Int64(LogSettings.commitMax), unit: .milliseconds, default: 5000)
     let years = optionalInteger("years", fields, in: 1...50)
     // One that follows from the years stays below the checkpoints'.
     let checkpointMin = years == nil || isStated ? commit : 1
     let checkpoint = integer(
-      "checkpoint_ms", fields, in: Int64(checkpointMin)...3_600_000, unit: "ms",
+      "checkpoint_ms", fields, in: Int64(checkpointMin)...3_600_000, unit: .milliseconds,
       default: max(60_000, commit))
     let entries = integer("checkpoint_entries", fields, in: 1...65_536, default: 256)
     return LogSettings(

@@ -10,10 +10,10 @@ public enum ValueFault: Worded, Sendable, Equatable {
   case emptyList(String)
   /// More items than fit.
   case tooManyItems(String, count: Int, limit: Int)
-  /// Not a whole number in decimal or 0x notation.
-  case notANumber(key: String, found: String)
+  /// Not a whole number in decimal or 0x notation; what it counts, where it counts something.
+  case notANumber(key: String, found: String, unit: CountedUnit?)
   /// A number outside its range.
-  case outOfRange(key: String, found: String, lower: Int64, upper: Int64, unit: String)
+  case outOfRange(key: String, found: String, lower: Int64, upper: Int64, unit: CountedUnit?)
   /// Not one of the words that are allowed.
   case notOneOf(key: String, found: String, allowed: [String], nearest: String?)
   /// Not a fraction such as 1/1000.
@@ -45,13 +45,20 @@ public enum ValueFault: Worded, Sendable, Equatable {
       Wording("'\(key)' is an empty list", "at least one item", "add an item that begins with '- '")
     case .tooManyItems(let key, let count, let limit):
       Wording("'\(key)' has \(count) items", "at most \(limit)", "remove some of them")
-    case .notANumber(let key, let found):
-      Wording(
-        "'\(key)' is '\(found)'", "a whole number such as 17 or 0x11, without leading zeros",
-        "write it as a number")
+    case .notANumber(let key, let found, let unit):
+      if let unit {
+        Wording(
+          "'\(key)' is '\(found)'",
+          "a whole number of \(unit.english) such as 17, without leading zeros",
+          "write how many \(unit.english) it is, as a number alone")
+      } else {
+        Wording(
+          "'\(key)' is '\(found)'", "a whole number such as 17 or 0x11, without leading zeros",
+          "write it as a number")
+      }
     case .outOfRange(let key, let found, let lower, let upper, let unit):
       Wording(
-        "'\(key)' is \(found)", "\(lower) to \(upper)\(unit.isEmpty ? "" : " " + unit)",
+        "'\(key)' is \(found)", "\(lower) to \(upper)\(unit.map { " " + $0.symbol } ?? "")",
         "choose a number in this range")
     case .notOneOf(let key, let found, let allowed, let nearest):
       Wording(
@@ -91,11 +98,17 @@ public enum ValueFault: Worded, Sendable, Equatable {
       Wording("“\(key)”是空列表", "至少一项", "添加以“- ”开头的项")
     case .tooManyItems(let key, let count, let limit):
       Wording("“\(key)”有 \(count) 项", "最多 \(limit) 项", "删减若干项")
-    case .notANumber(let key, let found):
-      Wording("“\(key)”为“\(found)”", "整数，如 17 或 0x11，不带前导零", "改写为数字")
+    case .notANumber(let key, let found, let unit):
+      if let unit {
+        Wording(
+          "“\(key)”为“\(found)”", "以\(unit.chinese)为单位的整数，如 17，不带前导零",
+          "换算成\(unit.chinese)，只写数字")
+      } else {
+        Wording("“\(key)”为“\(found)”", "整数，如 17 或 0x11，不带前导零", "改写为数字")
+      }
     case .outOfRange(let key, let found, let lower, let upper, let unit):
       Wording(
-        "“\(key)”为 \(found)", "\(lower) 至 \(upper)\(unit.isEmpty ? "" : " " + unit)", "改为范围内的数")
+        "“\(key)”为 \(found)", "\(lower) 至 \(upper)\(unit.map { " " + $0.symbol } ?? "")", "改为范围内的数")
     case .notOneOf(let key, let found, let allowed, let nearest):
       Wording(
         "“\(key)”为“\(found)”", few(allowed, "、") + " 之一",
@@ -110,6 +123,42 @@ public enum ValueFault: Worded, Sendable, Equatable {
       Wording("\(key)“\(value)”重复使用", "每个 \(key) 只用一次（首次在第 \(line) 行）", "换一个")
     case .languageVersion(let key, let found, let known):
       Wording("“\(key)”为“\(found)”", "\(known)", "写成“\(key): \(known)”，或安装能读此文件的版本")
+    }
+  }
+}
+
+/// What the number of a key counts.
+public enum CountedUnit: Sendable, Equatable, CaseIterable {
+  case milliseconds, bytes, mebibytes, terabytes, baud
+
+  /// As it stands behind a number.
+  var symbol: String {
+    switch self {
+    case .milliseconds: "ms"
+    case .bytes: "bytes"
+    case .mebibytes: "MiB"
+    case .terabytes: "TB"
+    case .baud: "Bd"
+    }
+  }
+
+  var english: String {
+    switch self {
+    case .milliseconds: "milliseconds (ms)"
+    case .bytes: "bytes"
+    case .mebibytes: "mebibytes (MiB)"
+    case .terabytes: "terabytes (TB)"
+    case .baud: "baud"
+    }
+  }
+
+  var chinese: String {
+    switch self {
+    case .milliseconds: "毫秒（ms）"
+    case .bytes: "字节"
+    case .mebibytes: "兆字节（MiB）"
+    case .terabytes: "太字节（TB）"
+    case .baud: "波特"
     }
   }
 }
