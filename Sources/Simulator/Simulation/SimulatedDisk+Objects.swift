@@ -49,6 +49,25 @@ extension SimulatedDisk {
     }
   }
 
+  /// Bytes of the segments of an epoch that hold entries from `index` on, of each the form that counts; and of all segments of
+  /// earlier epochs.
+  func byteCount(_ epoch: UInt32, from index: UInt64) -> (kept: Int, earlier: Int) {
+    let volume = volumes[Int(epoch) - 1]
+    var kept = 0
+    var end = UInt64.max
+    for (sequence, bytes) in segments(epoch).reversed() {
+      guard !Segment(sequence: sequence, bytes: bytes).frames.isEmpty else { continue }
+      if end > index {
+        let isPlain = volume.position(of: sequence) != nil
+        kept +=
+          isPlain
+          ? bytes.count : volume.sealed.first { $0.sequence == sequence }?.bytes.count ?? 0
+      }
+      end = min(end, LogOracle.firstIndex(ofSegment: sequence, bytes) ?? end)
+    }
+    return (kept, volumes[..<(Int(epoch) - 1)].reduce(0) { $0 + $1.usedByteCount })
+  }
+
   func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {
     let volume = volumes[Int(epoch) - 1]
     let ends = [

@@ -30,6 +30,10 @@ extension Simulation where Key: ~Copyable {
   /// A new epoch begins behind `newest`, and this is why.
   func begins(behind newest: UInt32, _ end: EpochEnd) {
     trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+    // Of a log that is gone, or whose superblocks are, no number is known.
+    if disk.newestSuperblock(newest) == nil || machine.epoch > newest + 1 {
+      bootNumbers.setBack(to: 0)
+    }
     if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
       violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
     }

@@ -163,13 +163,15 @@ extension Simulation where Key: ~Copyable {
     expectedOfStart = []
     let damage = damageCount
     let newest = disk.newestEpoch
+    let acknowledged = disk.newestSuperblock(newest)?.block.acknowledgedSize ?? 0
+    bootNumbers.begin()
     if isBeginning, mediumFailed { mediumMayHaveLost(upTo: newest) }
     do throws(RecorderError) {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
-      if let why = machine.report.epochEnd { lookAtRoom(why) }
+      if let why = machine.report.epochEnd { lookAtRoom(why, acknowledged: acknowledged) }
       // As systemd has it.
       return ended(.refused("\(error)"), startsIn: 10_000_000)
     }
@@ -185,6 +187,7 @@ extension Simulation where Key: ~Copyable {
     startCount += 1
     live.restart()
     budget.restart()
+    commits.restart(at: time.time(ofMono: machine.recorderDue))
     trace.note(.started(size: machine.report.committedSize), at: time.now)
     goOn(in: machine.epoch)
     // A start that failed may have begun the epoch.
@@ -214,6 +217,7 @@ extension Simulation where Key: ~Copyable {
     case .suspend:
       asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
       live.excuse(until: asleepUntil + LiveChecker.within)
+      excuseCommits()
       epoch.visibility.agentSleeps(at: time.now, until: asleepUntil)
       return
     default:

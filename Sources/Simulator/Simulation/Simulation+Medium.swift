@@ -47,6 +47,7 @@ extension Simulation where Key: ~Copyable {
     guard case .segment = object,
       let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
     else { return }
+    lookAtBoot(bytes)
     if epoch == committedEpoch, first < committed, !mediumFailed {
       violate(
         .durability, "\(committed) entries were committed, and entry \(first) is written again")
@@ -62,6 +63,7 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       isMendingDisturbed = true
       if kind.isLossOfMedium { mediumFailed = true }
+      if [.lyingFlush, .rollback].contains(kind) { bootNumbers.setBack(to: disk.bootCounterMax) }
       switch kind {
       case .rollback:
         mediumWasSetBack()
