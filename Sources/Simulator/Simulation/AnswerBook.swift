@@ -5,12 +5,13 @@ final class AnswerBook {
 
   init() {}
 
-  /// Meters have answered; the bytes are those before anything happened to them on their way. Where two have one address, the
-  /// one that is faster is heard.
+  /// What stood on a line since a request, before anything happened to it on its way. Where two meters have one address, the
+  /// faster one is heard; and what an earlier request had left on the line stands in front.
   func note(_ answer: [UInt8], to request: [UInt8]) {
     known.insert(AnswerBook.hash(answer[...], request))
     guard request.count == 8, answer.count > 5 + 2 * Int(request[5]) else { return }
-    known.insert(AnswerBook.hash(answer[..<(5 + 2 * Int(request[5]))], request))
+    known.insert(AnswerBook.hash(answer.prefix(5 + 2 * Int(request[5])), request))
+    known.insert(AnswerBook.hash(answer.suffix(5 + 2 * Int(request[5])), request))
   }
 
   /// A meter has given this answer to this request.

@@ -75,6 +75,9 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
+  /// What it had signed cannot be read for certain any more.
+  func forgetPromised() { promised = nil }
+
   /// A later epoch that had taken over what was left behind ended, and of that these places could still be read; what
   /// its medium had damaged by then is the medium's loss.
   func keepLeftBehind(in places: Set<FirstPlace>) {

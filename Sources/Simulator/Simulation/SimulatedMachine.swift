@@ -193,7 +193,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       storage: { epoch throws(StorageError) in
         disk.begin(epoch: epoch)
         return SealingStorage(
-          base: SimulatedStorage(disk: disk, epoch: epoch),
+          base: try SimulatedStorage(opening: epoch, on: disk),
           codec: RunLengthCodec(
             memoryByteCount: SealingMemory.byteCount, isCompressing: isCompressing))
       })

@@ -18,6 +18,7 @@ extension Simulation where Key: ~Copyable {
     isCalm = true
     timed = []
     disk.isCalm = true
+    disk.unreadable = []
     disk.isFull = false
     disk.isRefusing = false
     network.isCalm = true
@@ -69,7 +70,11 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       disk.isRefusing = true
       refusingUntil = time.now + entropy.within(10_000_000...1_800_000_000)
-    case .bitRot: disk.rot()
+    case .bitRot:
+      if let (epoch, object) = disk.rot() { cameToHarm(epoch, object) }
+    case .unreadable:
+      let end = time.now + entropy.within(60_000_000...7_200_000_000)
+      if let (epoch, object) = disk.refuseReads(until: end) { cameToHarm(epoch, object) }
     case .deadDevice, .unplugged: disturbLine(kind)
     case .linkDown:
       count(kind)

@@ -95,11 +95,12 @@ extension Simulation where Key: ~Copyable {
   /// A start has read all of the log: what the medium did to it before is mended, or has ended its epoch, and what it holds
   /// from here on can be asked for. Not where the medium has forgotten something: the mirror may be the first to know.
   func trustMedium() {
-    if machine.epoch > forgetfulUpTo { mediumFailed = false }
+    if machine.epoch > forgetfulUpTo, !disk.isPartlyUnreadable { mediumFailed = false }
   }
 
   /// What was damaged while the agent did not look is found when it starts: it has come back, or the log has ended.
   func lookAtDamage() {
+    guard !disk.isPartlyUnreadable else { return }
     damageFound = damageCount
     guard let block = disk.newestSuperblock(machine.epoch)?.block else { return }
     let kept = Int(block.minimumIndex)..<Int(machine.report.committedSize)
