@@ -66,8 +66,13 @@ import Uplink
   @Test func `a superblock over the newest, older, or less`() throws {
     let disk = SimulatedDisk(
       faults: FaultModel(), capacity: .max, entropy: SeededEntropy(seed: 1))
-    func bytes(_ generation: UInt64, signed: UInt64, released: UInt64 = 0) -> [UInt8] {
+    func bytes(
+      _ generation: UInt64, signed: UInt64, released: UInt64 = 0, boot: UInt32 = 2,
+      acknowledged: UInt64 = 5
+    ) -> [UInt8] {
       var block = Superblock(generation: generation, epoch: 1, originHash: .zero)
+      block.bootCounter = boot
+      block.acknowledgedSize = acknowledged
       block.signedSize = signed
       block.releasedSize = released
       var page = [UInt8](repeating: 0, count: 4_096)
@@ -84,6 +89,10 @@ import Uplink
     #expect(problem(bytes(4, signed: 9, released: 7), to: 1)?.contains("older") == true)
     #expect(problem(bytes(5, signed: 6, released: 6), to: 1)?.contains("takes back") == true)
     #expect(problem(bytes(5, signed: 9, released: 0), to: 1)?.contains("takes back") == true)
+    let fewerBoots = bytes(5, signed: 9, released: 7, boot: 1)
+    #expect(problem(fewerBoots, to: 1)?.contains("takes back") == true)
+    let lessAcknowledged = bytes(5, signed: 9, released: 7, acknowledged: 4)
+    #expect(problem(lessAcknowledged, to: 1)?.contains("takes back") == true)
     // One that the agent was told has failed may be overwritten.
     disk.refusedSuperblocks = [0]
     #expect(problem(bytes(5, signed: 9, released: 7), to: 0) == nil)
@@ -119,12 +128,100 @@ import Uplink
     #expect(AnswerChecker.problem(of: stranger[...], to: asked) == "is of another address")
   }
 
+  @Test func `an answer to another request, which looks the same`() {
+    // As in the test above, and the same of register 1.
+    let request: [UInt8] = [0x01, 0x03, 0x00, 0x00, 0x00, 0x01, 0x84, 0x0A]
+    let other: [UInt8] = [0x01, 0x03, 0x00, 0x01, 0x00, 0x01, 0xD5, 0xCA]
+    let answer: [UInt8] = [0x01, 0x03, 0x02, 0x00, 0xE6, 0x39, 0xCE]
+    #expect(AnswerChecker.problem(of: answer[...], to: other) == nil)
+    let book = AnswerBook()
+    book.note(answer + [0xFF, 0x01], to: request)
+    #expect(book.has(answer[...], to: request) && !book.has(answer[...], to: other))
+    #expect(!book.has(answer.dropLast(), to: request))
+    // Two registers were asked for, and one came.
+    let longer: [UInt8] = [0x01, 0x03, 0x00, 0x00, 0x00, 0x02, 0xC4, 0x0B]
+    #expect(AnswerChecker.problem(of: answer[...], to: longer) == "is not as long as was asked for")
+  }
+
+  @Test func `what waits for longer than a commit interval`() {
+    func checker(_ body: (inout CommitChecker) -> Void) -> Bool {
+      var checker = CommitChecker(interval: 5_000_000)
+      checker.restart(at: 1_000_000)
+      let first = checker.look(recorded: 3, committed: 2, at: 1_000_000)
+      let inTime = checker.look(recorded: 9, committed: 2, at: 8_000_000)
+      #expect(first == nil && inTime == nil)
+      body(&checker)
+      return checker.look(recorded: 9, committed: 2, at: 8_000_001) == nil
+    }
+    #expect(!checker { _ in })
+    #expect(checker { _ = $0.look(recorded: 9, committed: 3, at: 8_000_000) })
+    #expect(checker { $0.excuse(committed: 2) })
+    #expect(checker { $0.restart(at: 8_000_000) })
+    // Committing goes on, and so does the watch.
+    var checker = CommitChecker(interval: 5_000_000)
+    checker.excuse(committed: 2)
+    let problems = [(3, 0), (4, 1_000_000), (5, 9_000_000)].map { end, at in
+      checker.look(recorded: UInt64(end), committed: end == 3 ? 2 : 3, at: UInt64(at))
+    }
+    #expect(problems.map { $0 == nil } == [true, true, false])
+  }
+
+  @Test func `a boot number that was there, or a lower one`() {
+    var checker = BootChecker()
+    checker.begin()
+    #expect(checker.look(1) == nil)
+    // The frame is written once more.
+    #expect(checker.look(1) == nil)
+    checker.begin()
+    #expect(checker.look(1)?.contains("boot 1") == true)
+    #expect(checker.look(4) == nil)
+    // A start that wrote nothing.
+    checker.begin()
+    checker.begin()
+    #expect(checker.look(3) != nil)
+    checker.setBack(to: 2)
+    #expect(checker.look(2) != nil)
+    #expect(checker.look(3) == nil)
+  }
+
+  @Test func `a tile under another number, or with another hash`() throws {
+    let simulation = try world.simulation(seed: 1)
+    _ = simulation.run()
+    let leaves = (0..<131_072 as Range<UInt32>).map { number in
+      Tree.leaf([UInt8(number >> 16), UInt8(number >> 8 & 0xFF), UInt8(number & 0xFF)].span)
+    }
+    let epoch = simulation.epoch
+    epoch.oracle = LogOracle(leaves: leaves)
+    var tile = (0..<256).flatMap { at -> [UInt8] in
+      var range = LogOracle(leaves: Array(leaves[at * 256..<(at + 1) * 256]))
+      guard let root = range.root(size: 256) else { return [] }
+      return (0..<32).map { root.bytes[$0] }
+    }
+    func problem(_ index: UInt64) -> String? {
+      epoch.look(at: [SimulatedDisk.TileKey(level: 1, index: index): tile])
+    }
+    #expect(problem(0) == nil)
+    #expect(problem(1) != nil && problem(2) != nil)
+    tile[77] ^= 1
+    #expect(problem(0) != nil)
+  }
+
+  @Test func `what is acknowledged does not use up the room`() throws {
+    let simulation = try world.simulation(seed: 5, seconds: 1_800)
+    #expect(simulation.run().violations == [])
+    let (all, earlier) = simulation.disk.byteCount(1, from: 0)
+    #expect(earlier == 0 && all == simulation.disk.usedSegmentByteCount && all > 5 * 65_536)
+    let half = simulation.disk.byteCount(1, from: simulation.machine.report.committedSize / 2).kept
+    #expect(half < all && half > all / 3)
+    #expect(simulation.disk.byteCount(1, from: .max).kept == 0)
+  }
+
   @Test func `more than the quota, and an epoch that ends with room`() {
     var checker = QuotaChecker(quotaByteCount: 1_000, segmentByteCount: 100)
     #expect(checker.look(standing: 1_000) == nil)
     #expect(checker.look(standing: 1_001) != nil)
-    #expect(checker.look(full: 801) == nil)
-    #expect(checker.look(full: 800) != nil)
+    #expect(checker.look(full: 701, beside: 100) == nil)
+    #expect(checker.look(full: 700, beside: 100) != nil)
   }
 
   @Test func `a fault that nothing tells of`() {

@@ -156,7 +156,7 @@ import Uplink
   func `each fault happens, and does no harm`(kind: FaultKind) throws {
     var rates: [FaultKind: UInt32] = [kind: kind.isTimed ? 600 : 100_000]
     if kind == .lyingFlush { rates[kind] = 1_000_000 }
-    if kind == .bitRot { rates[.agentKilled] = 200 }
+    if [.bitRot, .unreadable].contains(kind) { rates[.agentKilled] = 200 }
     // These come with a power cut or a boot.
     if [.lyingFlush, .rollback, .powerCutAgain, .clockLost].contains(kind) {
       rates[.powerCut] = 3_000

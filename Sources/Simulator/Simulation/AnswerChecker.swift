@@ -8,10 +8,13 @@ enum AnswerChecker {
   static func problem(of answer: ArraySlice<UInt8>, to request: [UInt8]) -> String? {
     // A DL/T 645 request has 0xFE in front, which wakes the meter, and then 0x68 twice, six digits apart. A Modbus request of
     // unit 0x68 that is as long does not occur: it would write registers.
-    guard request.count >= 12, request[0] == 0xFE || request[0] == 0x68 else {
-      return ofModbus(answer, request)
-    }
+    guard !isModbus(request) else { return ofModbus(answer, request) }
     return ofDLT645(Array(answer.drop { $0 == 0xFE }), Array(request.drop { $0 == 0xFE }))
+  }
+
+  /// Only the place on the line says which registers an answer to this request carries.
+  static func isModbus(_ request: [UInt8]) -> Bool {
+    request.count < 12 || request[0] != 0xFE && request[0] != 0x68
   }
 
   private static func ofModbus(_ frame: ArraySlice<UInt8>, _ request: [UInt8]) -> String? {
@@ -22,6 +25,10 @@ enum AnswerChecker {
     }
     guard frame[first] == request[0] else { return "is of unit \(frame[first])" }
     guard frame[first + 1] == request[1] else { return "has function \(frame[first + 1])" }
+    // V1.1b3, 6.3 and 6.4: the number of bytes, two for each register that was asked for.
+    guard request.count == 8, frame.count == 5 + 2 * Int(request[5]),
+      Int(frame[first + 2]) == 2 * Int(request[5])
+    else { return "is not as long as was asked for" }
     return nil
   }
 
@@ -40,6 +47,10 @@ enum AnswerChecker {
     // 7.1: bit 7 is set by who answers, bit 6 by who refuses; 0x11 reads, 0x12 reads what follows.
     guard frame[8] & 0xC0 == 0x80, [0x11, 0x12].contains(frame[8] & 0x1F) else {
       return "has control \(frame[8])"
+    }
+    // 7.1.2: what is read stands in front of its value.
+    guard request.count >= 14, frame.count >= 16, frame[10..<14] == request[10..<14] else {
+      return "is of another quantity"
     }
     return nil
   }

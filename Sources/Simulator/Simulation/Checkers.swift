@@ -12,15 +12,19 @@ public struct Violation: Error, Equatable, Sendable {
     case acknowledgements
     /// Every committed entry is there after recovery, unless the medium itself failed.
     case durability
+    /// A power cut costs what was recorded within one commit interval, and no more.
+    case commits
+    /// No two starts of an agent have one number, and the later one has the higher.
+    case boots
     /// Every slot has an entry or an explanation, and none has two.
     case slots
-    /// The answer in a good reading is whole, and of the meter that was asked.
+    /// The answer in a good reading is whole, and the one that the meter gave to this request.
     case answers
     /// Each fault leads to a repair or to an event, never to silence.
     case visibility
     /// What is kept stays within the quota.
     case quota
-    /// Every root is that of a naive tree over the same entries.
+    /// Every root and every tile is that of a naive tree over the same entries.
     case roots
     /// The newest value of each stream is at the collector in time.
     case live
@@ -120,10 +124,13 @@ struct QuotaChecker {
     return "\(standing) bytes of segments stand where \(quotaByteCount) may"
   }
 
-  /// Looks when an epoch ends for want of room. Returns what is wrong.
-  func look(full standing: Int) -> String? {
-    UInt64(standing + 2 * segmentByteCount) > quotaByteCount
-      ? nil : "an epoch ends for want of room with \(standing) of \(quotaByteCount) bytes taken"
+  /// Looks when an epoch ends for want of room while the segments of earlier epochs take `earlier` bytes, and those with
+  /// entries that the mirror had not acknowledged take `kept`. Returns what is wrong: what is acknowledged could have gone.
+  func look(full kept: Int, beside earlier: Int) -> String? {
+    UInt64(kept + earlier + 2 * segmentByteCount) > quotaByteCount
+      ? nil
+      : "an epoch ends for want of room, of \(quotaByteCount) bytes \(kept) hold what is not acknowledged "
+        + "and \(earlier) are of earlier epochs"
   }
 }
 

@@ -7,16 +7,18 @@ import HAL
 /// many in a million opportunities: operations of the medium, requests, replies, starts.
 public enum FaultKind: UInt8, CaseIterable, Sendable {
   // Storage. An opportunity is an operation.
-  /// A write is not done, or half of it, and reported as failed.
+  /// A write is not done, or half of it, and reported as failed; a removal is not done.
   case writeError
-  /// A write is done, and reported as failed all the same.
+  /// A write or a removal is done, and reported as failed all the same.
   case writeReported
   /// A write changes a byte on its way, and nobody says so.
   case writeChanged
   /// A write lands in another block, and nobody says so.
   case writeMisdirected
-  /// A read fails once.
+  /// A read fails once, or what only looks: opening, the size of an object, which segments there are, the free space.
   case readError
+  /// An area of an object, mostly of a segment, refuses every read for 1 min to 2 h.
+  case unreadable
   /// An operation takes 0.1 to 20 s.
   case slowMedium
   /// A stored bit changes.
@@ -107,7 +109,8 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   /// So many a day, and not in a million opportunities.
   public var isTimed: Bool {
     switch self {
-    case .bitRot, .mediumFull, .mediumRefuses, .powerCut, .agentKilled, .agentStopped, .clockStep,
+    case .bitRot, .unreadable, .mediumFull, .mediumRefuses, .powerCut, .agentKilled, .agentStopped,
+      .clockStep,
       .leapSecond, .clockDrift, .suspend, .deadDevice, .unplugged, .linkDown, .certificateExpired,
       .mirrorCrash, .mirrorLost:
       true
@@ -122,7 +125,7 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   /// The medium loses or changes what it had, and what is missing then is no fault of the gateway.
   var isLossOfMedium: Bool {
     switch self {
-    case .bitRot, .writeMisdirected, .lyingFlush, .rollback: true
+    case .bitRot, .unreadable, .writeMisdirected, .lyingFlush, .rollback: true
     default: false
     }
   }
@@ -132,7 +135,7 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
     switch self {
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError: 10...20_000
     case .slowMedium: 100...50_000
-    case .bitRot, .mediumFull, .mediumRefuses: 6...50
+    case .bitRot, .unreadable, .mediumFull, .mediumRefuses: 6...50
     case .lyingFlush: 1_000_000...1_000_000
     case .rollback: 50_000...500_000
     case .powerCut, .agentKilled: 6...200

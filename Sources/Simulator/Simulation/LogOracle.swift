@@ -80,6 +80,18 @@ struct LogOracle {
     return size == 0 ? Tree.empty : hash(of: 0..<size)
   }
 
+  /// The tile of 256 hashes at a place (C2SP tlog-tiles), each of them over 256^level entries; `nil` if there are not so many.
+  mutating func tile(level: Int, index: Int) -> [UInt8]? {
+    let height = 8 * level
+    let hashes = index * 256..<(index + 1) * 256
+    guard height < subtrees.count, hashes.upperBound <= leaves.count >> height,
+      root(size: leaves.count) != nil
+    else { return nil }
+    return subtrees[height][hashes].flatMap { hash in
+      (0..<Digest.byteCount).map { hash.bytes[$0] }
+    }
+  }
+
   /// MTH of a range that is not empty and begins where a subtree of its width may.
   private func hash(of range: Range<Int>) -> Digest {
     if range.count & (range.count - 1) == 0 {
@@ -172,7 +184,7 @@ struct LogOracle {
   }
 
   /// What the header of a segment says; `nil` if it is not whole.
-  private static func firstIndex(ofSegment sequence: UInt64, _ bytes: [UInt8]) -> UInt64? {
+  static func firstIndex(ofSegment sequence: UInt64, _ bytes: [UInt8]) -> UInt64? {
     bytes.withUnsafeBytes { all in
       guard all.count >= 32, all.starts(with: Array("TSJS".utf8)), number(all, 12, 4) == sequence,
         number(all, 28, 4) == crc(all[..<28])

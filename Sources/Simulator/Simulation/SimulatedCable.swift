@@ -7,8 +7,15 @@ struct SimulatedCable {
   private let faults: FaultModel
   private var entropy: SeededEntropy
   /// Bytes that come late.
-  private var delayed: [(at: UInt64, bytes: [UInt8])] = []
+  private var delayed: [(at: UInt64, sentAt: UInt64, bytes: [UInt8])] = []
   private var lastRequest: [UInt8] = []
+  /// What the line has answered to it so far.
+  private var answer: [UInt8] = []
+  private var sentAt: UInt64 = 0
+  /// Where all answers are noted.
+  var answers: AnswerBook?
+  /// µs after its request from which on an answer may be taken for that to another: nobody waits for it any more.
+  var patience = UInt64.max
   /// Faults are over.
   var isCalm = false
   /// Unplugged until this time.
@@ -35,7 +42,10 @@ struct SimulatedCable {
   /// The gateway hands bytes to the line.
   mutating func send(_ bytes: UnsafeBufferPointer<UInt8>, at now: UInt64) {
     line.receive(bytes, at: now)
-    if faults[.echo] > 0 { lastRequest = Array(bytes) }
+    lastRequest.removeAll(keepingCapacity: true)
+    lastRequest += bytes
+    answer.removeAll(keepingCapacity: true)
+    sentAt = now
   }
 
   /// What has arrived at the gateway by `now`, in the pieces in which it reads them.
@@ -44,10 +54,13 @@ struct SimulatedCable {
   ) {
     while let first = delayed.first, first.at <= now {
       delayed.removeFirst()
+      if now - first.sentAt > patience { answers?.note(first.bytes, to: lastRequest) }
       body(first.bytes)
     }
     var bytes = line.advance(to: now, values: values)
     guard !bytes.isEmpty else { return }
+    answer += bytes
+    answers?.note(answer, to: lastRequest)
     if !isCalm { disturb(&bytes, at: now) }
     if !bytes.isEmpty { body(bytes) }
   }
@@ -71,7 +84,7 @@ struct SimulatedCable {
     }
     if strikes(.echo) { bytes = lastRequest + bytes }
     if strikes(.late), !bytes.isEmpty {
-      delayed.append((now + entropy.within(100_000...5_000_000), bytes))
+      delayed.append((now + entropy.within(100_000...5_000_000), sentAt, bytes))
       delayed.sort { $0.at < $1.at }
       bytes = []
     }

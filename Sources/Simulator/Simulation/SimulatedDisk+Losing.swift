@@ -46,23 +46,63 @@ extension SimulatedDisk {
     if isLost { happened(.fault(.lyingFlush)) }
   }
 
-  /// A bit of something that is stored changes: mostly of a segment, for they take most of the medium.
-  func rot() {
-    guard !isDead, !isCalm else { return }
-    let volume = volumes[volumes.count - 1]
-    let others = volume.others
-    let segments =
-      volume.segments.map { StorageObject.segment(sequence: $0.sequence) }
-      + volume.sealed.map { StorageObject.sealed(sequence: $0.sequence) }
-    let candidates = others.isEmpty || entropy.chance(800_000) ? segments : others
-    guard !candidates.isEmpty else { return }
-    let object = candidates[Int(entropy.below(UInt64(candidates.count)))]
-    change(UInt32(volumes.count), object) { bytes in
+  /// A bit of something that is stored changes. Returns where.
+  func rot() -> (epoch: UInt32, object: StorageObject)? {
+    guard !isDead, !isCalm, let (epoch, object) = drawn() else { return nil }
+    change(epoch, object) { bytes in
       var used = bytes.count
       if case .segment = object { used = (bytes.lastIndex { $0 != 0 } ?? 0) + 1 }
       guard used > 0 else { return }
       bytes[Int(entropy.below(UInt64(used)))] ^= 1 << UInt8(entropy.below(8))
     }
     happened(.fault(.bitRot, object))
+    return (epoch, object)
   }
+
+  /// Up to 64 KiB of an object cannot be read before a time. Returns where.
+  func refuseReads(until time: UInt64) -> (epoch: UInt32, object: StorageObject)? {
+    guard !isDead, !isCalm, let (epoch, object) = drawn(), let bytes = bytes(epoch, object),
+      !bytes.isEmpty
+    else { return nil }
+    let first = Int(entropy.below(UInt64(bytes.count))) / 512 * 512
+    let end = first + (entropy.chance(500_000) ? 512 : 65_536)
+    unreadable.append(
+      UnreadableArea(epoch: epoch, object: object, bytes: first..<end, until: time))
+    happened(.fault(.unreadable, object))
+    return (epoch, object)
+  }
+
+  /// Something that is stored: mostly a segment, for they take most of the medium, and mostly of the epoch that goes on.
+  private func drawn() -> (epoch: UInt32, object: StorageObject)? {
+    let isEarlier = volumes.count > 1 && entropy.chance(100_000)
+    let epoch =
+      isEarlier ? UInt32(entropy.within(1...UInt64(volumes.count - 1))) : UInt32(volumes.count)
+    let volume = volumes[Int(epoch) - 1]
+    let others = volume.others
+    let segments =
+      volume.segments.map { StorageObject.segment(sequence: $0.sequence) }
+      + volume.sealed.map { StorageObject.sealed(sequence: $0.sequence) }
+    let candidates = others.isEmpty || entropy.chance(800_000) ? segments : others
+    guard !candidates.isEmpty else { return nil }
+    return (epoch, candidates[Int(entropy.below(UInt64(candidates.count)))])
+  }
+
+  /// An area refuses reads now.
+  var isPartlyUnreadable: Bool { unreadable.contains { $0.until > now } }
+
+  /// A read of these bytes meets an area that refuses it.
+  func refuses(_ epoch: UInt32, _ object: StorageObject, _ bytes: Range<Int>) -> Bool {
+    !isCalm
+      && unreadable.contains {
+        $0.until > now && $0.epoch == epoch && $0.object == object && $0.bytes.overlaps(bytes)
+      }
+  }
+}
+
+/// An area of an object that refuses to be read.
+struct UnreadableArea {
+  var epoch: UInt32
+  var object: StorageObject
+  var bytes: Range<Int>
+  var until: UInt64
 }

@@ -3,6 +3,26 @@ import Journal
 
 // What stands on the medium, for whoever looks at it from outside.
 extension SimulatedDisk {
+  /// What can be read now of the segments of an epoch: an area that refuses is zeros, a sealed form with one is not there.
+  func readableSegments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
+    var segments = segments(epoch)
+    for area in unreadable where area.epoch == epoch && area.until > now && !isCalm {
+      switch area.object {
+      case .segment(let sequence):
+        guard let at = segments.firstIndex(where: { $0.sequence == sequence }) else { continue }
+        for byte in area.bytes.clamped(to: 0..<segments[at].bytes.count) {
+          segments[at].bytes[byte] = 0
+        }
+      case .sealed(let sequence):
+        segments.removeAll {
+          $0.sequence == sequence && volumes[Int(epoch) - 1].position(of: sequence) == nil
+        }
+      case .superblock, .tile, .documents, .summary: break
+      }
+    }
+    return segments
+  }
+
   /// The segments of an epoch, each in the form that counts, as its plain bytes.
   func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
     let volume = volumes[Int(epoch) - 1]
@@ -47,6 +67,25 @@ extension SimulatedDisk {
         if let bytes = volume.summaries[slot] { body(epoch, .summary(slot: UInt8(slot)), bytes) }
       }
     }
+  }
+
+  /// Bytes of the segments of an epoch that hold entries from `index` on, of each the form that counts; and of all segments of
+  /// earlier epochs.
+  func byteCount(_ epoch: UInt32, from index: UInt64) -> (kept: Int, earlier: Int) {
+    let volume = volumes[Int(epoch) - 1]
+    var kept = 0
+    var end = UInt64.max
+    for (sequence, bytes) in segments(epoch).reversed() {
+      guard !Segment(sequence: sequence, bytes: bytes).frames.isEmpty else { continue }
+      if end > index {
+        let isPlain = volume.position(of: sequence) != nil
+        kept +=
+          isPlain
+          ? bytes.count : volume.sealed.first { $0.sequence == sequence }?.bytes.count ?? 0
+      }
+      end = min(end, LogOracle.firstIndex(ofSegment: sequence, bytes) ?? end)
+    }
+    return (kept, volumes[..<(Int(epoch) - 1)].reduce(0) { $0 + $1.usedByteCount })
   }
 
   func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {

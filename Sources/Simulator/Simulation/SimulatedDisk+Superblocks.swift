@@ -28,6 +28,20 @@ extension SimulatedDisk {
   /// How much of an epoch's log it says is signed.
   func signedSize(_ epoch: UInt32) -> UInt64 { newestSuperblock(epoch)?.block.signedSize ?? 0 }
 
+  /// The highest boot number that the two newest epochs can know of: a superblock that is damaged may have said one more
+  /// than the other.
+  var bootCounterMax: UInt64 {
+    var highest: UInt64 = 0
+    for epoch in [newestEpoch, max(newestEpoch, 1) - 1] where epoch > 0 {
+      guard let counter = newestSuperblock(epoch)?.block.bootCounter else { continue }
+      let isDamaged = volumes[Int(epoch) - 1].superblocks.contains { bytes in
+        bytes.map { Superblock($0.span) == nil } ?? false
+      }
+      highest = max(highest, UInt64(counter) + (isDamaged ? 1 : 0))
+    }
+    return highest
+  }
+
   /// What is wrong with the superblock that is about to be written to a slot; `nil` if nothing is. One that the agent was
   /// told has failed may be overwritten, whatever became of it.
   func problem(
@@ -44,7 +58,9 @@ extension SimulatedDisk {
     guard next.isNewer(than: newest.block) else { return "a superblock is older than the newest" }
     guard next.signedSize >= newest.block.signedSize,
       next.releasedSize >= newest.block.releasedSize,
-      next.minimumIndex >= newest.block.minimumIndex
+      next.minimumIndex >= newest.block.minimumIndex,
+      next.acknowledgedSize >= newest.block.acknowledgedSize,
+      next.bootCounter >= newest.block.bootCounter
     else { return "a superblock takes back what the one before it said" }
     return nil
   }

@@ -53,6 +53,8 @@ final class SimulatedDisk {
   var entropy: SeededEntropy
   /// Bytes that fit; what is beyond is refused as full.
   private let capacity: Int
+  /// Areas that cannot be read for a while.
+  var unreadable: [UnreadableArea] = []
   /// Faults are over: nothing fails any more.
   var isCalm = false
   /// Full for the moment, whatever it holds.
@@ -253,7 +255,14 @@ final class SimulatedDisk {
     if cutAt == operationCount { die() }
   }
 
-  func strikes(_ kind: FaultKind, _ object: StorageObject) -> Bool {
+  /// What size an object has, and which segments there are: it may be refused once.
+  func look() throws(StorageError) {
+    try begin()
+    if isDead || strikes(.readError, nil) { throw .io }
+  }
+
+  /// `object` is what is written or read; `nil` where nothing in it is.
+  func strikes(_ kind: FaultKind, _ object: StorageObject?) -> Bool {
     guard faults[kind] > 0, !isCalm, entropy.chance(faults[kind]) else { return false }
     happened(.fault(kind, object))
     if case .superblock(let slot) = object { refusedSuperblocks.insert(slot) }
@@ -273,6 +282,7 @@ final class SimulatedDisk {
     if isDead || strikes(.readError, object) { throw .io }
     guard let count = byteCount(epoch, object) else { throw .notFound }
     guard offset + buffer.count <= count else { throw .short }
+    if !unreadable.isEmpty, refuses(epoch, object, offset..<offset + buffer.count) { throw .io }
     bytes(epoch, object)?.withUnsafeBytes {
       buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
     }
@@ -367,7 +377,9 @@ final class SimulatedDisk {
       if entropy.chance(500_000) { replace(epoch, object, nil) }
       throw .io
     }
+    if strikes(.writeError, nil) { throw .io }
     replace(epoch, object, nil)
+    if strikes(.writeReported, nil) { throw .io }
   }
 
   /// A segment gets another number, or keeps its own.

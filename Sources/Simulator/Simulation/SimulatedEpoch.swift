@@ -22,7 +22,9 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
   /// What could still be read of it when it ended, and was not acknowledged.
   private var leftBehind: [(index: Int, leaf: Digest, place: FirstPlace)] = []
 
-  init(_ number: UInt32, gateway: SimulatedGateway<Key, Verifier>) {
+  init(
+    _ number: UInt32, gateway: SimulatedGateway<Key, Verifier>, answers: AnswerBook? = nil
+  ) {
     self.number = number
     let origin = gateway.origin(number)
     let logKey = VerifierKey(
@@ -35,6 +37,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     witness = SimulatedWitness(
       origin: origin, mirrorKey: mirror.verifierKey, verifier: gateway.verifier)
     checkpoints = CheckpointChecker(key: logKey, verifier: gateway.verifier)
+    ledger.answers = answers
     mirror.stored = { [unowned self] index, entry in
       // After a loss the mirror gets again what the ledger has read already.
       if index == ledger.size { ledger.take(entry) }
@@ -72,6 +75,9 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
   }
 
+  /// What it had signed cannot be read for certain any more.
+  func forgetPromised() { promised = nil }
+
   /// A later epoch that had taken over what was left behind ended, and of that these places could still be read; what
   /// its medium had damaged by then is the medium's loss.
   func keepLeftBehind(in places: Set<FirstPlace>) {
@@ -98,6 +104,16 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
       !epochs.contains { $0.ledger.carried.contains(place) }
         && !(index < mirror.leaves.count && mirror.leaves[index] == leaf)
     }
+  }
+
+  /// Looks at the tiles that stand on the medium. Returns what is wrong.
+  func look(at tiles: [SimulatedDisk.TileKey: [UInt8]]) -> String? {
+    for key in tiles.keys.sorted(by: { ($0.level, $0.index) < ($1.level, $1.index) })
+    where tiles[key] != oracle.tile(level: Int(key.level), index: Int(key.index)) {
+      return
+        "tile \(key.index) of level \(key.level) in epoch \(number) is not that of the naive tree"
+    }
+    return nil
   }
 
   /// The last looks. Of an epoch that ended, what the medium lost cannot be asked for; what the mirror has

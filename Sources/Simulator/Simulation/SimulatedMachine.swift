@@ -105,6 +105,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   private var bootID = InlineArray<16, UInt8>(repeating: 0)
   /// When the recorder has its next turn, µs since boot.
   private(set) var recorderDue: UInt64 = 0
+  /// The last turn took longer than any that meets no slow medium.
+  private(set) var isSlow = false
   /// When the sampling half has its next one.
   private(set) var samplingDue: UInt64 = 0
   /// Every line of the site is open.
@@ -191,7 +193,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       storage: { epoch throws(StorageError) in
         disk.begin(epoch: epoch)
         return SealingStorage(
-          base: SimulatedStorage(disk: disk, epoch: epoch),
+          base: try SimulatedStorage(opening: epoch, on: disk),
           codec: RunLengthCodec(
             memoryByteCount: SealingMemory.byteCount, isCompressing: isCompressing))
       })
@@ -219,6 +221,9 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     try process?.gateway.recorder.settle(at: now)
     process = nil
   }
+
+  /// The index that the next entry gets, whatever became of those before it; `nil` while nothing runs.
+  var nextIndex: UInt64? { process?.gateway.acquisition.writer.nextIndex }
 
   // MARK: what the threads do
 
@@ -294,8 +299,9 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   ) -> RecorderTurn? {
     let turn = process?.gateway.recorder.turn(
       at: now, response: response, canSubmit: canSubmit, entropy: &entropy)
-    let free = now.mono + disk.takeDuration()
-    recorderDue = max(turn?.due ?? .max, free)
+    let duration = disk.takeDuration()
+    isSlow = duration > CommitChecker.slack / 4
+    recorderDue = max(turn?.due ?? .max, now.mono + duration)
     return turn
   }
 

@@ -7,6 +7,12 @@ struct SimulatedStorage: BlockStorage {
   /// The epoch.
   let epoch: UInt32
 
+  /// Opens the log of an epoch, which may be refused.
+  init(opening epoch: UInt32, on disk: SimulatedDisk) throws(StorageError) {
+    if disk.isDead || disk.strikes(.readError, nil) { throw .io }
+    self.init(disk: disk, epoch: epoch)
+  }
+
   init(disk: SimulatedDisk, epoch: UInt32) {
     self.disk = disk
     self.epoch = epoch
@@ -16,15 +22,13 @@ struct SimulatedStorage: BlockStorage {
 
   mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
     disk.called(epoch, .size(object))
-    try disk.begin()
-    if disk.isDead { throw .io }
+    try disk.look()
     return disk.byteCount(epoch, object)
   }
 
   mutating func segmentRange() throws(StorageError) -> ClosedRange<UInt64>? {
     disk.called(epoch, .segmentRange)
-    try disk.begin()
-    if disk.isDead { throw .io }
+    try disk.look()
     return disk.segmentRange(epoch)
   }
 
@@ -64,7 +68,9 @@ struct SimulatedStorage: BlockStorage {
     try disk.recycle(epoch, old, as: new)
   }
 
-  mutating func freeByteCount() -> UInt64? { disk.freeByteCount }
+  mutating func freeByteCount() -> UInt64? {
+    disk.strikes(.readError, nil) ? nil : disk.freeByteCount
+  }
 
   mutating func prepare(
     _ object: StorageObject, at offset: Int, from buffer: UnsafeRawBufferPointer

@@ -1,4 +1,5 @@
 import Gateway
+import HAL
 import Journal
 
 // The end of an epoch, and what the next one owes it.
@@ -8,7 +9,7 @@ extension Simulation where Key: ~Copyable {
   func ends(_ newest: UInt32) {
     goOn(in: newest)
     isBeginning = true
-    let readable = LogOracle.readable(disk.segments(newest), epoch: newest)
+    let readable = LogOracle.readable(disk.readableSegments(newest), epoch: newest)
     // What no mirror had of a log that ended for want of room was given up, and said to be.
     if mediumFailed || machine.isEnded(newest, .full) {
       let places = Set(readable.map(\.place))
@@ -27,9 +28,24 @@ extension Simulation where Key: ~Copyable {
     for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
   }
 
+  /// What had been stored came to harm there: of what earlier epochs left behind, that alone is owed which can be read on.
+  func cameToHarm(_ epoch: UInt32, _ object: StorageObject) {
+    guard epoch < disk.volumes.count || isBeginning else { return }
+    let places = readablePlaces(1...UInt32(disk.volumes.count))
+    for epoch in epochs { epoch.keepLeftBehind(in: places) }
+    if case .superblock = object, Int(epoch) <= epochs.count {
+      epochs[Int(epoch) - 1].forgetPromised()
+    }
+  }
+
   /// A new epoch begins behind `newest`, and this is why.
   func begins(behind newest: UInt32, _ end: EpochEnd) {
     trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+    // Of a log that is gone, or whose superblocks are, no number is known.
+    if disk.newestSuperblock(newest) == nil || disk.isPartlyUnreadable || machine.epoch > newest + 1
+    {
+      bootNumbers.setBack(to: 0)
+    }
     if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
       violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
     }
@@ -50,7 +66,7 @@ extension Simulation where Key: ~Copyable {
   private func readablePlaces(_ epochs: ClosedRange<UInt32>) -> Set<FirstPlace> {
     var places: Set<FirstPlace> = []
     for epoch in epochs {
-      places.formUnion(LogOracle.readable(disk.segments(epoch), epoch: epoch).map(\.place))
+      places.formUnion(LogOracle.readable(disk.readableSegments(epoch), epoch: epoch).map(\.place))
     }
     return places
   }

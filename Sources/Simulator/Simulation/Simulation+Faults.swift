@@ -18,6 +18,7 @@ extension Simulation where Key: ~Copyable {
     isCalm = true
     timed = []
     disk.isCalm = true
+    disk.unreadable = []
     disk.isFull = false
     disk.isRefusing = false
     network.isCalm = true
@@ -69,7 +70,11 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       disk.isRefusing = true
       refusingUntil = time.now + entropy.within(10_000_000...1_800_000_000)
-    case .bitRot: disk.rot()
+    case .bitRot:
+      if let (epoch, object) = disk.rot() { cameToHarm(epoch, object) }
+    case .unreadable:
+      let end = time.now + entropy.within(60_000_000...7_200_000_000)
+      if let (epoch, object) = disk.refuseReads(until: end) { cameToHarm(epoch, object) }
     case .deadDevice, .unplugged: disturbLine(kind)
     case .linkDown:
       count(kind)
@@ -163,13 +168,15 @@ extension Simulation where Key: ~Copyable {
     expectedOfStart = []
     let damage = damageCount
     let newest = disk.newestEpoch
+    let acknowledged = disk.newestSuperblock(newest)?.block.acknowledgedSize ?? 0
+    bootNumbers.begin()
     if isBeginning, mediumFailed { mediumMayHaveLost(upTo: newest) }
     do throws(RecorderError) {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
       machine.kill()
       if disk.isDead { return powerIsGone() }
-      if let why = machine.report.epochEnd { lookAtRoom(why) }
+      if let why = machine.report.epochEnd { lookAtRoom(why, acknowledged: acknowledged) }
       // As systemd has it.
       return ended(.refused("\(error)"), startsIn: 10_000_000)
     }
@@ -185,6 +192,7 @@ extension Simulation where Key: ~Copyable {
     startCount += 1
     live.restart()
     budget.restart()
+    commits.restart(at: time.time(ofMono: machine.recorderDue))
     trace.note(.started(size: machine.report.committedSize), at: time.now)
     goOn(in: machine.epoch)
     // A start that failed may have begun the epoch.
@@ -214,6 +222,7 @@ extension Simulation where Key: ~Copyable {
     case .suspend:
       asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
       live.excuse(until: asleepUntil + LiveChecker.within)
+      excuseCommits()
       epoch.visibility.agentSleeps(at: time.now, until: asleepUntil)
       return
     default:

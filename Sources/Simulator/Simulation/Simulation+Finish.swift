@@ -32,6 +32,7 @@ extension Simulation where Key: ~Copyable {
       violate(
         .checkpoints, "epoch \(old.number) had signed \(promised.size), the next names \(named)")
     }
+    lookAtTiles()
     for epoch in epochs {
       epoch.finish(isLast: epoch.number == self.epoch.number) { violate($0, $1) }
     }

@@ -47,6 +47,7 @@ extension Simulation where Key: ~Copyable {
     guard case .segment = object,
       let first = epochs[Int(epoch) - 1].oracle.take(bytes, at: offset)
     else { return }
+    lookAtBoot(bytes)
     if epoch == committedEpoch, first < committed, !mediumFailed {
       violate(
         .durability, "\(committed) entries were committed, and entry \(first) is written again")
@@ -62,6 +63,7 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       isMendingDisturbed = true
       if kind.isLossOfMedium { mediumFailed = true }
+      if [.lyingFlush, .rollback].contains(kind) { bootNumbers.setBack(to: disk.bootCounterMax) }
       switch kind {
       case .rollback:
         mediumWasSetBack()
@@ -93,11 +95,12 @@ extension Simulation where Key: ~Copyable {
   /// A start has read all of the log: what the medium did to it before is mended, or has ended its epoch, and what it holds
   /// from here on can be asked for. Not where the medium has forgotten something: the mirror may be the first to know.
   func trustMedium() {
-    if machine.epoch > forgetfulUpTo { mediumFailed = false }
+    if machine.epoch > forgetfulUpTo, !disk.isPartlyUnreadable { mediumFailed = false }
   }
 
   /// What was damaged while the agent did not look is found when it starts: it has come back, or the log has ended.
   func lookAtDamage() {
+    guard !disk.isPartlyUnreadable else { return }
     damageFound = damageCount
     guard let block = disk.newestSuperblock(machine.epoch)?.block else { return }
     let kept = Int(block.minimumIndex)..<Int(machine.report.committedSize)

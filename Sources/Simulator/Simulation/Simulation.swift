@@ -75,7 +75,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// What this start has seen and its log will have to say.
   var expectedOfStart: [(code: EventEntry.Code, fault: FaultKind)] = []
   /// When an event was expected last, or could not be recorded.
-  private var expectedAt: UInt64 = 0
+  var expectedAt: UInt64 = 0
   /// What arrives at the mirror now is a copy of what arrived before.
   private var arrivesLate = false
   /// What was committed when the agent ended last.
@@ -102,7 +102,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   private var lastStep = GivingWay.nothing
   /// When the witness looks again.
   private var witnessAt: UInt64 = 0
-  private var quota: QuotaChecker
+  var quota: QuotaChecker
+  var commits: CommitChecker
+  var bootNumbers = BootChecker()
+  /// What the meters have answered.
+  private let answers = AnswerBook()
   let plant: Plant
 
   /// Puts a world together.
@@ -132,6 +136,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     self.gateway = gateway
     live = LiveChecker(gateway.site)
     budget = BudgetChecker(gateway.catchUp)
+    commits = CommitChecker(interval: gateway.timing.commit)
     epochs = []
     trace = Trace(keepsLines: plan.keepsLines)
     for kind in FaultKind.allCases where kind.isTimed { schedule(kind) }
@@ -142,6 +147,14 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     for line in lines {
       let count = line.meters.count - Set(line.meters.map(\.model.address)).count
       for _ in 0..<count { self.count(.duplicateAddress) }
+    }
+    for line in cables.indices {
+      // A request waits for its time at most, and then the device is left alone for as long.
+      let times = gateway.site.devices.filter { $0.line == line }.map { 2 * UInt64($0.timeout) }
+      cables.change(line: line) { cable in
+        cable.answers = answers
+        cable.patience = times.min() ?? .max
+      }
     }
     goOn(in: 1)
   }
@@ -156,7 +169,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// The log goes on in an epoch; those up to it are made.
   func goOn(in number: UInt32) {
     while epochs.count < Int(number) {
-      add(SimulatedEpoch(UInt32(epochs.count + 1), gateway: gateway))
+      add(SimulatedEpoch(UInt32(epochs.count + 1), gateway: gateway, answers: answers))
     }
   }
 
@@ -278,6 +291,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
         cables.change(line: line) { $0.send(bytes, at: time.now) }
       }
     }
+    lookAtCommits()
     postLive(at: now)
     if response != nil { machine.wakeRecorder(at: now) }
     guard now.mono >= machine.recorderDue else { return false }
@@ -302,14 +316,17 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
 
   private func record(at now: Instant, _ response: UplinkResponse?) {
     if let response { take(response) }
+    // What comes in this turn comes behind the look at the room.
+    let acknowledged = machine.report.acknowledgedSize
     let turn = machine.record(
       at: now, response: response, canSubmit: !network.isBusy(.record), entropy: &jitter)
     if disk.isDead { return powerIsGone() }
+    if turn?.failure != nil { excuseCommits() }
     if let problem = quota.look(standing: disk.segmentByteCount) { violate(.quota, problem) }
     if failingSince != nil { expectedAt = time.now }
     failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
     if let why = machine.report.epochEnd {
-      lookAtRoom(why)
+      lookAtRoom(why, acknowledged: acknowledged)
       return endEpoch(why)
     }
     disk.keepImage()
@@ -326,13 +343,6 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       violate(.budget, problem)
     }
     network.submit(request, at: time.now) { [self] in deliver($0) }
-  }
-
-  /// An epoch that ends for want of room had none.
-  func lookAtRoom(_ why: EpochEndKind) {
-    if why == .full, let problem = quota.look(full: disk.usedSegmentByteCount) {
-      violate(.quota, problem)
-    }
   }
 
   private func take(_ response: UplinkResponse) {
@@ -373,28 +383,5 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     lastSizes = sizes
     committed = sizes.0
     trace.note(.sizes(committed: sizes.0, signed: sizes.1, acknowledged: sizes.2), at: time.now)
-  }
-
-  // MARK: what was seen
-
-  /// Counts a fault and says it in the trace.
-  func count(_ kind: FaultKind) {
-    faultCounts[Int(kind.rawValue)] += 1
-    trace.note(.fault(kind), at: time.now)
-  }
-
-  /// The agent has seen this fault, and says so in an event. One that is starting says it behind its opening entries, and
-  /// one that does not run sees nothing.
-  func expect(_ code: EventEntry.Code, for fault: FaultKind) {
-    guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
-    expectedAt = time.now
-    // A machine that sleeps sees it when it wakes.
-    epoch.visibility.expect(
-      code, for: fault, committed: machine.report.committedSize, at: max(time.now, asleepUntil))
-  }
-
-  func violate(_ checker: Violation.Checker, _ text: String) {
-    trace.note(.violation("\(checker): \(text)"), at: time.now)
-    violations.append(Violation(checker: checker, time: time.now, text: text))
   }
 }

@@ -77,6 +77,8 @@ struct SlotLedger {
   /// What was found wrong with slots, and with answers.
   private(set) var problems: [String] = []
   private(set) var answerProblems: [String] = []
+  /// What the meters have answered; nothing is compared with it if there is none.
+  var answers: AnswerBook?
 
   /// Takes the next entry.
   mutating func take(_ bytes: [UInt8]) {
@@ -133,7 +135,7 @@ struct SlotLedger {
     let request = Int(reading.request)
     if reading.status == .good {
       let problem = reading.raw.map {
-        AnswerChecker.problem(of: bytes[$0], to: channels[at].requests[request])
+        self.problem(of: bytes[$0], to: channels[at].requests[request])
       }
       if let problem = problem ?? "is missing" {
         noteAnswer("the answer in reading \(size) \(problem)")
@@ -152,6 +154,15 @@ struct SlotLedger {
       isFirst = channels[at].recent[request].insert(slot...slot)
     }
     if !isFirst { note("slot \(slot) of channel \(channels[at].index) has two readings") }
+  }
+
+  /// What is wrong with the answer in a good reading; `nil` if nothing is.
+  private func problem(of answer: ArraySlice<UInt8>, to request: [UInt8]) -> String? {
+    if let problem = AnswerChecker.problem(of: answer, to: request) { return problem }
+    guard let answers, AnswerChecker.isModbus(request), !answers.has(answer, to: request) else {
+      return nil
+    }
+    return "is none that the meter gave to this request"
   }
 
   private mutating func take(_ event: EventEntry, _ bytes: [UInt8]) {

@@ -1,0 +1,79 @@
+import Gateway
+import HAL
+import Journal
+import TransparencyLog
+
+// What was seen while the gateway ran, and the looks that need more than one part of it.
+extension Simulation where Key: ~Copyable {
+  /// Counts a fault and says it in the trace.
+  func count(_ kind: FaultKind) {
+    faultCounts[Int(kind.rawValue)] += 1
+    trace.note(.fault(kind), at: time.now)
+  }
+
+  /// The agent has seen this fault, and says so in an event. One that is starting says it behind its opening entries, and
+  /// one that does not run sees nothing.
+  func expect(_ code: EventEntry.Code, for fault: FaultKind) {
+    guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
+    expectedAt = time.now
+    // A machine that sleeps sees it when it wakes.
+    epoch.visibility.expect(
+      code, for: fault, committed: machine.report.committedSize, at: max(time.now, asleepUntil))
+  }
+
+  func violate(_ checker: Violation.Checker, _ text: String) {
+    trace.note(.violation("\(checker): \(text)"), at: time.now)
+    violations.append(Violation(checker: checker, time: time.now, text: text))
+  }
+
+  // MARK: commits
+
+  /// What is recorded is committed in time. While the medium refuses nothing is, and what is slow takes its time.
+  func lookAtCommits() {
+    guard let end = machine.nextIndex else { return }
+    if disk.isFull || disk.isRefusing || machine.report.hasFailed || machine.isSlow {
+      excuseCommits()
+    }
+    let problem = commits.look(
+      recorded: end, committed: machine.report.committedSize, at: time.now)
+    if let problem { violate(.commits, problem) }
+  }
+
+  /// Nothing is asked for until committing goes on.
+  func excuseCommits() { commits.excuse(committed: machine.report.committedSize) }
+
+  // MARK: room
+
+  /// An epoch that ends for want of room had none: what the mirror had acknowledged, `acknowledged` entries of it, could have
+  /// been given up. Not the last incomplete tile of it, and not of a medium that has failed: what is damaged cannot be
+  /// summed up.
+  func lookAtRoom(_ why: EpochEndKind, acknowledged: UInt64) {
+    guard why == .full, !mediumFailed else { return }
+    let (kept, earlier) = disk.byteCount(machine.epoch, from: acknowledged / 256 * 256)
+    if let problem = quota.look(full: kept, beside: earlier) { violate(.quota, problem) }
+  }
+
+  // MARK: boots
+
+  /// Looks at the first entry of a frame that is written: an agent that starts begins its frame with a boot.
+  func lookAtBoot(_ frame: UnsafeRawBufferPointer) {
+    let length = Int(frame[44]) << 8 | Int(frame[45])
+    let entry = Array(frame[46..<46 + length])
+    guard case .boot(let boot)? = try? Entry.decode(entry.span) else { return }
+    if let problem = bootNumbers.look(boot.head.boot) { violate(.boots, problem) }
+  }
+
+  // MARK: tiles
+
+  /// The tiles that stand are those of the naive tree, unless the medium changes what it has.
+  func lookAtTiles() {
+    guard !FaultKind.allCases.contains(where: { $0.isLossOfMedium && plan.faults[$0] > 0 }) else {
+      return
+    }
+    for epoch in epochs where Int(epoch.number) <= disk.volumes.count {
+      if let problem = epoch.look(at: disk.volumes[Int(epoch.number) - 1].tiles) {
+        violate(.roots, problem)
+      }
+    }
+  }
+}
