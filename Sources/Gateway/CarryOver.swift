@@ -86,12 +86,11 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       drain: drain)
   }
 
-  /// Removes all segments of the old log; one that cannot be removed now takes room until the next start.
+  /// Removes all segments of the old log, as far as the medium lets it.
   mutating func removeSegments() {
-    do throws(StorageError) {
-      try journal.storage.removeSegments()
-      byteCount = 0
-    } catch {}
+    let range = try? journal.ask { medium throws(StorageError) in try medium.segmentRange() }
+    guard let range else { return }
+    for sequence in range { CarryOver.remove(sequence, &journal.storage, &byteCount) }
   }
 
   /// Removes a segment of the old log, if those that stand leave too little room.
@@ -103,13 +102,18 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     // What goes must be durable in the new log; where that fails, all of it may stay.
     drain()
     guard !hasRoom(standing) else { return }
+    remove(sequence, &medium, &standing)
+  }
+
+  /// Removes a segment of the old log; one that cannot be removed now takes room until the next start.
+  private static func remove(
+    _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64
+  ) {
     do throws(StorageError) {
       let byteCount = try medium.takenByteCount(ofSegment: sequence)
       try medium.remove(.segment(sequence: sequence))
       standing -= min(byteCount, standing)
-    } catch {
-      // One that cannot be removed now takes room until the next start.
-    }
+    } catch {}
   }
 
   /// Those of the copy beside the log; the log's own come behind them, and count first.

@@ -23,13 +23,20 @@ struct KeptSummary {
   init<Storage: BlockStorage & ~Copyable>(
     newestIn storage: inout Storage, _ configuration: JournalConfiguration
   ) throws(JournalError) {
+    // What is refused once may be given the next time: three refusals in a row count as damage to those who need it.
+    var spare = 0
     for slot in [UInt8(0), 1] {
       let object = StorageObject.summary(slot: slot)
       do throws(StorageError) {
-        guard let count = try storage.size(of: object), count > 0 else { continue }
+        let size = try storage.ask(spare: &spare) { medium throws(StorageError) in
+          try medium.size(of: object)
+        }
+        guard let count = size, count > 0 else { continue }
         let page = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4_096)
         defer { page.deallocate() }
-        try storage.read(object, at: 0, into: page)
+        try storage.ask(spare: &spare) { medium throws(StorageError) in
+          try medium.read(object, at: 0, into: page)
+        }
         take(
           UnsafeBufferPointer(page.bindMemory(to: UInt8.self)).span, slot: slot, configuration)
       } catch {

@@ -73,11 +73,15 @@ extension Journal where Storage: ~Copyable {
       || offset &+ byteCount > window.offset &+ window.byteCount
     {
       let room = limit &- offset
-      let wanted = room < scratch.count ? room : scratch.count
+      var wanted = room < scratch.count ? room : scratch.count
       let object = StorageObject.segment(sequence: sequence)
       window = Window()
       do throws(StorageError) {
-        try read(object, at: offset, into: scratch.slice(0..<wanted))
+        // A sector behind these bytes that cannot be read must not take them with it.
+        if wanted > byteCount, !readAhead(object, at: offset, byteCount: wanted) {
+          wanted = byteCount
+        }
+        if wanted == byteCount { try read(object, at: offset, into: scratch.slice(0..<wanted)) }
       } catch {
         throw .unreadable(object, offset: offset, error)
       }
@@ -85,6 +89,20 @@ extension Journal where Storage: ~Copyable {
     }
     let start = offset &- window.offset
     return UnsafeBufferPointer(scratch.slice(start..<(start &+ byteCount)))
+  }
+
+  /// Reads more than is needed now, if the medium shows it at once.
+  private mutating func readAhead(
+    _ object: StorageObject, at offset: Int, byteCount: Int
+  ) -> Bool {
+    do throws(StorageError) {
+      try storage.read(
+        object, at: offset,
+        into: UnsafeMutableRawBufferPointer(scratch.slice(0..<byteCount)))
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// Reads from the medium.
