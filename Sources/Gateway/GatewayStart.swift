@@ -127,6 +127,8 @@ public struct GatewayStart<
   ) throws(RecorderError) -> (nextIndex: UInt64, starts: [ChannelStart], history: LogHistory) {
     var problem: RecorderError?
     func drain() {
+      // A medium that has refused is not asked again by each entry that follows: this start has failed.
+      guard problem == nil else { return }
       do throws(RecorderError) { try recorder.settle(at: now) } catch { problem = error }
     }
     var opening = OpeningEntries(

@@ -111,17 +111,27 @@ struct LogOracle {
   }
 
   /// What stands whole on a medium, whatever came to harm around it: readings and events by their index, from
-  /// the frames whose two checksums are right.
+  /// the frames whose two checksums are right. Where no copy of the documents stands beside the log, a reading or a run of
+  /// slots says nothing without the channel that it names.
   static func readable(
-    _ segments: [(sequence: UInt64, bytes: [UInt8])], epoch: UInt32
+    _ segments: [(sequence: UInt64, bytes: [UInt8])], epoch: UInt32, hasDocuments: Bool = true
   ) -> [(index: Int, leaf: Digest, place: FirstPlace)] {
     var found: [(index: Int, leaf: Digest, place: FirstPlace)] = []
+    var channels: Set<UInt64> = []
+    var channelOf: [Int: UInt64] = [:]
     forEachEntry(in: segments) { index, entry in
       if let place = firstPlace(entry, epoch, index) {
         found.append((index, Tree.leaf(entry.span), place))
       }
+      switch try? Entry.decode(entry.span) {
+      case .config?: channels.insert(UInt64(index))
+      case .reading(let reading)?: channelOf[index] = reading.channel
+      case .event(let event)?: channelOf[index] = event.shed(in: entry.span)?.channel
+      default: break
+      }
     }
-    return found
+    guard !hasDocuments else { return found }
+    return found.filter { found in channelOf[found.index].map(channels.contains) ?? true }
   }
 
   /// How many entries of a range stand in no whole frame.
@@ -151,14 +161,16 @@ struct LogOracle {
     return missing.isEmpty ? nil : "\(missing.count) entries of \(run) did not come back"
   }
 
-  /// Calls `body` with each entry in a whole frame. A segment ends where one behind it says that it begins.
+  /// Calls `body` with each entry in a whole frame. A segment ends where one behind it says that it begins, by its header
+  /// or by the first frame that is left of it.
   private static func forEachEntry(
     in segments: [(sequence: UInt64, bytes: [UInt8])], _ body: (Int, [UInt8]) -> Void
   ) {
     var bound = UInt64.max
     for (sequence, bytes) in segments.reversed() {
       let end = bound
-      defer { bound = min(bound, firstIndex(ofSegment: sequence, bytes) ?? bound) }
+      var first = firstIndex(ofSegment: sequence, bytes) ?? bound
+      defer { bound = min(bound, first) }
       bytes.withUnsafeBytes { all in
         for offset in stride(from: 4_096, to: all.count, by: 4_096) {
           let frame = UnsafeRawBufferPointer(rebasing: all[offset...])
@@ -172,6 +184,7 @@ struct LogOracle {
           else { continue }
           var at = 44
           var index = Int(number(frame, 16, 8))
+          first = min(first, UInt64(index))
           for _ in 0..<counts.entries {
             let count = Int(frame[at]) << 8 | Int(frame[at + 1])
             if UInt64(index) < end { body(index, Array(frame[at + 2..<at + 2 + count])) }

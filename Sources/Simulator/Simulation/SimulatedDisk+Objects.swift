@@ -10,7 +10,10 @@ extension SimulatedDisk {
       switch area.object {
       case .segment(let sequence):
         guard let at = segments.firstIndex(where: { $0.sequence == sequence }) else { continue }
-        for byte in area.bytes.clamped(to: 0..<segments[at].bytes.count) {
+        // Who reads directly from the medium reads whole blocks.
+        let blocks =
+          area.bytes.lowerBound / 4_096 * 4_096..<(area.bytes.upperBound + 4_095) / 4_096 * 4_096
+        for byte in blocks.clamped(to: 0..<segments[at].bytes.count) {
           segments[at].bytes[byte] = 0
         }
       case .sealed(let sequence):
@@ -21,6 +24,12 @@ extension SimulatedDisk {
       }
     }
     return segments
+  }
+
+  /// The copy of the documents beside the log of an epoch can be read.
+  func holdsDocuments(_ epoch: UInt32) -> Bool {
+    guard let bytes = volumes[Int(epoch) - 1].documents else { return false }
+    return !refuses(epoch, .documents, 0..<bytes.count)
   }
 
   /// The segments of an epoch, each in the form that counts, as its plain bytes.

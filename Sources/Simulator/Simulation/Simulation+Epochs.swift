@@ -9,7 +9,8 @@ extension Simulation where Key: ~Copyable {
   func ends(_ newest: UInt32) {
     goOn(in: newest)
     isBeginning = true
-    let readable = LogOracle.readable(disk.readableSegments(newest), epoch: newest)
+    let readable = LogOracle.readable(
+      disk.readableSegments(newest), epoch: newest, hasDocuments: disk.holdsDocuments(newest))
     // What no mirror had of a log that ended for want of room was given up, and said to be.
     if mediumFailed || machine.isEnded(newest, .full) {
       let places = Set(readable.map(\.place))
@@ -25,7 +26,10 @@ extension Simulation where Key: ~Copyable {
     // A medium that lies may have lost all of it.
     guard newest > 0 else { return }
     let places = readablePlaces(max(newest - 1, 1)...newest)
-    for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
+    for epoch in epochs where epoch.number < newest {
+      epoch.keepLeftBehind(in: places)
+      epoch.forgetPromise()
+    }
   }
 
   /// What had been stored came to harm there: of what earlier epochs left behind, that alone is owed which can be read on.
