@@ -210,6 +210,10 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     // The number is used up even if the attempt fails: what it left behind is not written to again.
     nextSequence &+= 1
     if !recycleSegment(as: sequence) {
+      // One that did not let itself be taken anew still stands, under this number or its own.
+      let isDoubtful = isCountDoubtful
+      if isDoubtful { try recountSegments() }
+      isCountDoubtful = isDoubtful
       do throws(StorageError) {
         if !hasRoomForSegment { try withdrawSealed() }
         guard hasRoomForSegment else { throw .full }

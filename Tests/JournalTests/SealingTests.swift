@@ -74,41 +74,6 @@ import TransparencyLog
     #expect(try again.read(0..<22) == entries)
   }
 
-  /// A sector that cannot be read keeps its own segment from being sealed, and is tried again once for each new one.
-  @Test func `a segment that cannot be read does not keep the ones behind it from being sealed`()
-    throws
-  {
-    let (disk, fixture, first) = try filled(29)
-    var entries = first
-    disk.refusesRead = { object, range in
-      object == .segment(sequence: 0) && range.contains(3 * 4096)
-    }
-    func failures() throws -> Int {
-      var failures = 0
-      while true {
-        do throws(JournalError) {
-          guard try fixture.journal.seal() else { return failures }
-        } catch { failures += 1 }
-      }
-    }
-    #expect(try failures() == 1 && failures() == 0)
-    #expect(
-      Set(disk.objects.keys).isSuperset(of: ["segment.0", "sealed.1", "sealed.2", "sealed.3"]))
-    #expect(disk.objects["sealed.0"] == nil)
-    #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
-    try fill(fixture, &entries, 7)
-    #expect(try failures() == 1 && failures() == 0)
-    // It shows it again.
-    disk.refusesRead = { _, _ in false }
-    try fill(fixture, &entries, 7)
-    #expect(try failures() == 0)
-    #expect(disk.objects["sealed.0"] != nil)
-    #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
-    #expect(try fixture.read(0..<43) == entries)
-    let used = try fixture.journal.byteCount(from: 0)
-    #expect(used <= fixture.journal.standingByteCount)
-  }
-
   private func bytes(
     _ fixture: Fixture<SealingMemoryStorage>, _ sequence: UInt64, at offset: Int, count: Int
   ) throws -> [UInt8] {

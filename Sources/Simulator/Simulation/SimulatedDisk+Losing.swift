@@ -2,6 +2,21 @@ import HAL
 
 // What a medium does by itself to what it was given.
 extension SimulatedDisk {
+  /// What an operation changed, as long as a lying medium has it only in its cache.
+  struct Cached {
+    enum Change {
+      /// These bytes stood at the offset.
+      case bytes(StorageObject, offset: Int, before: [UInt8])
+      /// The object was this, or was not there.
+      case whole(StorageObject, before: [UInt8]?)
+      /// A segment got another number.
+      case renamed(UInt64, to: UInt64)
+    }
+    var epoch: UInt32
+    var change: Change
+    var at: UInt64
+  }
+
   /// A medium that lies about flush has an operation in its cache for five seconds.
   func keep(_ change: Cached.Change, _ epoch: UInt32) {
     guard isLying else { return }

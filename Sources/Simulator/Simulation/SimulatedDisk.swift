@@ -19,21 +19,6 @@ final class SimulatedDisk {
     case cut(operation: UInt64)
   }
 
-  /// What an operation changed, as long as a lying medium has it only in its cache.
-  struct Cached {
-    enum Change {
-      /// These bytes stood at the offset.
-      case bytes(StorageObject, offset: Int, before: [UInt8])
-      /// The object was this, or was not there.
-      case whole(StorageObject, before: [UInt8]?)
-      /// A segment got another number.
-      case renamed(UInt64, to: UInt64)
-    }
-    var epoch: UInt32
-    var change: Change
-    var at: UInt64
-  }
-
   /// The logs of all epochs, from 1 on.
   var volumes: [Volume] = [Volume()]
   var cache: [Cached] = []
