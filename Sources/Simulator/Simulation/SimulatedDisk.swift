@@ -125,9 +125,6 @@ final class SimulatedDisk {
   /// Bytes of the segments of all epochs, plain and sealed.
   var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
 
-  /// The same of segments that hold a frame, without sealed forms beside their plain ones: what the others take comes back.
-  var usedSegmentByteCount: Int { volumes.reduce(0) { $0 + $1.usedByteCount } }
-
   /// Bytes of all objects.
   private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
 

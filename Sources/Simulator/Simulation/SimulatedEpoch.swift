@@ -84,9 +84,6 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     leftBehind.removeAll { !places.contains($0.place) }
   }
 
-  /// The medium may have forgotten what was signed last, before the next epoch had named it.
-  func forgetPromise() { promised = nil }
-
   /// The medium was set back to a state in which `newest` is the newest epoch. An epoch that goes on has left nothing
   /// behind, one that is not there any more went away with the medium, and of what an earlier one left behind only what
   /// the medium `holds` can be asked for.

@@ -28,7 +28,7 @@ extension Simulation where Key: ~Copyable {
     let places = readablePlaces(max(newest - 1, 1)...newest)
     for epoch in epochs where epoch.number < newest {
       epoch.keepLeftBehind(in: places)
-      epoch.forgetPromise()
+      epoch.forgetPromised()
     }
   }
 
