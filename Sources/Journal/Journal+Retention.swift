@@ -107,7 +107,10 @@ extension Journal where Storage: ~Copyable {
       takeFreeSegment(old)
       let object = StorageObject.segment(sequence: old)
       do throws(StorageError) {
-        if try storage.size(of: object) == configuration.segmentByteCount {
+        // The plain form of one that is sealed is of this size, or it would not be free.
+        let size =
+          old >= firstKept ? configuration.segmentByteCount : try storage.size(of: object)
+        if size == configuration.segmentByteCount {
           try prepareRecycling(old)
           try storage.recycle(segment: old, as: sequence)
           window = Window()
