@@ -210,7 +210,7 @@ import Uplink
     let simulation = try world.simulation(seed: 5, seconds: 1_800)
     #expect(simulation.run().violations == [])
     let (all, earlier) = simulation.disk.byteCount(1, from: 0)
-    #expect(earlier == 0 && all == simulation.disk.usedSegmentByteCount && all > 5 * 65_536)
+    #expect(earlier == 0 && all == simulation.disk.volumes[0].usedByteCount && all > 5 * 65_536)
     let half = simulation.disk.byteCount(1, from: simulation.machine.report.committedSize / 2).kept
     #expect(half < all && half > all / 3)
     #expect(simulation.disk.byteCount(1, from: .max).kept == 0)
