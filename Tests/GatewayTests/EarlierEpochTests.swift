@@ -32,22 +32,11 @@ import TransparencyLog
     let disk = MemoryDisk()
     let queue = EntryQueue()
     var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
-    for round in 0..<40 as Range<UInt64> {
-      for number in 0..<25 as Range<UInt64> {
-        #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
-      }
-      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
-      if round == 20 { try acknowledge(&recorder, size: 512) }
-    }
+    try Rig.fill(&recorder, from: queue, rounds: 40)
+    let cosigned = try Rig.cosignedNote(recorder.evidence.journal.signedNote)
+    try recorder.evidence.journal.recordAcknowledged(size: 512, cosignedNote: cosigned.span)
     shelf.disks[1] = disk
     return shelf
-  }
-
-  private func acknowledge(_ recorder: inout MemoryRecorder, size: UInt64) throws {
-    let note = Array(recorder.evidence.journal.signedNote)
-    let text = Array(note[try Note.parse(note.span).text])
-    let cosigned = try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
-    try recorder.evidence.journal.recordAcknowledged(size: size, cosignedNote: cosigned.span)
   }
 
   /// What a start makes of the shelf.

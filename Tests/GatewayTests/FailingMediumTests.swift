@@ -2,7 +2,6 @@ import HAL
 import HostCrypto
 import MemoryStorage
 import Testing
-import TransparencyLog
 
 @testable import Gateway
 @testable import Journal
@@ -23,10 +22,6 @@ import TransparencyLog
       case .both: return true
       }
     }
-  }
-
-  private func standing(_ disk: MemoryDisk) -> UInt64 {
-    disk.objects.reduce(0) { $1.key.hasPrefix("segment.") ? $0 + UInt64($1.value.count) : $0 }
   }
 
   @Test(arguments: Refused.allCases, [2, 6] as [UInt64])
@@ -52,7 +47,7 @@ import TransparencyLog
       push(25)
       try recorder.settle(at: Rig.instant(second * 1_000_000))
     }
-    #expect(standing(disk) == 6 * FailingMediumTests.segment)
+    #expect(disk.segmentByteCount == 6 * FailingMediumTests.segment)
     disk.refusesWrite = refused.takes
     var now: UInt64 = 41_000_000
     var waits: [UInt64] = []
@@ -61,7 +56,7 @@ import TransparencyLog
     for _ in 0..<60 {
       let turn = recorder.turn(
         at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
-      #expect(turn.failure != nil && report.epochEnd == nil && standing(disk) <= quota)
+      #expect(turn.failure != nil && report.epochEnd == nil && disk.segmentByteCount <= quota)
       waits.append((turn.due - now) / 1_000_000)
       now = turn.due
     }
@@ -70,11 +65,11 @@ import TransparencyLog
     let turn = recorder.turn(
       at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
     #expect(turn.failure == nil && recorder.evidence.journal.committedSize == index)
-    #expect(standing(disk) <= quota)
+    #expect(disk.segmentByteCount <= quota)
     // An agent that starts finds the same, and makes room where the one before could not.
     let log = try Rig.log(on: disk)
     #expect(log.evidence.journal.committedSize == index)
-    #expect(log.evidence.journal.standingByteCount == standing(disk))
+    #expect(log.evidence.journal.standingByteCount == disk.segmentByteCount)
   }
 
   /// One sector of what is acknowledged cannot be read any more, so nothing of it can be summed up and given up. That is
@@ -94,9 +89,7 @@ import TransparencyLog
       push()
       try first.settle(at: Rig.instant(second * 1_000_000))
     }
-    let note = Array(first.evidence.journal.signedNote)
-    let text = Array(note[try Note.parse(note.span).text])
-    let cosigned = try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
+    let cosigned = try Rig.cosignedNote(first.evidence.journal.signedNote)
     try first.evidence.journal.recordAcknowledged(size: 768, cosignedNote: cosigned.span)
 
     let report = RecorderReport()

@@ -120,6 +120,24 @@ enum Rig {
     return recorder.nextRequest(at: now)
   }
 
+  /// Settles so many commits of 25 entries each, one a second, from the first entry of the log on.
+  static func fill(_ recorder: inout MemoryRecorder, from queue: EntryQueue, rounds: UInt64) throws
+  {
+    for round in 0..<rounds {
+      for number in 0..<25 as Range<UInt64> {
+        #expect(push(entry(round * 25 + number, padding: 60), to: queue))
+      }
+      try recorder.settle(at: instant((round + 1) * 1_000_000))
+    }
+  }
+
+  /// A note of the log with the cosignature of the rig's mirror.
+  static func cosignedNote(_ signed: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
+    let note = Array(signed)
+    let text = Array(note[try Note.parse(note.span).text])
+    return try note + cosignature(under: text, with: try mirrorSigner())
+  }
+
   static func push(_ entry: [UInt8], to queue: EntryQueue) -> Bool {
     entry.withUnsafeBufferPointer { queue.ring.push($0) }
   }

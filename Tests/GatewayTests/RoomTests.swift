@@ -23,12 +23,7 @@ import Uplink
   private func fill(_ disk: MemoryDisk) throws {
     let queue = EntryQueue()
     var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
-    for round in 0..<48 as Range<UInt64> {
-      for number in 0..<25 as Range<UInt64> {
-        #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
-      }
-      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
-    }
+    try Rig.fill(&recorder, from: queue, rounds: 48)
   }
 
   @Test func `a log whose front was given up is recovered with the same tree and history`() throws {
@@ -89,7 +84,7 @@ import Uplink
     try fill(disk)
     var log = try Rig.log(on: disk)
     let size = log.evidence.journal.superblock.signedSize
-    let note = try cosignedNote(log.evidence.journal.signedNote)
+    let note = try Rig.cosignedNote(log.evidence.journal.signedNote)
     try log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     let segments = log.evidence.journal.standingByteCount
     let key =
@@ -105,13 +100,6 @@ import Uplink
     #expect((recorder.evidence.journal.superblock.minimumIndex == 0) == isOther)
     // What cannot be given up counts as taken.
     #expect((report.waitingByteCount > segments / 2) == isOther)
-  }
-
-  /// A note of the log with the cosignature of the rig's mirror.
-  private func cosignedNote(_ signed: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
-    let note = Array(signed)
-    let text = Array(note[try Note.parse(note.span).text])
-    return try note + Rig.cosignature(under: text, with: try Rig.mirrorSigner())
   }
 
   /// Whatever operation the power goes in while a segment is given up: the next start has the whole tree.

@@ -16,17 +16,8 @@ import TransparencyLog
     let disk = MemoryDisk()
     let queue = EntryQueue()
     var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: RecorderReport())
-    for round in 0..<UInt64(frames) {
-      for number in 0..<25 as Range<UInt64> {
-        #expect(Rig.push(Rig.entry(round * 25 + number, padding: 60), to: queue))
-      }
-      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
-    }
+    try Rig.fill(&recorder, from: queue, rounds: UInt64(frames))
     return disk
-  }
-
-  private func standing(_ disk: MemoryDisk) -> UInt64 {
-    disk.objects.reduce(0) { $1.key.hasPrefix("segment.") ? $0 + UInt64($1.value.count) : $0 }
   }
 
   /// Starts on the disk with a quota; returns whether it went well, and what the report says.
@@ -73,7 +64,7 @@ import TransparencyLog
     let image = try filled(frames).objects
     let disk = MemoryDisk()
     disk.restore(image)
-    let quota = standing(disk) + spare * StartRoomTests.segment
+    let quota = disk.segmentByteCount + spare * StartRoomTests.segment
     _ = try start(on: disk, quota: quota)
     let count = disk.operationCount
     var ends = 0
@@ -83,7 +74,7 @@ import TransparencyLog
         disk.restore(image)
         for operation in first..<first + failing { disk.faults[operation] = .silent }
         let (isGood, end) = try start(on: disk, quota: quota)
-        let taken = standing(disk)
+        let taken = disk.segmentByteCount
         #expect(taken <= quota, "operations \(first) to \(first + failing - 1)")
         guard !isGood, let end else { continue }
         ends += 1

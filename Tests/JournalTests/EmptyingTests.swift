@@ -47,10 +47,6 @@ import Testing
     disk.refusesWrite = { _, _ in false }
   }
 
-  private func standing(_ disk: MemoryDisk) -> UInt64 {
-    disk.objects.reduce(0) { $1.key.hasPrefix("segment.") ? $0 + UInt64($1.value.count) : $0 }
-  }
-
   private func recovered(_ disk: MemoryDisk) throws -> [[UInt8]] {
     try Fixture(MemoryBlockStorage(disk: disk)).recover().entries
   }
@@ -65,7 +61,7 @@ import Testing
     #expect(count == 6 && disk.objects.count == before - 6)
     let more = try fixture.journal.removeEmptySegments()
     #expect(more == 0)
-    #expect(fixture.journal.standingByteCount == standing(disk))
+    #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
     #expect(try fixture.read(0..<12) == entries)
     #expect(try recovered(disk) == entries)
     try fixture.append(entry(12))
@@ -83,14 +79,14 @@ import Testing
     #expect(count == 5 && disk.objects["segment.\(sequence)"] != nil)
     try fixture.append(entry(12))
     #expect(try recovered(disk) == (0...12).map(entry))
-    #expect(fixture.journal.standingByteCount == standing(disk))
+    #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
   }
 
   @Test func `a commit without room removes them by itself`() throws {
     let (disk, fixture) = try scarred()
     fixture.journal.standingByteCountMax = fixture.journal.standingByteCount
     for number in 12..<26 { try fixture.append(entry(number)) }
-    #expect(standing(disk) <= fixture.journal.standingByteCountMax)
+    #expect(disk.segmentByteCount <= fixture.journal.standingByteCountMax)
     #expect(try recovered(disk) == (0..<26).map(entry))
     #expect(throws: JournalError.self) {
       for number in 26..<40 { try fixture.append(entry(number)) }
@@ -113,7 +109,7 @@ import Testing
       disk.faults = [:]
       try fixture.journal.removeEmptySegments()
       try fixture.append(entry(12))
-      #expect(fixture.journal.standingByteCount == standing(disk), "operation \(operation)")
+      #expect(fixture.journal.standingByteCount == disk.segmentByteCount, "operation \(operation)")
       #expect(try recovered(disk) == entries + [entry(12)], "operation \(operation)")
 
       let (other, victim) = try scarred()

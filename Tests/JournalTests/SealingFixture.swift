@@ -54,16 +54,6 @@ extension JournalConfiguration {
   }
 }
 
-extension MemoryDisk {
-  /// Bytes of all segments, plain and sealed.
-  var segmentByteCount: UInt64 {
-    objects.reduce(0) { sum, object in
-      let isSegment = object.key.hasPrefix("segment.") || object.key.hasPrefix("sealed.")
-      return sum + (isSegment ? UInt64(object.value.count) : 0)
-    }
-  }
-}
-
 /// An entry that is like others of its kind: an array, a type, a number that counts, and bytes that stay.
 func alikeEntry(_ index: Int, byteCount: Int = 60) -> [UInt8] {
   var entry = [UInt8](repeating: 0x55, count: byteCount)

@@ -68,6 +68,14 @@ package final class MemoryDisk {
   }
 
   package var hasJustDied: Bool { isDead }
+
+  /// Bytes of all segments, plain and sealed.
+  package var segmentByteCount: UInt64 {
+    objects.reduce(0) { sum, object in
+      let isSegment = object.key.hasPrefix("segment.") || object.key.hasPrefix("sealed.")
+      return sum + (isSegment ? UInt64(object.value.count) : 0)
+    }
+  }
 }
 
 package struct MemoryBlockStorage: BlockStorage {

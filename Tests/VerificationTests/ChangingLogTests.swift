@@ -1,7 +1,3 @@
-import HAL
-import HostCodec
-import Journal
-import MemoryStorage
 import Testing
 import Verification
 
@@ -62,24 +58,10 @@ import Verification
     try Verification.verifyGatewayLog(writer.logFiles, bench.log.policy)
   }
 
-  private func sealed(_ segment: [UInt8]) throws -> [UInt8] {
-    let disk = MemoryDisk()
-    disk.replace("segment.0", with: segment)
-    var storage = SealingStorage(
-      base: MemoryBlockStorage(disk: disk),
-      codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
-    while true {
-      switch try storage.seal(segment: 0) {
-      case .sealed, .declined: return disk.bytes("sealed.0")
-      default: continue
-      }
-    }
-  }
-
   @Test(arguments: [0, 1])
   func `a segment that is sealed while it is read is no loss`(read: Int) throws {
     let bench = try Bench()
-    let bytes = try sealed(try #require(bench.files[Self.first]))
+    let bytes = try sealedForm(of: try #require(bench.files[Self.first]))
     let writer = Writer(bench.files)
     writer.change = { files, path, count in
       guard path == Self.first, count == read else { return }

@@ -17,26 +17,11 @@ import Verification
     return (log, files)
   }
 
-  private func sealed(_ segment: [UInt8]) throws -> [UInt8] {
-    let disk = MemoryDisk()
-    disk.replace("segment.0", with: segment)
-    var storage = SealingStorage(
-      base: MemoryBlockStorage(disk: disk),
-      codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
-    var step = try storage.seal(segment: 0)
-    while step != .declined {
-      if case .sealed = step { break }
-      step = try storage.seal(segment: 0)
-    }
-    #expect(step == .sealed(byteCount: disk.bytes("sealed.0").count))
-    return disk.bytes("sealed.0")
-  }
-
   @Test func `a sealed segment verifies as a plain one, and damage in it is named`() throws {
     let (log, files) = try log()
     let policy = log.policy
     let clean = try Verification.verifyGatewayLog(logFiles(files), policy)
-    let bytes = try sealed(try #require(files[Self.plain]))
+    let bytes = try sealedForm(of: try #require(files[Self.plain]))
     var both = files
     both[Self.sealed] = bytes
     var one = both
@@ -64,4 +49,20 @@ import Verification
     let beside = try Verification.verifyGatewayLog(logFiles(both), policy)
     #expect(beside.findings == clean.findings)
   }
+}
+
+/// The sealed form of a segment.
+func sealedForm(of segment: [UInt8]) throws -> [UInt8] {
+  let disk = MemoryDisk()
+  disk.replace("segment.0", with: segment)
+  var storage = SealingStorage(
+    base: MemoryBlockStorage(disk: disk),
+    codec: ZstdCodec(memoryByteCount: SealingMemory.byteCount))
+  var step = try storage.seal(segment: 0)
+  while step != .declined {
+    if case .sealed = step { break }
+    step = try storage.seal(segment: 0)
+  }
+  #expect(step == .sealed(byteCount: disk.bytes("sealed.0").count))
+  return disk.bytes("sealed.0")
 }
