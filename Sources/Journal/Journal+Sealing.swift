@@ -168,9 +168,12 @@ extension Journal where Storage: ~Copyable {
     window = Window()
     let object = StorageObject.segment(sequence: sequence)
     // One whose size is not shown now goes: what is neither counted nor removed would take room that nobody knows of.
-    let size = try? storage.size(of: object)
+    var isSpare = false
+    if freeSegmentCount == 0, let size = try? storage.size(of: object) {
+      isSpare = size == configuration.segmentByteCount
+    }
     do throws(StorageError) {
-      if freeSegmentCount == 0, size == configuration.segmentByteCount {
+      if isSpare {
         sealing.spare = sequence
         freeSegmentCount &+= 1
       } else {

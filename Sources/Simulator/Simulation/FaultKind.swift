@@ -110,9 +110,8 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   public var isTimed: Bool {
     switch self {
     case .bitRot, .unreadable, .mediumFull, .mediumRefuses, .powerCut, .agentKilled, .agentStopped,
-      .clockStep,
-      .leapSecond, .clockDrift, .suspend, .deadDevice, .unplugged, .linkDown, .certificateExpired,
-      .mirrorCrash, .mirrorLost:
+      .clockStep, .leapSecond, .clockDrift, .suspend, .deadDevice, .unplugged, .linkDown,
+      .certificateExpired, .mirrorCrash, .mirrorLost:
       true
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError, .slowMedium,
       .lyingFlush, .rollback, .powerCutAgain, .clockLost, .noise, .truncated, .late, .foreign,
