@@ -109,8 +109,11 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   private static func remove(
     _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64
   ) {
+    var spare = 0
     do throws(StorageError) {
-      let byteCount = try medium.takenByteCount(ofSegment: sequence)
+      let byteCount = try medium.ask(spare: &spare) { medium throws(StorageError) in
+        try medium.takenByteCount(ofSegment: sequence)
+      }
       try medium.remove(.segment(sequence: sequence))
       standing -= min(byteCount, standing)
     } catch {}

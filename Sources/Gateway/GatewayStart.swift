@@ -82,6 +82,7 @@ public struct GatewayStart<
     self.identity = identity
     self.history = history
     report.isMended = !history.mended.isEmpty
+    if history.isMendingRefused { report.post(.storageDegraded) }
     self.queue = queue
     self.report = report
     let acknowledged = evidence.journal.acknowledgement(under: identity.mirrorKey, with: verifier)

@@ -27,6 +27,9 @@ public enum Limits {
   /// Reads beyond three in a row of what an epoch that ended holds: what is skipped there is lost, and a medium whose
   /// every read takes seconds must come to an end.
   public static var spareReadCount: Int { 64 }
+  /// The same in a start, in which nothing is polled: enough for a medium that refuses one look in fifty, at which three in a
+  /// row fail once in a hundred thousand.
+  public static var recoverySpareReadCount: Int { 8 }
   /// µs for which a start waits for what the mirror has of a damaged log; nothing is polled meanwhile. A
   /// bundle of 256 entries has 25 KB, which GPRS (30 kbit/s) brings in 7 s, so that a
   /// frame, which lies in two bundles at most, comes with its checkpoint and one attempt to connect (10 s).

@@ -54,6 +54,8 @@ public struct LogHistory {
   public internal(set) var lastBootID: [UInt8] = []
   /// Entries that the mirror gave back when this log was recovered; an empty run for the header of a segment.
   public internal(set) var mended: [Range<UInt64>] = []
+  /// The medium refused some of that at first.
+  var isMendingRefused = false
 
   /// Nothing read yet.
   public init() {}

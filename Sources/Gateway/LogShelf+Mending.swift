@@ -18,15 +18,18 @@ extension LogShelf where Storage: ~Copyable {
       guard case .journal(.gap) = error else { throw error }
       let deadline = uptime() &+ Limits.mendingPatience
       var runs: [Range<UInt64>] = []
+      var isRefused = false
       for _ in 0..<Limits.recoveryAttemptsMax {
         // A write that failed may have gone elsewhere: what is damaged is looked for anew.
         let isWhole: Bool
         do throws(JournalError) { isWhole = try mend(epoch, by: deadline, &runs) } catch {
+          isRefused = true
           continue
         }
         guard isWhole else { break }
         let log = try read(epoch, &history)
         history.mended = runs
+        history.isMendingRefused = isRefused
         return log
       }
       throw error

@@ -229,16 +229,22 @@ extension LogShelf where Storage: ~Copyable {
     return room
   }
 
-  /// Bytes of the segments in a storage; 0 if nobody can say.
+  /// Bytes of the segments in a storage; 0 if nobody can say which there are. One whose size is not shown counts as a
+  /// whole one.
   private func segmentByteCount(_ storage: inout Storage) -> UInt64 {
     var spare = Limits.spareReadCount
-    let count: UInt64?? = try? storage.ask(spare: &spare) { medium throws(StorageError) in
-      guard let range = try medium.segmentRange() else { return nil }
-      var count: UInt64 = 0
-      for sequence in range { count += try medium.takenByteCount(ofSegment: sequence) }
-      return count
+    let range: ClosedRange<UInt64>?? = try? storage.ask(spare: &spare) {
+      medium throws(StorageError) in try medium.segmentRange()
     }
-    return (count ?? 0) ?? 0
+    guard let range, let range else { return 0 }
+    var count: UInt64 = 0
+    for sequence in range {
+      let taken: UInt64? = try? storage.ask(spare: &spare) { medium throws(StorageError) in
+        try medium.takenByteCount(ofSegment: sequence)
+      }
+      count += taken ?? UInt64(segmentByteCount)
+    }
+    return count
   }
 
   /// What is known of the epoch before `epoch`; `carryOver` becomes what can be carried over of it, or of the newest one
@@ -274,6 +280,7 @@ extension LogShelf where Storage: ~Copyable {
     defer { page.deallocate() }
     let bytes = UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self))
     var newest: (block: Superblock, note: [UInt8])?
+    var validCount: UInt32 = 0
     for slot in 0..<2 {
       // A read that is refused once counts for as little here as anywhere: the newest block says what is carried over.
       var spare = 0
@@ -283,6 +290,7 @@ extension LogShelf where Storage: ~Copyable {
       guard isRead != nil, let block = Superblock(bytes.span),
         block.epoch == epoch, block.originHash == origin(epoch).hash
       else { continue }
+      validCount += 1
       if newest.map({ block.isNewer(than: $0.block) }) ?? true {
         newest = (block, Array(bytes[block.cosignedNoteRange]))
       }
@@ -290,7 +298,9 @@ extension LogShelf where Storage: ~Copyable {
     guard let newest else { return EpochBefore() }
     return EpochBefore(
       signedSize: newest.block.signedSize, signedRoot: newest.block.signedRoot,
-      bootCounter: newest.block.bootCounter, acknowledgedSize: newest.block.acknowledgedSize,
+      // As in `Journal.recover`: the lost one may have counted one boot more.
+      bootCounter: newest.block.bootCounter &+ (2 - validCount),
+      acknowledgedSize: newest.block.acknowledgedSize,
       cosignedNote: newest.note, minimumIndex: newest.block.minimumIndex)
   }
 

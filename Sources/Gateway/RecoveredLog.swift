@@ -29,6 +29,7 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var journal = Journal(
       storage: storage, configuration: configuration,
       memory: memory)
+    journal.spareReadCount = Limits.recoverySpareReadCount
     let summary: KeptSummary
     do { summary = try KeptSummary(newestIn: &journal.storage, configuration) } catch {
       throw .journal(error)
@@ -52,6 +53,7 @@ public struct RecoveredLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     guard start <= journal.committedSize else {
       throw .journal(.signedEntriesMissing(signed: start, recovered: journal.committedSize))
     }
+    journal.spareReadCount = 0
     tree.keep(in: &journal.storage)
     var evidence = Evidence(journal: journal, tiles: tree.takeTiles())
     let superblock = evidence.journal.superblock

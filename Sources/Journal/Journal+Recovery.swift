@@ -95,7 +95,8 @@ extension Journal where Storage: ~Copyable {
   private mutating func readSuperblock(_ object: StorageObject) -> SuperblockReading {
     let page = nextSuperblockPage
     do throws(StorageError) {
-      guard let size = try storage.size(of: object) else { return .absent }
+      let size = try ask { medium throws(StorageError) in try medium.size(of: object) }
+      guard let size else { return .absent }
       guard size == blockByteCount else { return .damaged }
       try read(object, at: 0, into: page)
     } catch {

@@ -250,7 +250,7 @@ import Uplink
     #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: 300_000_000) } == 1)
     #expect(
       unseen {
-        $0.agentSleeps(at: 110_000_000, until: 350_000_000)
+        $0.agentWaits(from: 110_000_000, until: 350_000_000)
         $0.agentEnded(at: 400_000_000, failingSince: nil)
       } == 0)
   }

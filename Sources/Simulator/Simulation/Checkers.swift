@@ -199,8 +199,8 @@ struct VisibilityChecker {
     }
   }
 
-  /// The machine sleeps until then: what it has not written it writes when it wakes.
-  mutating func agentSleeps(at time: UInt64, until end: UInt64) {
+  /// Nothing is written between these: the machine sleeps, or its medium is slow or refuses.
+  mutating func agentWaits(from time: UInt64, until end: UInt64) {
     for at in expectations.indices
     where expectations[at].time + VisibilityChecker.writtenWithin > time {
       expectations[at].time = end

@@ -3,7 +3,8 @@ import Journal
 
 // What stands on the medium, for whoever looks at it from outside.
 extension SimulatedDisk {
-  /// What can be read now of the segments of an epoch: an area that refuses is zeros, a sealed form with one is not there.
+  /// What can be read now of the segments of an epoch: an area that refuses is zeros, of a sealed form with one the header is
+  /// left. That may still be read, and says where the segment before it ends.
   func readableSegments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
     var segments = segments(epoch)
     for area in unreadable where area.epoch == epoch && area.until > now && !isCalm {
@@ -17,9 +18,10 @@ extension SimulatedDisk {
           segments[at].bytes[byte] = 0
         }
       case .sealed(let sequence):
-        segments.removeAll {
-          $0.sequence == sequence && volumes[Int(epoch) - 1].position(of: sequence) == nil
-        }
+        guard volumes[Int(epoch) - 1].position(of: sequence) == nil,
+          let at = segments.firstIndex(where: { $0.sequence == sequence })
+        else { continue }
+        segments[at].bytes = Array(segments[at].bytes.prefix(4_096))
       case .superblock, .tile, .documents, .summary: break
       }
     }

@@ -223,7 +223,7 @@ extension Simulation where Key: ~Copyable {
       asleepUntil = time.now + entropy.within(60_000_000...3_600_000_000)
       live.excuse(until: asleepUntil + LiveChecker.within)
       excuseCommits()
-      epoch.visibility.agentSleeps(at: time.now, until: asleepUntil)
+      epoch.visibility.agentWaits(from: time.now, until: asleepUntil)
       return
     default:
       let magnitude = Int64(

@@ -16,9 +16,23 @@ extension Simulation where Key: ~Copyable {
   func expect(_ code: EventEntry.Code, for fault: FaultKind) {
     guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
     expectedAt = time.now
-    // A machine that sleeps sees it when it wakes.
+    // A machine that sleeps sees it when it wakes, and a recorder that waits for a slow medium when that has written.
+    let written = machine.isSlow ? time.time(ofMono: machine.recorderDue) : 0
     epoch.visibility.expect(
-      code, for: fault, committed: machine.report.committedSize, at: max(time.now, asleepUntil))
+      code, for: fault, committed: machine.report.committedSize,
+      at: max(time.now, asleepUntil, written))
+  }
+
+  /// A turn of the recorder has ended: what it has to say is written later if the medium is slow or refuses.
+  func lookAtWriting() {
+    if let since = failingSince, !machine.report.hasFailed {
+      epoch.visibility.agentWaits(from: since, until: time.now)
+    }
+    if machine.isSlow {
+      let end = time.time(ofMono: machine.recorderDue)
+      epoch.visibility.agentWaits(from: time.now, until: end)
+    }
+    failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
   }
 
   func violate(_ checker: Violation.Checker, _ text: String) {

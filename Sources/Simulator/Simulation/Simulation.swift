@@ -324,7 +324,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if turn?.failure != nil { excuseCommits() }
     if let problem = quota.look(standing: disk.segmentByteCount) { violate(.quota, problem) }
     if failingSince != nil { expectedAt = time.now }
-    failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
+    lookAtWriting()
     if let why = machine.report.epochEnd {
       lookAtRoom(why, acknowledged: acknowledged)
       return endEpoch(why)
