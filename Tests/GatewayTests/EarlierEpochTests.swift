@@ -45,6 +45,8 @@ import TransparencyLog
     var before: EpochBefore?
     var carried: Int
     var boot: UInt32
+    /// Bytes that the earlier epochs are known to take.
+    var earlier: UInt64
   }
 
   private func start(
@@ -67,7 +69,7 @@ import TransparencyLog
     var history = LogHistory()
     let opened = try OpenedLog(
       on: logs, ended: ended.map { (newest, $0) }, signedEpoch: signedEpoch, history: &history)
-    let (epoch, before) = (opened.epoch, opened.before)
+    let (epoch, before, earlier) = (opened.epoch, opened.before, opened.room.earlierByteCount)
     let start = try GatewayStart(
       opened: opened, history: history,
       identity: GatewayIdentity(
@@ -85,13 +87,50 @@ import TransparencyLog
         if (try? Entry.decode(bytes))?.carriedFrom(in: bytes) != nil { carried += 1 }
       }
     } catch { throw .journal(error) }
-    return Outcome(epoch: epoch, before: before, carried: carried, boot: boot)
+    return Outcome(epoch: epoch, before: before, carried: carried, boot: boot, earlier: earlier)
   }
 
   @Test func `what no mirror has acknowledged is carried over`() throws {
     let outcome = try start(try shelf())
     #expect(outcome.epoch == 2 && outcome.carried == 488)
     #expect(outcome.before?.signedSize == 1_000 && outcome.before?.acknowledgedSize == 512)
+  }
+
+  /// The lost one may be that which counted the last boot: two starts of one number would both be boot 7.
+  @Test func `the boots of an old log with one superblock are counted one higher`() throws {
+    let whole = try shelf()
+    let disk = try #require(whole.disks[1])
+    let counters = (0..<2).compactMap { slot in
+      Superblock(disk.bytes("super.\(slot)").span)?.bootCounter
+    }
+    try #require(counters.count == 2)
+    #expect(try start(whole).boot == max(counters[0], counters[1]) + 1)
+    for lost in 0..<2 {
+      for bytes in [nil, [UInt8](repeating: 0, count: 4_096)] {
+        let shelf = try shelf()
+        shelf.disks[1]?.replace("super.\(lost)", with: bytes)
+        #expect(try start(shelf).boot == counters[1 - lost] + 2)
+      }
+    }
+  }
+
+  /// What is not counted would take room that nobody knows of.
+  @Test func `an old log is counted whole on a medium that refuses one look in eleven`() throws {
+    let shelf = try shelf()
+    let disk = try #require(shelf.disks[1])
+    let byteCount = disk.segmentByteCount
+    #expect(byteCount >= 4 * EarlierEpochTests.segment)
+    for operation in disk.operationCount..<disk.operationCount + 50_000
+    where operation % 11 == 0 {
+      disk.faults[operation] = .refused
+    }
+    let outcome = try start(shelf)
+    #expect(outcome.earlier == byteCount && outcome.carried == 488)
+    // A medium that shows no size at all: each of its segments is counted as a whole one.
+    let blind = try self.shelf()
+    let image = try #require(blind.disks[1])
+    image.refusesSize = { if case .segment = $0 { true } else { false } }
+    #expect(try start(blind).earlier == byteCount)
   }
 
   /// A medium that refuses to open the old log for a moment must not cost what it holds.

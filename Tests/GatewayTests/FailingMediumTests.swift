@@ -109,4 +109,21 @@ import Testing
     }
     #expect(report.epochEnd == .damaged)
   }
+
+  /// What is refused once may be given the next time, whichever look it is: an epoch does not end for that.
+  @Test func `a log is recovered where the medium refuses one look`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var recorder = try Rig.recorder(
+      try Rig.log(on: disk), queue: queue, report: RecorderReport())
+    try Rig.fill(&recorder, from: queue, rounds: 40)
+    let first = disk.operationCount
+    _ = try Rig.log(on: disk)
+    let operations = first + 1...disk.operationCount
+    #expect(operations.count > 40)
+    for refused in 1...operations.count {
+      disk.faults = [disk.operationCount + refused: .refused]
+      #expect(throws: Never.self, "operation \(refused)") { _ = try Rig.log(on: disk) }
+    }
+  }
 }

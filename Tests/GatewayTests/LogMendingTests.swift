@@ -139,6 +139,38 @@ import TransparencyLog
     try bench.expectWhole()
   }
 
+  /// What the medium refused is said, although it took it then.
+  @Test func `a mending is begun anew when the medium refuses a write`() throws {
+    let bench = try Bench()
+    for refusals in 0...3 {
+      bench.restore()
+      bench.flip("segment.1", at: 4_096 + 50)
+      var left = refusals
+      bench.disks[0].refusesWrite = { object, _ in
+        guard case .segment = object, left > 0 else { return false }
+        left -= 1
+        return true
+      }
+      var history = LogHistory()
+      let opened = try bench.open(&history)
+      // Three attempts, and then the epoch ends.
+      let isMended = refusals < 3
+      #expect(opened.epoch == (isMended ? 1 : 2) && left == 0, "\(refusals)")
+      let report = RecorderReport()
+      _ = try GatewayStart(
+        opened: opened, history: history,
+        identity: GatewayIdentity(
+          origin: try Rig.origin, mirrorKey: try Rig.mirrorKey(),
+          bootID: InlineArray(repeating: 1), softwareHash: .zero), key: try Rig.key(),
+        verifier: SodiumVerifier(),
+        timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+        queue: EntryQueue(), report: report)
+      #expect(report.isMended == isMended)
+      #expect(
+        report.takeNotice() == (isMended && refusals > 0 ? .storageDegraded : nil), "\(refusals)")
+    }
+  }
+
   @Test func `frames that were lost together come back as mended ones`() throws {
     let bench = try Bench()
     for count in 2...6 {

@@ -33,6 +33,8 @@ package final class MemoryDisk {
   package var refusesWrite: (StorageObject, Int) -> Bool = { _, _ in false }
   /// The same of reads: whether the bytes at an offset are among those that it does not show.
   package var refusesRead: (StorageObject, Range<Int>) -> Bool = { _, _ in false }
+  /// Whether the medium does not show the size of an object.
+  package var refusesSize: (StorageObject) -> Bool = { _ in false }
   /// What an operation that is refused is refused with.
   package var refusal: StorageError?
   /// The operation during which the power goes.
@@ -96,7 +98,7 @@ package struct MemoryBlockStorage: BlockStorage {
   }
 
   package mutating func size(of object: StorageObject) throws(StorageError) -> Int? {
-    if try disk.begin() != nil || disk.hasJustDied { throw .io }
+    if try disk.begin() != nil || disk.hasJustDied || disk.refusesSize(object) { throw .io }
     return disk.objects[Self.name(object)]?.count
   }
 
