@@ -90,7 +90,10 @@ enum Text: Error {
       "\(path) is not the key that signed this log (\(signed) entries): put the right key back. "
         + "For a new log use another --data directory and serial"
     case .epochBegins(let origin, let end, let isOneWay):
-      "a new log begins, \(origin): \(end.english(isOneWay: isOneWay)). The old one stays where it is, for the auditor"
+      "a new log begins, \(origin): \(end.english(isOneWay: isOneWay))."
+        + (end.gaveUpAll
+          ? " Of the old one the last signed size and root are kept"
+          : " The old one stays where it is, for the auditor, as long as there is room")
     case .mended(let run) where run.isEmpty:
       "the header of a segment of the log was damaged and was made anew: watch the medium"
     case .mended(let run):
@@ -143,7 +146,7 @@ enum Text: Error {
     case .portClosed(let line): "line \(line): closed, the new site does not use it so"
     case .recordingStopped(let problem):
       "nothing can be recorded now: \(problem.english). Sampling goes on into memory, nothing more is signed, "
-        + "and writing is tried again every 5 s."
+        + "and writing is tried again, after 5 s and then at growing intervals up to 80 s."
     case .recordingAgain: "recording again: the medium takes entries, and signing goes on"
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
@@ -203,7 +206,8 @@ enum Text: Error {
     case .otherKey(let path, let signed):
       "\(path) 不是签署本日志（\(signed) 条）的密钥：请恢复正确的密钥。如需新日志，请另用 --data 目录和序列号"
     case .epochBegins(let origin, let end, let isOneWay):
-      "开始新日志 \(origin)：\(end.chinese(isOneWay: isOneWay))。旧日志原样保留，供核查"
+      "开始新日志 \(origin)：\(end.chinese(isOneWay: isOneWay))。"
+        + (end.gaveUpAll ? "旧日志只保留最后签名的大小和根哈希" : "旧日志原样保留，供核查，直到需要其空间")
     case .mended(let run) where run.isEmpty: "一个日志段的段头曾损坏，已重建：请留意介质"
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
@@ -244,7 +248,7 @@ enum Text: Error {
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
     case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
-      "目前无法记录：\(problem.chinese)。采样继续并暂存于内存，不再签名，每 5 秒重试写入。"
+      "目前无法记录：\(problem.chinese)。采样继续并暂存于内存，不再签名，5 秒后重试写入，间隔逐渐延长至 80 秒。"
     case .recordingAgain: "恢复记录：介质可以写入，签名继续"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"

@@ -8,7 +8,7 @@ nothing more fits. Demanded is what the fault model promises:
 
   * the gateway goes on reading its meters, and says what is wrong; a start that has no room says why it ends
   * nothing is signed that is not recorded, and what was signed before goes on to the collector
-  * the medium is asked again every 5 s, not more often: a segment that cannot be made uses up its number
+  * the medium is asked again after 5 s and then more rarely, not more often: a segment that cannot be made uses up its number
   * with room again it records again by itself, past the cache as before; each slot is there or explained
   * both halves verify, also by `log_audit.py`, which shares no code with the gateway
 
@@ -34,7 +34,7 @@ PORT = 9120
 DISK_MIB = 24
 # Sixty readings in 100 ms: the ring of 256 KiB is full after 7 s, and a segment of 64 KiB after one.
 SETTINGS = Settings(lines=4, meters=15, period=100, slow_meters=2, commit=200, checkpoint=600, segment=1 << 16)
-RETRY = 5  # seconds between two attempts, RecorderThread.retryPeriod
+RETRY = 5  # seconds before the second attempt, Limits.storageRetryPeriod
 NO_LOG_ROOM, RING_FULL, AGENT_STOPPED, STORAGE, O_DIRECT_REFUSED = 2, 5, 4, 9, 4
 
 check = Checks()

@@ -180,8 +180,8 @@ public struct FaultModel: Equatable, Sendable {
       let isThere = entropy.chance(500_000)
       let range = kind.drawnRange
       // Halved so often as the range has room for: one of the octaves, each as likely as the others.
-      let octaves = (range.upperBound / range.lowerBound).leadingZeroBitCount
-      let rate = range.upperBound >> UInt32(entropy.below(UInt64(32 - octaves)))
+      let octaves = 32 - (range.upperBound / range.lowerBound).leadingZeroBitCount
+      let rate = range.upperBound >> UInt32(entropy.below(UInt64(octaves)))
       if isThere { model[kind] = rate }
     }
     // What is committed can be asked for only of a medium that keeps what it was given: so every other one does.

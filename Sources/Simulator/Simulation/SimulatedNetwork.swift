@@ -115,7 +115,6 @@ struct SimulatedNetwork {
     }
     if strikes(.oddStatus) {
       let statuses = [401, 409, 422, 429, 500, 503, 507]
-      // 422 stops the uplink for good by the protocol; so it is drawn more rarely than it could be.
       let drawn = statuses[Int(entropy.below(UInt64(statuses.count)))]
       return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
