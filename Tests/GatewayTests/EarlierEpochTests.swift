@@ -70,13 +70,7 @@ import TransparencyLog
     let opened = try OpenedLog(
       on: logs, ended: ended.map { (newest, $0) }, signedEpoch: signedEpoch, history: &history)
     let (epoch, before, earlier) = (opened.epoch, opened.before, opened.room.earlierByteCount)
-    let start = try GatewayStart(
-      opened: opened, history: history,
-      identity: GatewayIdentity(
-        origin: origin, mirrorKey: mirror, bootID: InlineArray(repeating: 1),
-        softwareHash: .zero), key: key, verifier: SodiumVerifier(),
-      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-      queue: EntryQueue(), report: RecorderReport())
+    let start = try Rig.start(opened, history, origin: origin, key: key, mirrorKey: mirror)
     let boot = start.boot
     var gateway = try start.begin(
       Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000))

@@ -157,14 +157,9 @@ import TransparencyLog
       let isMended = refusals < 3
       #expect(opened.epoch == (isMended ? 1 : 2) && left == 0, "\(refusals)")
       let report = RecorderReport()
-      _ = try GatewayStart(
-        opened: opened, history: history,
-        identity: GatewayIdentity(
-          origin: try Rig.origin, mirrorKey: try Rig.mirrorKey(),
-          bootID: InlineArray(repeating: 1), softwareHash: .zero), key: try Rig.key(),
-        verifier: SodiumVerifier(),
-        timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-        queue: EntryQueue(), report: report)
+      _ = try Rig.start(
+        opened, history, origin: try Rig.origin, key: try Rig.key(), mirrorKey: try Rig.mirrorKey(),
+        report: report)
       #expect(report.isMended == isMended)
       #expect(
         report.takeNotice() == (isMended && refusals > 0 ? .storageDegraded : nil), "\(refusals)")
@@ -287,13 +282,8 @@ import TransparencyLog
     try #require(runs.count == 2)
     let queue = EntryQueue()
     let report = RecorderReport()
-    let start = try GatewayStart(
-      opened: opened, history: history,
-      identity: GatewayIdentity(
-        origin: try Rig.origin, mirrorKey: try Rig.mirrorKey(),
-        bootID: InlineArray(repeating: 1), softwareHash: .zero),
-      key: try Rig.key(), verifier: SodiumVerifier(),
-      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+    let start = try Rig.start(
+      opened, history, origin: try Rig.origin, key: try Rig.key(), mirrorKey: try Rig.mirrorKey(),
       queue: queue, report: report)
     _ = try start.begin(
       Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(9_000_000))

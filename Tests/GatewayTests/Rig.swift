@@ -68,6 +68,24 @@ enum Rig {
       history: &history)
   }
 
+  private static var timing: RecorderTiming {
+    RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256)
+  }
+
+  /// An agent that starts on this log.
+  static func start(
+    _ opened: consuming OpenedLog<MemoryBlockStorage>, _ history: LogHistory, origin: KeyName,
+    key: consuming FileKeySigner, mirrorKey: VerifierKey, queue: EntryQueue = EntryQueue(),
+    report: RecorderReport = RecorderReport()
+  ) throws(RecorderError) -> GatewayStart<MemoryBlockStorage, FileKeySigner, SodiumVerifier> {
+    try GatewayStart(
+      opened: opened, history: history,
+      identity: GatewayIdentity(
+        origin: origin, mirrorKey: mirrorKey, bootID: InlineArray(repeating: 1),
+        softwareHash: .zero), key: key, verifier: SodiumVerifier(), timing: timing, queue: queue,
+      report: report)
+  }
+
   static func recorder(
     _ log: consuming RecoveredLog<MemoryBlockStorage>, queue: EntryQueue, report: RecorderReport,
     packages: PackageTerms? = nil, mirrorKey: VerifierKey? = nil, quota: UInt64 = 1 << 30
@@ -89,7 +107,7 @@ enum Rig {
         acknowledgedSize: acknowledged.size, acknowledged: acknowledged.note,
         releasedSize: superblock.releasedSize, signedSize: superblock.signedSize),
       packages: packages,
-      timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
+      timing: timing,
       room: LogRoom(quotaByteCount: quota),
       queue: queue, report: report)
   }

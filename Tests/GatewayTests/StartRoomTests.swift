@@ -35,13 +35,8 @@ import TransparencyLog
     do throws(RecorderError) {
       var history = LogHistory()
       let opened = try OpenedLog(on: shelf, history: &history)
-      let start = try GatewayStart(
-        opened: opened, history: history,
-        identity: GatewayIdentity(
-          origin: origin, mirrorKey: mirrorKey, bootID: InlineArray(repeating: 1),
-          softwareHash: .zero), key: key, verifier: SodiumVerifier(),
-        timing: RecorderTiming(commit: 1_000_000, checkpoint: 5_000_000, checkpointEntries: 256),
-        queue: EntryQueue(), report: report)
+      let start = try Rig.start(
+        opened, history, origin: origin, key: key, mirrorKey: mirrorKey, report: report)
       _ = try start.begin(
         Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000))
       return (true, report.epochEnd)
