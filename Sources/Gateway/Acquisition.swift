@@ -114,6 +114,8 @@ public struct Acquisition: ~Copyable {
   var busyBefore: [UInt64]
   var utilisation: [UInt16]
   var measuredAt: UInt64 = 0
+  /// µs since boot until which events of ports and notices of the recorder are held back.
+  public private(set) var eventsHeldUntil: UInt64 = 0
 
   /// Puts the two halves of sampling together.
   public init(
@@ -151,13 +153,12 @@ public struct Acquisition: ~Copyable {
 
   /// Does what is due. Call it when `nextStep` says, and after bytes arrived.
   public mutating func step(at now: Instant) {
-    while let notice = report.takeNotice() {
-      writer.notice(notice, minimumIndex: report.minimumIndex, at: now)
-    }
+    tellHeld(at: now)
     let room = report.room
     if room.step != sampler.givingWay {
       sampler.givingWay = room.step
       writer.givesWay(room.step, share: room.share, at: now)
+      if room.step == .eventsOnly { writer.holdsPorts = true } else { tellAll(at: now) }
     }
     sampler.step(at: now, into: &writer)
     // Nothing may happen on the lines that would ask for it.
@@ -168,7 +169,8 @@ public struct Acquisition: ~Copyable {
 
   /// When `step` must be called next, µs since boot.
   public func nextStep(after now: Instant) -> UInt64 {
-    let next = sampler.nextStep(after: now)
+    var next = sampler.nextStep(after: now)
+    if eventsHeldUntil > now.mono, eventsHeldUntil < next { next = eventsHeldUntil }
     guard change != nil else { return next }
     // The recorder makes room within milliseconds once it is woken.
     let soon = now.mono &+ 10_000
@@ -178,11 +180,13 @@ public struct Acquisition: ~Copyable {
   /// The port of a line was opened.
   public mutating func opened(line: Int, at now: Instant) {
     sampler.opened(line: line, at: now, into: &writer)
+    tellHeld(at: now)
   }
 
   /// The port of a line is gone.
   public mutating func lost(line: Int, at now: Instant) {
     sampler.lost(line: line, at: now, into: &writer)
+    tellHeld(at: now)
   }
 
   /// Bytes arrived.
@@ -193,11 +197,37 @@ public struct Acquisition: ~Copyable {
   }
 
   /// Sheds what is not done yet; before the agent ends.
-  public mutating func flush(at now: Instant) { sampler.flush(at: now, into: &writer) }
+  public mutating func flush(at now: Instant) {
+    sampler.flush(at: now, into: &writer)
+    tellAll(at: now)
+  }
 
   /// After `flush`: logs what did not fit the queue before. Returns whether all is logged; else call it
   /// again when the recorder has made room.
   public mutating func finish(at now: Instant) -> Bool { writer.finish(at: now) }
+
+  /// Logs what the recorder asks for, and which ports came and went. In the reserve of a full log that is done once in
+  /// `Limits.heldEventPeriod`: a port or a link that comes and goes all the time would use it up.
+  private mutating func tellHeld(at now: Instant) {
+    guard now.mono >= eventsHeldUntil else { return }
+    let isShort = sampler.givingWay == .eventsOnly
+    writer.holdsPorts = false
+    var isTold = writer.tellPorts(at: now)
+    while let notice = report.takeNotice() {
+      writer.notice(notice, minimumIndex: report.minimumIndex, at: now)
+      isTold = true
+    }
+    writer.holdsPorts = isShort
+    if isShort, isTold { eventsHeldUntil = now.mono &+ Limits.heldEventPeriod }
+  }
+
+  /// Logs all of that, held back or not.
+  mutating func tellAll(at now: Instant) {
+    eventsHeldUntil = 0
+    tellHeld(at: now)
+    eventsHeldUntil = 0
+    writer.holdsPorts = false
+  }
 
   /// Every ten seconds: the share of time in which each line was busy.
   private mutating func measure(at now: Instant) {

@@ -192,7 +192,7 @@ public struct GatewayStart<
     {
       old.removeSegments()
     }
-    recorder.limitSegments(beside: others + old.byteCount)
+    _ = recorder.hasRoom(beside: others + old.byteCount)
   }
 }
 

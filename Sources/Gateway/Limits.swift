@@ -47,6 +47,10 @@ public enum Limits {
   public static var sealingPause: UInt64 { 15_000 }
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.
   public static var roomPeriod: UInt64 { 30_000_000 }
+  /// µs between two words about ports, link and medium while nothing but events is logged: what came and went meanwhile is
+  /// told as one, in one group commit of 4 KiB. So the two segments that are kept for events, of 256 KiB at least, last five
+  /// days.
+  public static var heldEventPeriod: UInt64 { 3_600_000_000 }
   /// µs between two looks at how old entries are: a retention is days.
   public static var agePeriod: UInt64 { 3_600_000_000 }
   /// How often a log is halved to find the starts of the machine in it: each start hides at most a part in 4,096, two

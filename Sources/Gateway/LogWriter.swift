@@ -30,6 +30,10 @@ public struct LogWriter: ~Copyable, PollSink {
   /// behind the last. They are not lost as other events are: without them slots would seem to come twice. No reading is
   /// logged between them and the event.
   private var unloggedStep: (shift: UInt64, new: UInt64)?
+  /// Ports that come and go are told when `tellPorts` is called.
+  var holdsPorts = false
+  /// What is to be told of ports, a bit for each line: it was lost; and it is open now.
+  private var heldPorts: (lost: UInt64, open: UInt64) = (0, 0)
 
   /// What the writer knows of a channel of the plan.
   struct Channel: BitwiseCopyable {
@@ -164,7 +168,30 @@ public struct LogWriter: ~Copyable, PollSink {
 
   /// Logs that a port is gone or back: number of the line in the site file, from 0.
   public mutating func line(_ line: Int, isOpen: Bool, at instant: Instant) {
-    event(isOpen ? .portReturned : .portLost, UInt64(line), at: instant)
+    guard holdsPorts else {
+      return event(isOpen ? .portReturned : .portLost, wide(count: line), at: instant)
+    }
+    let bit: UInt64 = 1 << wide(count: line)
+    if isOpen {
+      heldPorts.open |= bit
+    } else {
+      heldPorts.lost |= bit
+      heldPorts.open &= ~bit
+    }
+  }
+
+  /// Logs what was held back of ports: of each the last that it did, and that it was lost before. Returns whether there was
+  /// anything.
+  mutating func tellPorts(at instant: Instant) -> Bool {
+    let held = heldPorts
+    heldPorts = (0, 0)
+    var line: UInt64 = 0
+    while (held.lost | held.open) >> line != 0 {
+      if held.lost >> line & 1 != 0 { event(.portLost, line, at: instant) }
+      if held.open >> line & 1 != 0 { event(.portReturned, line, at: instant) }
+      line &+= 1
+    }
+    return held.lost | held.open != 0
   }
 
   /// Logs that a tool used a line, and keeps what came for it.

@@ -37,7 +37,7 @@ public struct LogShelf<Storage: BlockStorage & ~Copyable> {
   }
 }
 
-/// Why an epoch cannot go on. What it holds stays where it is.
+/// Why an epoch cannot go on. What it holds stays where it is, but for one that was full: its segments go.
 public enum EpochEnd: Sendable {
   /// Its log cannot be recovered.
   case damaged(RecorderError)
@@ -112,12 +112,6 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let newest = shelf.newestEpoch
     var left = Optional<CarryOver<Storage>>.none
     var end: EpochEnd?
-    if let ended, ended.why == .full, newest > 0, newest == ended.epoch {
-      // Nothing can be carried over into a log that has no room either.
-      do throws(StorageError) { try shelf.clear(newest) } catch {
-        throw .journal(.unwritable(.segment(sequence: 0), offset: 0, error))
-      }
-    }
     if newest < signedEpoch {
       end = .missing
     } else if let ended, newest > 0, newest == ended.epoch {
@@ -144,7 +138,11 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
     let next = (newest > signedEpoch ? newest : signedEpoch) + 1
     let previous = next > 1 ? try shelf.before(next, &left) : nil
-    log = try shelf.recover(next, &history)
+    if case .found(.full) = end {
+      log = try shelf.begin(next, behindFull: &left, &history)
+    } else {
+      log = try shelf.recover(next, &history)
+    }
     epoch = next
     self.end = end
     isNew = true
@@ -191,6 +189,23 @@ extension LogShelf where Storage: ~Copyable {
         attempt += 1
       }
     }
+  }
+
+  /// Begins an epoch behind a full one, of which nothing can be carried over into a log that has no room either.
+  ///
+  /// Its segments go when the new superblocks are durable: were they to go before, a start after a power cut would take the
+  /// full log for a damaged one. If there is no room even for those, they go first all the same.
+  fileprivate func begin(
+    _ epoch: UInt32, behindFull full: inout CarryOver<Storage>?, _ history: inout LogHistory
+  ) throws(RecorderError) -> RecoveredLog<Storage> {
+    let log: RecoveredLog<Storage>
+    do throws(RecorderError) { log = try recover(epoch, &history) } catch {
+      guard case .journal(.unwritable(.superblock, _, .full)) = error else { throw error }
+      full?.removeSegments()
+      return try recover(epoch, &history)
+    }
+    full?.removeSegments()
+    return log
   }
 
   /// Removes all segments of an epoch. Its superblocks stay: they say what was signed last.

@@ -126,9 +126,19 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     evidence.journal.standingByteCountMax = max(room.ownByteCount, standing + beginningByteCount)
   }
 
-  /// Segments of earlier epochs of so many bytes leave the log the room for its next ones.
+  /// Segments of earlier epochs of so many bytes leave the log the room for its next ones, once those of it that are full are
+  /// sealed as they were there.
   mutating func hasRoom(beside earlierByteCount: UInt64) -> Bool {
     limitSegments(beside: earlierByteCount)
+    if leavesRoom(beside: earlierByteCount) { return true }
+    do throws(JournalError) { while try evidence.journal.seal() {} } catch {
+      report.post(.storageDegraded)
+    }
+    limitSegments(beside: earlierByteCount)
+    return leavesRoom(beside: earlierByteCount)
+  }
+
+  private mutating func leavesRoom(beside earlierByteCount: UInt64) -> Bool {
     let next = beginningByteCount
     let free = evidence.journal.storage.freeByteCount() ?? .max
     return earlierByteCount + evidence.journal.standingByteCount + next <= room.quotaByteCount

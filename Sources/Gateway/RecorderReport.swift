@@ -229,6 +229,12 @@ public final class RecorderReport: Sendable {
   /// Sampling thread: takes a notice that is waiting.
   public func takeNotice() -> RecorderNotice? {
     let waiting = notices.load(ordering: .acquiring)
+    // Of a link that went up and down the last is told last.
+    let link: UInt32 = 1 << RecorderNotice.linkDown.rawValue | 1 << RecorderNotice.linkUp.rawValue
+    if waiting & link == link, linkState == .down {
+      notices.bitwiseAnd(~(1 << RecorderNotice.linkUp.rawValue), ordering: .acquiringAndReleasing)
+      return .linkUp
+    }
     var bit: UInt32 = 1
     while bit < 32 {
       if waiting & (1 << bit) != 0 {

@@ -38,7 +38,11 @@ extension PackageClient {
       lookAt = now.mono &+ backOff.next(&randomness)
       return events
     }
-    if failure != nil { events.append(.linkUp) }
+    if failure != nil {
+      events.append(.linkUp)
+      // What was signed while it waited for the directory comes right behind it.
+      dueAt = now.mono
+    }
     failure = nil
     backOff.reset()
     acknowledgementWasTaken = nil

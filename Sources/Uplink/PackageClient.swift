@@ -202,7 +202,6 @@ public struct PackageClient: Sendable {
     // One that could not be made, and so has not left yet, is not the newest any more when it is tried again.
     if target == nil {
       target = next
-      // From when it was due: what was signed while it waited for the directory comes right behind it.
       dueAt = now &+ terms.every
     }
   }

@@ -73,11 +73,11 @@ enum Rig {
   }
 
   /// An agent that starts on this log.
-  static func start(
-    _ opened: consuming OpenedLog<MemoryBlockStorage>, _ history: LogHistory, origin: KeyName,
+  static func start<Storage: BlockStorage & ~Copyable>(
+    _ opened: consuming OpenedLog<Storage>, _ history: LogHistory, origin: KeyName,
     key: consuming FileKeySigner, mirrorKey: VerifierKey, queue: EntryQueue = EntryQueue(),
     report: RecorderReport = RecorderReport()
-  ) throws(RecorderError) -> GatewayStart<MemoryBlockStorage, FileKeySigner, SodiumVerifier> {
+  ) throws(RecorderError) -> GatewayStart<Storage, FileKeySigner, SodiumVerifier> {
     try GatewayStart(
       opened: opened, history: history,
       identity: GatewayIdentity(
@@ -112,15 +112,16 @@ enum Rig {
       queue: queue, report: report)
   }
 
-  /// An event entry that takes about `padding` bytes.
-  static func entry(_ index: UInt64, padding: Int = 20) -> [UInt8] {
+  /// An event entry that takes about `padding` bytes, those of one unlike those of the next unless `isAlike`.
+  static func entry(_ index: UInt64, padding: Int = 20, isAlike: Bool = false) -> [UInt8] {
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4_000)
     defer { memory.deallocate() }
     var writer = ByteWriter(memory)
     EventEntry.begin(
       head: EntryHead(index: index, boot: 1, time: instant(index)), code: .storageDegraded,
       argumentCount: 1, to: &writer)
-    writer.cbor(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: padding).span)
+    let byte = isAlike ? 0x55 : UInt8(truncatingIfNeeded: index)
+    writer.cbor(bytes: [UInt8](repeating: byte, count: padding).span)
     return Array(writer.written)
   }
 

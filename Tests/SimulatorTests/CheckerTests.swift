@@ -138,6 +138,10 @@ import Uplink
     book.note(answer + [0xFF, 0x01], to: request)
     #expect(book.has(answer[...], to: request) && !book.has(answer[...], to: other))
     #expect(!book.has(answer.dropLast(), to: request))
+    // The tail of an earlier answer, two meters that answer at once, and what their collision leaves.
+    let slower: [UInt8] = [0x01, 0x03, 0x02, 0x00, 0xE7, 0xF8, 0x0E]
+    book.note([0x12, 0x34] + answer + [0xFF, 0xFF, 0xFF] + slower + [0xFF], to: other)
+    #expect(book.has(answer[...], to: other) && book.has(slower[...], to: other))
     // Two registers were asked for, and one came.
     let longer: [UInt8] = [0x01, 0x03, 0x00, 0x00, 0x00, 0x02, 0xC4, 0x0B]
     #expect(AnswerChecker.problem(of: answer[...], to: longer) == "is not as long as was asked for")

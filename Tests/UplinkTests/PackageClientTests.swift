@@ -208,6 +208,17 @@ private struct Courier {
     #expect(courier.files.count == 3)
   }
 
+  @Test func `what is signed behind what waited goes out when the stick is back`() throws {
+    var courier = Courier(entries: 300)
+    try courier.run(Courier.hour)
+    courier.grow(300)
+    courier.now += Courier.hour
+    #expect(try courier.step(PackageAnswer(failure: .directoryMissing)))
+    courier.grow(300)
+    try courier.run(2 * PackageClient.lookPeriod)
+    #expect(courier.files.count == 3, "the one that waited, and the one behind it")
+  }
+
   @Test func `entries that are not those that were signed stay here`() throws {
     var courier = Courier(entries: 300)
     courier.log.damaged = [17]

@@ -5,13 +5,17 @@ final class AnswerBook {
 
   init() {}
 
-  /// What stood on a line since a request, before anything happened to it on its way. Where two meters have one address, the
-  /// faster one is heard; and what an earlier request had left on the line stands in front.
+  /// What stood on a line since a request, before anything happened to it on its way. Where two meters have one address, one
+  /// of them is heard; and what an earlier request had left on the line stands in front.
   func note(_ answer: [UInt8], to request: [UInt8]) {
     known.insert(AnswerBook.hash(answer[...], request))
-    guard request.count == 8, answer.count > 5 + 2 * Int(request[5]) else { return }
-    known.insert(AnswerBook.hash(answer.prefix(5 + 2 * Int(request[5])), request))
-    known.insert(AnswerBook.hash(answer.suffix(5 + 2 * Int(request[5])), request))
+    guard request.count == 8 else { return }
+    let count = 5 + 2 * Int(request[5])
+    guard answer.count > count else { return }
+    for start in 0...(answer.count - count)
+    where answer[start] == request[0] && answer[start + 1] == request[1] {
+      known.insert(AnswerBook.hash(answer[start..<(start + count)], request))
+    }
   }
 
   /// A meter has given this answer to this request.

@@ -159,6 +159,9 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
       waited += duration
       return answer
     }
+    // The process that found that an epoch is over begins the next one; where that fails nobody knows it any more.
+    var over: (epoch: UInt32, why: EpochEndKind)?
+    defer { ended = over }
     let opened = try OpenedLog(on: shelf, ended: ended, history: &history)
     mended = history.mended
     epoch = opened.epoch
@@ -174,7 +177,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     do throws(RecorderError) {
       process = SimulatedProcess(try start.begin(gateway.site, at: now), session: session)
     } catch {
-      if let why = report.epochEnd { endEpoch(why) }
+      over = report.epochEnd.map { (epoch, $0) }
       throw error
     }
     isWholeOpen = false
@@ -208,7 +211,10 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   }
 
   /// The process is gone, with all that it had in memory.
-  func kill() { process = nil }
+  func kill() {
+    process = nil
+    ended = nil
+  }
 
   /// Ends as the agent does on SIGTERM; throws what could not be made durable.
   func stop(at now: Instant) throws(RecorderError) {
@@ -223,6 +229,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   }
 
   /// The index that the next entry gets, whatever became of those before it; `nil` while nothing runs.
+  /// Until when it holds some events back, µs since boot.
+  var eventsHeldUntil: UInt64 { process?.gateway.acquisition.eventsHeldUntil ?? 0 }
   var nextIndex: UInt64? { process?.gateway.acquisition.writer.nextIndex }
 
   // MARK: what the threads do

@@ -9,10 +9,14 @@ extension Simulation where Key: ~Copyable {
   func ends(_ newest: UInt32) {
     goOn(in: newest)
     isBeginning = true
-    let readable = LogOracle.readable(
-      disk.readableSegments(newest), epoch: newest, hasDocuments: disk.holdsDocuments(newest))
-    // What no mirror had of a log that ended for want of room was given up, and said to be.
-    if mediumFailed || machine.isEnded(newest, .full) {
+    // What no mirror had of a log that ended for want of room is given up, and said to be.
+    let isFull = machine.isEnded(newest, .full)
+    let readable =
+      isFull
+      ? []
+      : LogOracle.readable(
+        disk.readableSegments(newest), epoch: newest, hasDocuments: disk.holdsDocuments(newest))
+    if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
       for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
     }

@@ -139,9 +139,9 @@ extension Simulation where Key: ~Copyable {
 
   /// The agent has found that its epoch cannot go on: it ends, and the next one begins a new epoch.
   func endEpoch(_ why: EpochEndKind) {
-    machine.endEpoch(why)
     do throws(RecorderError) { try machine.stop(at: time.instant) } catch { machine.kill() }
     if disk.isDead { return powerIsGone() }
+    machine.endEpoch(why)
     ended(.ended("its epoch is over: \(why)"), startsIn: 1)
   }
 
@@ -174,9 +174,11 @@ extension Simulation where Key: ~Copyable {
     do throws(RecorderError) {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
-      machine.kill()
       if disk.isDead { return powerIsGone() }
-      if let why = machine.report.epochEnd { lookAtRoom(why, acknowledged: acknowledged) }
+      if let why = machine.report.epochEnd {
+        lookAtRoom(why, acknowledged: acknowledged)
+        return ended(.refused("\(error)"), startsIn: 1)
+      }
       // As systemd has it.
       return ended(.refused("\(error)"), startsIn: 10_000_000)
     }

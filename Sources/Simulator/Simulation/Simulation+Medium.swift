@@ -58,6 +58,7 @@ extension Simulation where Key: ~Copyable {
     switch incident {
     case .cut(let operation): trace.note(.powerCut(operation: operation), at: time.now)
     case .refused(let object, let kind):
+      isMendingDisturbed = true
       if case .segment = object { expect(.storageDegraded, for: kind) }
     case .fault(let kind, let object):
       count(kind)

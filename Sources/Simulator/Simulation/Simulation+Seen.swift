@@ -16,11 +16,11 @@ extension Simulation where Key: ~Copyable {
   func expect(_ code: EventEntry.Code, for fault: FaultKind) {
     guard machine.isRunning else { return expectedOfStart.append((code, fault)) }
     expectedAt = time.now
-    // A machine that sleeps sees it when it wakes, and a recorder that waits for a slow medium when that has written.
-    let written = machine.isSlow ? time.time(ofMono: machine.recorderDue) : 0
+    // A machine that sleeps sees it when it wakes, and a recorder that waits for a slow medium when that has written. Of a
+    // full log some events are held back.
     epoch.visibility.expect(
       code, for: fault, committed: machine.report.committedSize,
-      at: max(time.now, asleepUntil, written))
+      at: max(time.now, asleepUntil, slowUntil ?? 0, time.time(ofMono: machine.eventsHeldUntil)))
   }
 
   /// A turn of the recorder has ended: what it has to say is written later if the medium is slow or refuses.
@@ -28,11 +28,13 @@ extension Simulation where Key: ~Copyable {
     if let since = failingSince, !machine.report.hasFailed {
       epoch.visibility.agentWaits(from: since, until: time.now)
     }
-    if machine.isSlow {
-      let end = time.time(ofMono: machine.recorderDue)
-      epoch.visibility.agentWaits(from: time.now, until: end)
-    }
+    if let slowUntil { epoch.visibility.agentWaits(from: time.now, until: slowUntil) }
     failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
+  }
+
+  /// Until when the recorder waits for a slow medium; `nil` if it does not.
+  private var slowUntil: UInt64? {
+    machine.isSlow ? time.time(ofMono: machine.recorderDue) : nil
   }
 
   func violate(_ checker: Violation.Checker, _ text: String) {

@@ -194,7 +194,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     let begin = time.now
     var rested: UInt64?
     advance(to: begin + plan.liveness) { [self] in
-      // What was under way gets a minute.
+      // What was under way gets a minute, and what was held back.
+      if machine.eventsHeldUntil > 0 { expectedAt = time.now }
       guard time.now > max(begin, expectedAt) + 60_000_000, isAtRest() else { return false }
       rested = time.now - begin
       return true

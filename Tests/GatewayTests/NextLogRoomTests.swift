@@ -1,0 +1,107 @@
+import HAL
+import HostCrypto
+import Journal
+import MemoryStorage
+import Simulator
+import Testing
+import TransparencyLog
+
+@testable import Gateway
+
+/// The room of a log that begins behind another one.
+@Suite struct NextLogRoomTests {
+  private typealias Storage = SealingStorage<MemoryBlockStorage, RunLengthCodec>
+  private let segment = 256 << 10
+
+  /// The shelf over disks, the first of which is epoch 1.
+  private func shelf(
+    _ disks: [MemoryDisk], newest: UInt32, quota: UInt64 = 1 << 30
+  ) throws -> LogShelf<Storage> {
+    let origin = try Rig.origin
+    return LogShelf(
+      newestEpoch: newest, segmentByteCount: segment, quotaByteCount: quota,
+      origin: { _ in origin }, holds: { $0 >= 1 && $0 <= newest },
+      storage: {
+        SealingStorage(
+          base: MemoryBlockStorage(disk: disks[Int($0) - 1]),
+          codec: RunLengthCodec(memoryByteCount: SealingMemory.byteCount))
+      })
+  }
+
+  private func start(
+    on shelf: LogShelf<Storage>, ended: EpochEndKind? = nil, queue: EntryQueue,
+    report: RecorderReport = RecorderReport()
+  ) throws -> Recorder<Storage, FileKeySigner, SodiumVerifier> {
+    var history = LogHistory()
+    let opened = try OpenedLog(
+      on: shelf, ended: ended.map { (shelf.newestEpoch, $0) }, history: &history)
+    let start = try Rig.start(
+      opened, history, origin: try Rig.origin, key: try Rig.key(), mirrorKey: try Rig.mirrorKey(),
+      queue: queue, report: report)
+    return try start.begin(
+      Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000)
+    ).recorder
+  }
+
+  /// A log of so many frames of 25 entries, with nothing acknowledged, and all but the last segment sealed.
+  private func filled(_ frames: Int) throws -> MemoryDisk {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var recorder = try start(on: shelf([disk], newest: 0), queue: queue)
+    for frame in 0..<frames {
+      for number in 0..<25 {
+        let index = recorder.evidence.journal.committedSize + UInt64(number)
+        #expect(Rig.push(Rig.entry(index, padding: 400, isAlike: true), to: queue))
+      }
+      try recorder.settle(at: Rig.instant(100_000_000 + UInt64(frame) * 1_000_000))
+    }
+    while try recorder.evidence.journal.seal() {}
+    return disk
+  }
+
+  @Test func `what was sealed takes no more room when it is carried over`() throws {
+    let old = try filled(600)
+    let new = MemoryDisk()
+    let before = old.segmentByteCount
+    let report = RecorderReport()
+    // A new log may take two segments and a queue for a while, whatever the quota.
+    let quota = 2 * before + UInt64(Limits.ringByteCount + 2 * segment)
+    let recorder = try start(
+      on: shelf([old, new], newest: 1, quota: quota), ended: .damaged, queue: EntryQueue(),
+      report: report)
+    #expect(recorder.evidence.journal.committedSize > 15_000, "all was carried over")
+    let taken = old.segmentByteCount + new.segmentByteCount
+    #expect(taken <= quota, "\(taken) of \(quota), \(before) before")
+    #expect(report.epochEnd == nil)
+  }
+
+  /// Whatever operation the power goes in while the next log is begun behind a full one: the start that follows goes on
+  /// with the full one, or with the next.
+  @Test func `a full log whose segments go when the power does is not taken for a damaged one`()
+    throws
+  {
+    let image = try filled(80).objects
+    var counts = [0, 0]
+    for isFirst in [true, false] {
+      for operation in 1...200 {
+        let disks = [MemoryDisk(), MemoryDisk()]
+        disks[0].restore(image)
+        let cut = disks[isFirst ? 0 : 1]
+        cut.cut = (cut.operationCount + operation, .first(1))
+        let shelf = try shelf(disks, newest: 1)
+        do throws(RecorderError) {
+          var history = LogHistory()
+          _ = try OpenedLog(on: shelf, ended: (1, .full), history: &history)
+          break
+        } catch {}
+        for disk in disks { disk.restorePower() }
+        let newest: UInt32 = disks[1].objects.isEmpty ? 1 : 2
+        counts[Int(newest) - 1] += 1
+        var history = LogHistory()
+        let opened = try OpenedLog(on: self.shelf(disks, newest: newest), history: &history)
+        #expect(opened.end == nil && opened.epoch == newest, "operation \(operation)")
+      }
+    }
+    #expect(counts[0] > 2 && counts[1] > 2)
+  }
+}
