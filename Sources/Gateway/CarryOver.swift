@@ -111,9 +111,7 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   ) {
     var spare = 0
     do throws(StorageError) {
-      let byteCount = try medium.ask(spare: &spare) { medium throws(StorageError) in
-        try medium.takenByteCount(ofSegment: sequence)
-      }
+      let byteCount = try medium.takenByteCount(ofSegment: sequence, spare: &spare)
       try medium.remove(.segment(sequence: sequence))
       standing -= min(byteCount, standing)
     } catch {}

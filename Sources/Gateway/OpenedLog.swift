@@ -254,9 +254,7 @@ extension LogShelf where Storage: ~Copyable {
     guard let range, let range else { return 0 }
     var count: UInt64 = 0
     for sequence in range {
-      let taken: UInt64? = try? storage.ask(spare: &spare) { medium throws(StorageError) in
-        try medium.takenByteCount(ofSegment: sequence)
-      }
+      let taken = try? storage.takenByteCount(ofSegment: sequence, spare: &spare)
       count += taken ?? UInt64(segmentByteCount)
     }
     return count

@@ -92,16 +92,19 @@ enum SegmentForm {
 }
 
 extension BlockStorage where Self: ~Copyable {
-  /// Bytes that the forms of a segment take of the medium, but for a plain one that is free; 0 if there is none.
+  /// Bytes that the forms of a segment take of the medium, but for a plain one that is free; 0 if there is none. It is asked
+  /// as by `ask`.
   public mutating func takenByteCount(
-    ofSegment sequence: UInt64
+    ofSegment sequence: UInt64, spare: inout Int
   ) throws(StorageError) -> UInt64 {
-    switch try form(ofSegment: sequence) {
-    case .absent: return 0
-    case .plain(let doubtful):
-      return wide(count: doubtful)
-        &+ wide(count: try size(of: .segment(sequence: sequence)) ?? 0)
-    case .sealed(let byteCount): return wide(count: byteCount)
+    try ask(spare: &spare) { medium throws(StorageError) in
+      switch try medium.form(ofSegment: sequence) {
+      case .absent: return 0
+      case .plain(let doubtful):
+        return wide(count: doubtful)
+          &+ wide(count: try medium.size(of: .segment(sequence: sequence)) ?? 0)
+      case .sealed(let byteCount): return wide(count: byteCount)
+      }
     }
   }
 

@@ -38,11 +38,9 @@ extension PackageClient {
       lookAt = now.mono &+ backOff.next(&randomness)
       return events
     }
-    if failure != nil {
-      events.append(.linkUp)
-      // What was signed while it waited for the directory comes right behind it.
-      dueAt = now.mono
-    }
+    if failure != nil { events.append(.linkUp) }
+    // What was signed while it waited for the directory comes right behind it.
+    if failure != nil { dueAt = now.mono }
     failure = nil
     backOff.reset()
     acknowledgementWasTaken = nil

@@ -45,7 +45,7 @@ public struct Violation: Error, Equatable, Sendable {
 struct CheckpointChecker<Verifier: SignatureVerifier> {
   let key: VerifierKey
   let verifier: Verifier
-  private(set) var released: [(size: UInt64, root: Digest)] = []
+  private(set) var released: [(size: UInt64, root: Digest, isTaken: Bool)] = []
 
   init(key: VerifierKey, verifier: Verifier) {
     self.key = key
@@ -72,18 +72,23 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
     return nil
   }
 
-  /// A request has arrived. Returns what is wrong.
-  mutating func arrived(_ request: UplinkRequest) -> String? {
+  /// A request has arrived, and the mirror has taken it or not. Returns what is wrong.
+  mutating func arrived(_ request: UplinkRequest, isTaken: Bool) -> String? {
     guard let note = note(in: request),
       let checkpoint = try? Checkpoint.open(note.span, key: key, with: verifier)
     else { return nil }
-    if let last = released.last(where: { $0.size == checkpoint.size }) {
-      return last.root == checkpoint.root
+    if let at = released.lastIndex(where: { $0.size == checkpoint.size }) {
+      if isTaken { released[at].isTaken = true }
+      return released[at].root == checkpoint.root
         ? nil : "two checkpoints of \(checkpoint.size) with different roots were released"
     }
-    released.append((checkpoint.size, checkpoint.root))
+    released.append((checkpoint.size, checkpoint.root, isTaken))
     return nil
   }
+
+  /// The medium has forgotten what was released, and of that a mirror remembers what it has taken: of what it refused nobody
+  /// knows.
+  mutating func mediumWasSetBack() { released.removeAll { !$0.isTaken } }
 
   /// The note behind the blank line of an add-checkpoint request; `nil` for other requests.
   private func note(in request: UplinkRequest) -> [UInt8]? {
@@ -97,7 +102,7 @@ struct CheckpointChecker<Verifier: SignatureVerifier> {
   /// make it unprovable. Of a log that is not whole, those alone that its entries cover. Returns what is
   /// wrong.
   func lookBack(_ oracle: inout LogOracle, isWhole: Bool) -> String? {
-    for (size, root) in released where isWhole || Int(size) <= oracle.leaves.count {
+    for (size, root, _) in released where isWhole || Int(size) <= oracle.leaves.count {
       guard oracle.root(size: Int(size)) != root else { continue }
       return "the log no longer has what its checkpoint of \(size) promised"
     }

@@ -27,6 +27,9 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   case mediumFull
   /// The medium makes files and removes them, and refuses every write into one, for 10 s to 30 min.
   case mediumRefuses
+  /// The file system is read-only for 10 s to 30 min, as a kernel makes one that it has found damaged, until somebody mounts
+  /// it again.
+  case mediumReadOnly
   /// The medium says that bytes are safe which it has only in its cache, all the run long: a power cut loses
   /// any of them. The opportunity is the run.
   case lyingFlush
@@ -109,9 +112,9 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
   /// So many a day, and not in a million opportunities.
   public var isTimed: Bool {
     switch self {
-    case .bitRot, .unreadable, .mediumFull, .mediumRefuses, .powerCut, .agentKilled, .agentStopped,
-      .clockStep, .leapSecond, .clockDrift, .suspend, .deadDevice, .unplugged, .linkDown,
-      .certificateExpired, .mirrorCrash, .mirrorLost:
+    case .bitRot, .unreadable, .mediumFull, .mediumRefuses, .mediumReadOnly, .powerCut,
+      .agentKilled, .agentStopped, .clockStep, .leapSecond, .clockDrift, .suspend, .deadDevice,
+      .unplugged, .linkDown, .certificateExpired, .mirrorCrash, .mirrorLost:
       true
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError, .slowMedium,
       .lyingFlush, .rollback, .powerCutAgain, .clockLost, .noise, .truncated, .late, .foreign,
@@ -134,7 +137,7 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
     switch self {
     case .writeError, .writeReported, .writeChanged, .writeMisdirected, .readError: 10...20_000
     case .slowMedium: 100...50_000
-    case .bitRot, .unreadable, .mediumFull, .mediumRefuses: 6...50
+    case .bitRot, .unreadable, .mediumFull, .mediumRefuses, .mediumReadOnly: 6...50
     case .lyingFlush: 1_000_000...1_000_000
     case .rollback: 50_000...500_000
     case .powerCut, .agentKilled: 6...200

@@ -3,6 +3,12 @@ import Journal
 
 // What stands on the medium, for whoever looks at it from outside.
 extension SimulatedDisk {
+  /// Bytes that are free now.
+  var freeByteCount: UInt64 {
+    if isFull, !isCalm { return 0 }
+    return UInt64(max(0, capacity - usedByteCount))
+  }
+
   /// What can be read now of the segments of an epoch: an area that refuses is zeros, of a sealed form with one the header is
   /// left. That may still be read, and says where the segment before it ends.
   func readableSegments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {

@@ -11,6 +11,7 @@ extension SimulatedDisk {
     if let prepared, prepared.epoch == epoch, prepared.object == object { bytes = prepared.bytes }
     forgetPrepared()
     let end = offset + buffer.count
+    try lookIfWritable(nil)
     if UInt64(max(bytes.count, end)) > freeByteCount { throw .full }
     if strikes(.writeError, object) { throw .io }
     if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }

@@ -37,7 +37,7 @@ final class SimulatedDisk {
   let isLying: Bool
   var entropy: SeededEntropy
   /// Bytes that fit; what is beyond is refused as full.
-  private let capacity: Int
+  let capacity: Int
   /// Areas that cannot be read for a while.
   var unreadable: [UnreadableArea] = []
   /// Faults are over: nothing fails any more.
@@ -46,6 +46,8 @@ final class SimulatedDisk {
   var isFull = false
   /// No write into an object is done for the moment.
   var isRefusing = false
+  /// Nothing on the medium can be changed.
+  var isReadOnly = false
   /// No power: every operation fails.
   private(set) var isDead = false
   /// Operations since the beginning.
@@ -126,7 +128,7 @@ final class SimulatedDisk {
   var segmentByteCount: Int { volumes.reduce(0) { $0 + $1.segmentByteCount } }
 
   /// Bytes of all objects.
-  private var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
+  var usedByteCount: Int { volumes.reduce(0) { $0 + $1.byteCount } }
 
   /// The newest epoch of which anything is there; 0 if there is none.
   var newestEpoch: UInt32 { UInt32(volumes.lastIndex { !$0.isEmpty }.map { $0 + 1 } ?? 0) }
@@ -251,6 +253,13 @@ final class SimulatedDisk {
     return true
   }
 
+  /// Throws where nothing can be changed; `object` is what would be written, `nil` where nothing is.
+  func lookIfWritable(_ object: StorageObject?) throws(StorageError) {
+    guard isReadOnly, !isCalm else { return }
+    if let object { happened(.refused(object, .mediumReadOnly)) }
+    throw .denied
+  }
+
   private func full(_ object: StorageObject) -> StorageError {
     happened(.refused(object, .mediumFull))
     return .full
@@ -284,6 +293,7 @@ final class SimulatedDisk {
       }
       throw .io
     }
+    try lookIfWritable(object)
     if isFull, !isCalm { throw full(object) }
     if isRefusing, !isCalm {
       happened(.refused(object, .mediumRefuses))
@@ -345,6 +355,7 @@ final class SimulatedDisk {
       if entropy.chance(500_000) { replace(epoch, object, bytes) }
       throw .io
     }
+    try lookIfWritable(object)
     let grown = usedByteCount + bytes.count - (byteCount(epoch, object) ?? 0)
     if (isFull && !isCalm) || grown > capacity { throw full(object) }
     if strikes(.writeError, object) { throw .io }
@@ -359,6 +370,7 @@ final class SimulatedDisk {
       if entropy.chance(500_000) { replace(epoch, object, nil) }
       throw .io
     }
+    try lookIfWritable(nil)
     if strikes(.writeError, nil) { throw .io }
     replace(epoch, object, nil)
     if strikes(.writeReported, nil) { throw .io }
@@ -369,6 +381,10 @@ final class SimulatedDisk {
     try begin()
     let segment = StorageObject.segment(sequence: old)
     guard let bytes = bytes(epoch, segment) else { throw .notFound }
+    if !isDead {
+      try lookIfWritable(nil)
+      if strikes(.writeError, nil) { throw .io }
+    }
     let isDone = !isDead || entropy.chance(500_000)
     if isDone {
       put(epoch, segment, nil)
@@ -377,11 +393,5 @@ final class SimulatedDisk {
     }
     if isDead { throw .io }
     if strikes(.writeReported, segment) { throw .io }
-  }
-
-  /// Bytes that are free now.
-  var freeByteCount: UInt64 {
-    if isFull, !isCalm { return 0 }
-    return UInt64(max(0, capacity - usedByteCount))
   }
 }

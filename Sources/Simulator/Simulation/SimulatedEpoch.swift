@@ -50,8 +50,10 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     checkpoints.look(at: request, &oracle, durable: durable())
   }
 
-  /// Looks at a request that arrives at the mirror.
-  func arrived(_ request: UplinkRequest) -> String? { checkpoints.arrived(request) }
+  /// Looks at a request that arrives at the mirror, which answers with `status`.
+  func arrived(_ request: UplinkRequest, status: Int) -> String? {
+    checkpoints.arrived(request, isTaken: status == 200)
+  }
 
   /// The witness looks at what the mirror shows. Returns what is wrong.
   func lookAsWitness() -> String? {
@@ -91,6 +93,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     mendedRunCount = 0
     // What told of earlier faults went away with it.
     visibility = VisibilityChecker()
+    checkpoints.mediumWasSetBack()
     guard number < newest else {
       promised = nil
       return leftBehind = []

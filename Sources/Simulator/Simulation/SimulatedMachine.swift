@@ -107,6 +107,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   private(set) var recorderDue: UInt64 = 0
   /// The last turn took longer than any that meets no slow medium.
   private(set) var isSlow = false
+  /// Until when it holds some events back, µs since boot.
+  private(set) var eventsHeldUntil: UInt64 = 0
   /// When the sampling half has its next one.
   private(set) var samplingDue: UInt64 = 0
   /// Every line of the site is open.
@@ -148,6 +150,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     precondition(process == nil, "it runs already")
     queue = EntryQueue(byteCount: gateway.queueByteCount)
     report = RecorderReport()
+    eventsHeldUntil = 0
     var history = LogHistory()
     var waited: UInt64 = 0
     let fetch = fetch
@@ -229,8 +232,6 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   }
 
   /// The index that the next entry gets, whatever became of those before it; `nil` while nothing runs.
-  /// Until when it holds some events back, µs since boot.
-  var eventsHeldUntil: UInt64 { process?.gateway.acquisition.eventsHeldUntil ?? 0 }
   var nextIndex: UInt64? { process?.gateway.acquisition.writer.nextIndex }
 
   // MARK: what the threads do
@@ -239,6 +240,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   func sample(at now: Instant, _ send: (Int, UnsafeBufferPointer<UInt8>) -> Void) {
     guard let process else { return }
     samplingDue = process.sample(at: now, lineCount: gateway.site.lines.count, send)
+    eventsHeldUntil = process.gateway.acquisition.eventsHeldUntil
     // The sampling thread wakes the recorder when the queue fills.
     if queue.isHalfFull { recorderDue = min(recorderDue, now.mono) }
   }
@@ -256,6 +258,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
 
   func lost(line: Int, at now: Instant) {
     process?.gateway.acquisition.lost(line: line, at: now)
+    eventsHeldUntil = process?.gateway.acquisition.eventsHeldUntil ?? 0
     isWholeOpen = false
     samplingDue = now.mono
   }

@@ -16,6 +16,7 @@ extension Simulation where Key: ~Copyable {
       ? []
       : LogOracle.readable(
         disk.readableSegments(newest), epoch: newest, hasDocuments: disk.holdsDocuments(newest))
+    if isFull { givenUp.insert(newest) }
     if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
       for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
@@ -57,7 +58,8 @@ extension Simulation where Key: ~Copyable {
     if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
       violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
     }
-    if !mediumFailed, !isWarranted(end) {
+    let isClearedInVain = givenUp.contains(newest) && plan.faults[.mediumFull] > 0
+    if !mediumFailed, !isWarranted(end), !isClearedInVain {
       violate(.durability, "a new epoch begins: \(end)")
     }
   }

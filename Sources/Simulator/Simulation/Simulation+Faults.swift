@@ -21,6 +21,7 @@ extension Simulation where Key: ~Copyable {
     disk.unreadable = []
     disk.isFull = false
     disk.isRefusing = false
+    disk.isReadOnly = false
     network.isCalm = true
     network.downUntil = 0
     network.expiredUntil = 0
@@ -70,6 +71,10 @@ extension Simulation where Key: ~Copyable {
       count(kind)
       disk.isRefusing = true
       refusingUntil = time.now + entropy.within(10_000_000...1_800_000_000)
+    case .mediumReadOnly:
+      count(kind)
+      disk.isReadOnly = true
+      readOnlyUntil = time.now + entropy.within(10_000_000...1_800_000_000)
     case .bitRot:
       if let (epoch, object) = disk.rot() { cameToHarm(epoch, object) }
     case .unreadable:
@@ -175,12 +180,10 @@ extension Simulation where Key: ~Copyable {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
       if disk.isDead { return powerIsGone() }
-      if let why = machine.report.epochEnd {
-        lookAtRoom(why, acknowledged: acknowledged)
-        return ended(.refused("\(error)"), startsIn: 1)
-      }
-      // As systemd has it.
-      return ended(.refused("\(error)"), startsIn: 10_000_000)
+      let why = machine.report.epochEnd
+      if let why { lookAtRoom(why, acknowledged: acknowledged) }
+      // As systemd has it; the next epoch is begun by the same process.
+      return ended(.refused("\(error)"), startsIn: why == nil ? 10_000_000 : 1)
     }
     if disk.isDead { return powerIsGone() }
     isBeginning = false

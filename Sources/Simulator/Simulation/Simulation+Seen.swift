@@ -29,6 +29,8 @@ extension Simulation where Key: ~Copyable {
       epoch.visibility.agentWaits(from: since, until: time.now)
     }
     if let slowUntil { epoch.visibility.agentWaits(from: time.now, until: slowUntil) }
+    let held = time.time(ofMono: machine.eventsHeldUntil)
+    if held > time.now { epoch.visibility.agentWaits(from: time.now, until: held) }
     failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
   }
 
@@ -47,7 +49,9 @@ extension Simulation where Key: ~Copyable {
   /// What is recorded is committed in time. While the medium refuses nothing is, and what is slow takes its time.
   func lookAtCommits() {
     guard let end = machine.nextIndex else { return }
-    if disk.isFull || disk.isRefusing || machine.report.hasFailed || machine.isSlow {
+    if disk.isFull || disk.isRefusing || disk.isReadOnly || machine.report.hasFailed
+      || machine.isSlow
+    {
       excuseCommits()
     }
     let problem = commits.look(

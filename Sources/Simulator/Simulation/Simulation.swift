@@ -62,6 +62,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var clockSetAt: UInt64?
   var fullUntil: UInt64 = 0
   var refusingUntil: UInt64 = 0
+  var readOnlyUntil: UInt64 = 0
   var asleepUntil: UInt64 = 0
   var cutAt: UInt64?
   var isCalm = false
@@ -84,6 +85,9 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var committedEpoch: UInt32 = 0
   /// A start has begun an epoch, and none that began so has come to its end since.
   var isBeginning = false
+  /// Epochs that ended for want of room. Where others had filled the medium as well their segments went before the next could
+  /// be begun, and a later start calls them damaged.
+  var givenUp: Set<UInt32> = []
   /// In this start the mirror did not answer what it was asked, or the medium failed.
   var isMendingDisturbed = false
   /// How often what the medium held came to harm, and how often when it was last looked at.
@@ -251,6 +255,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     next = min(next, startsAt ?? .max, clockSetAt ?? .max, cutAt ?? .max)
     if disk.isFull { next = min(next, fullUntil) }
     if disk.isRefusing { next = min(next, refusingUntil) }
+    if disk.isReadOnly { next = min(next, readOnlyUntil) }
     guard machine.isRunning else { return next }
     if asleepUntil > time.now { return min(next, asleepUntil) }
     if let arrival = network.nextArrival { next = min(next, arrival) }
@@ -271,6 +276,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     }
     if disk.isFull, fullUntil <= time.now { disk.isFull = false }
     if disk.isRefusing, refusingUntil <= time.now { disk.isRefusing = false }
+    if disk.isReadOnly, readOnlyUntil <= time.now { disk.isReadOnly = false }
     if let at = cutAt, at <= time.now {
       cutAt = nil
       disk.cut()
@@ -358,7 +364,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       epoch.mirror.clock = (SimulatedTime.begin + time.now) / 1_000_000
       let answer = epoch.mirror.answer(request)
       guard answer.status != 404 else { continue }
-      if let problem = epoch.arrived(request) { violate(.checkpoints, problem) }
+      let problem = epoch.arrived(request, status: answer.status)
+      if let problem { violate(.checkpoints, problem) }
       return answer
     }
     return UplinkResponse(status: 404)
