@@ -165,7 +165,7 @@ import Uplink
     var happened: UInt64 = 0
     for seed in 1...3 as ClosedRange<UInt64> {
       // A medium is set back to a state of ten minutes before at least.
-      let result = try world.simulation(seed: seed, seconds: kind == .rollback ? 1_800 : 600, rates)
+      let result = try world.simulation(seed: seed, seconds: kind == .rollback ? 3_600 : 600, rates)
         .run()
       #expect(result.violations == [], "seed \(seed)")
       happened += result.faultCounts[Int(kind.rawValue)]
