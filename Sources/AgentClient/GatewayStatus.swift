@@ -122,6 +122,8 @@ public struct GatewayStatus: Equatable, Sendable {
     public var commitMilliseconds: Int
     /// Bytes that a day of the plan writes.
     public var planned: Int
+    /// Bytes by which a day of the plan makes the log grow at most.
+    public var plannedGrowth: Int
     /// Bytes that may be written to a new medium; `nil` where its board does not say.
     public var budget: Int?
     /// Years that it must last; `nil` where the site does not say.
@@ -293,6 +295,8 @@ extension GatewayStatus.Wear {
     }
     commitMilliseconds = commit
     self.planned = planned
+    // An agent before this one does not say: the plan writes at least what the log grows by.
+    plannedGrowth = item["planned_growth"]?.number ?? planned
     budget = item["endurance"]?.number
     years = item["years"]?.number
   }

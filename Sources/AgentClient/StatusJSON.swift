@@ -143,6 +143,7 @@ extension GatewayStatus {
           $0.add("years", wear.years)
           $0.add("commit", wear.commitMilliseconds)
           $0.add("planned", wear.planned)
+          $0.add("planned_growth", wear.plannedGrowth)
           $0.add("endurance", wear.budget)
         }
       }

@@ -161,8 +161,7 @@ public struct StatusScreen {
       status.log.hasFailed || status.conditions.contains("\(StandingCondition.eventsOnly.key)")
     if let days = isNow ? 0 : room.offlineTenths {
       parts.append("\(word(lasts)) \(StatusScreen.days(days)) \(word(.days))")
-    } else if let days = status.wear.flatMap({ room.offlineTenths(growth: $0.planned) }) {
-      // The plan writes at least what the log grows by.
+    } else if let days = status.wear.flatMap({ room.offlineTenths(growth: $0.plannedGrowth) }) {
       let known = "\(word(lastsAtLeast)) \(StatusScreen.days(days)) \(word(.days))"
       parts.append("\(known)\(language == .chinese ? "" : " ")\(word(.notYetMeasured))")
     } else {

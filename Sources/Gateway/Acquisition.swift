@@ -9,15 +9,21 @@ public struct MediumPlan: Sendable, Equatable {
   public var commitMilliseconds: UInt64
   /// Bytes that a day of the plan writes.
   public var bytesPerDay: UInt64
+  /// Bytes by which a day of the plan makes the log grow, before its segments are sealed.
+  public var growthPerDay: UInt64
   /// Bytes that may be written to a new medium, as its board says; `nil` where nobody knows.
   public var budget: UInt64?
   /// Years that it must last; `nil` where the site does not say.
   public var years: UInt64?
 
   /// Takes the fields.
-  public init(commitMilliseconds: UInt64, bytesPerDay: UInt64, budget: UInt64?, years: UInt64?) {
+  public init(
+    commitMilliseconds: UInt64, bytesPerDay: UInt64, growthPerDay: UInt64, budget: UInt64?,
+    years: UInt64?
+  ) {
     self.commitMilliseconds = commitMilliseconds
     self.bytesPerDay = bytesPerDay
+    self.growthPerDay = growthPerDay
     self.budget = budget
     self.years = years
   }

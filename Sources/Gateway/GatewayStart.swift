@@ -82,6 +82,7 @@ public struct GatewayStart<
     self.identity = identity
     self.history = history
     report.isMended = !history.mended.isEmpty
+    report.beginsEpoch = isNew
     if history.isMendingRefused { report.post(.storageDegraded) }
     self.queue = queue
     self.report = report
@@ -117,6 +118,7 @@ public struct GatewayStart<
     _ site: PollSite, at now: Instant
   ) throws(RecorderError) -> StartedGateway<Storage, Key, Verifier> {
     let opening = try open(site, at: now)
+    report.carriedCount = opening.history.carried.count
     let acquisition = Acquisition(
       site: site, starts: opening.starts, history: opening.history, opened: now,
       nextIndex: opening.nextIndex, boot: UInt64(boot), queue: queue, report: report)

@@ -86,6 +86,8 @@ public final class RecorderReport: Sendable {
   private let indirect = Atomic<UInt32>(0)
   private let interval = Atomic<UInt64>(0)
   private let repaired = Atomic<UInt32>(0)
+  private let began = Atomic<UInt32>(0)
+  private let carried = Atomic<UInt64>(0)
 
   /// Nothing recorded yet.
   public init() {}
@@ -201,6 +203,16 @@ public final class RecorderReport: Sendable {
   public var isMended: Bool {
     get { repaired.load(ordering: .relaxed) != 0 }
     set { repaired.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+  /// The agent began this log when it started, for the one before had ended.
+  public var beginsEpoch: Bool {
+    get { began.load(ordering: .relaxed) != 0 }
+    set { began.store(newValue ? 1 : 0, ordering: .relaxed) }
+  }
+  /// Entries that this log has carried over from those before it.
+  public var carriedCount: UInt64 {
+    get { carried.load(ordering: .relaxed) }
+    set { carried.store(newValue, ordering: .relaxed) }
   }
   /// Why the last exchange failed that did; it stands for the present while the link is down.
   public var linkFailure: LinkFailure? {

@@ -14,6 +14,8 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
   case storageIndirect = 5
   /// The log was damaged when the agent started, and came back from the mirror.
   case mended = 6
+  /// This log began when the agent started, for the one before had ended.
+  case newLog = 7
 
   /// The word of the status answer.
   public var key: StaticString {
@@ -24,6 +26,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .mediumShort: "medium-short"
     case .storageIndirect: "storage-indirect"
     case .mended: "mended"
+    case .newLog: "new-log"
     }
   }
 
@@ -50,6 +53,9 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .mended:
       "the log was damaged at the last start, and what was damaged came back from the collector: watch the medium, "
         + "and replace it if this comes again"
+    case .newLog:
+      "a new log began at the last start, for the one before had ended: the agent's messages say why, and its first entry "
+        + "names what was signed last"
     }
   }
 
@@ -66,6 +72,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"
     case .storageIndirect: "文件系统不支持直接读写，介质故障可能较晚才被发现。请将数据放在 ext4 上"
     case .mended: "上次启动时日志有损坏，已用汇集端的副本修复：请留意介质，若再次出现请更换"
+    case .newLog: "上次启动时旧日志已终止，改用新日志：原因见代理的运行消息，新日志首条记录载有旧日志最后的签名"
     }
   }
 
@@ -76,6 +83,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .mediumShort: report.isMediumShort
     case .storageIndirect: report.isIndirect
     case .mended: report.isMended
+    case .newLog: report.beginsEpoch
     }
   }
 }

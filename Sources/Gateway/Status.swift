@@ -19,6 +19,7 @@ import Uplink
 //                  "written": bytes a day that the medium takes, the zeros of new segments apart / null }
 //     "wear"     null / { "years": that the medium must last / null, "commit": ms between group commits,
 //                  "planned": bytes a day that the poll plan writes to the medium,
+//                  "planned_growth": bytes a day by which it makes the log grow, before segments are sealed,
 //                  "endurance": bytes that may be written to a new one, after write amplification / null }
 //     "site"     path of the site file
 //     "clock"    { "quality": word }
@@ -141,13 +142,15 @@ extension Acquisition {
       writer.cborNull()
       return
     }
-    writer.cbor(mapOf: 4)
+    writer.cbor(mapOf: 5)
     writer.cbor(text: "years")
     writer.cbor(orNull: medium.years)
     writer.cbor(text: "commit")
     writer.cbor(medium.commitMilliseconds)
     writer.cbor(text: "planned")
     writer.cbor(medium.bytesPerDay)
+    writer.cbor(text: "planned_growth")
+    writer.cbor(medium.growthPerDay)
     writer.cbor(text: "endurance")
     writer.cbor(orNull: medium.budget)
   }

@@ -101,6 +101,7 @@ public struct Composition: Sendable {
     return MediumPlan(
       commitMilliseconds: UInt64(site.log.commitMilliseconds),
       bytesPerDay: UInt64(wear.day(commitEvery: site.log.commitMilliseconds).total),
+      growthPerDay: UInt64(site.bytesPerDay),
       budget: site.endurance.map { UInt64(wear.budget(endurance: $0.byteCount)) },
       years: site.log.years.map { UInt64($0) })
   }

@@ -293,6 +293,7 @@ struct Start {
     }
     let live = try liveUplink(site, answered: wake)
     let ports = Ports(lines: site.lines, deviceDirectory: Share.deviceDirectory, say: say)
+    if report.beginsEpoch { say(.carriedOver(report.carriedCount)) }
     say(
       .started(
         origin: site.origin.identity, lines: site.lines.count,

@@ -19,6 +19,7 @@ enum Text: Error {
   case otherKey(path: String, signed: UInt64)
   case epochBegins(origin: String, EpochEnd, isOneWay: Bool)
   case mended(Range<UInt64>)
+  case carriedOver(UInt64)
   case copyAsked
   case copyRefused(status: Int)
   case copyOutOfReach(LinkFailure)
@@ -99,6 +100,9 @@ enum Text: Error {
     case .mended(let run):
       "entries \(run.lowerBound) to \(run.upperBound - 1) of the log were damaged; the collector gave them back, and "
         + "with them the log is the one that was signed. Watch the medium, and replace it if this comes again"
+    case .carriedOver(0): "of the old log nothing was left to carry over"
+    case .carriedOver(let count):
+      "\(count) entries that the collector did not have were carried over into the new log"
     case .copyAsked:
       "the log is damaged: asking the collector for what stood there, for "
         + "\(Limits.mendingPatience / 1_000_000) s at most. Nothing is polled meanwhile"
@@ -212,6 +216,8 @@ enum Text: Error {
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
         + "请留意介质，若再次出现请更换"
+    case .carriedOver(0): "旧日志没有需要转入的记录"
+    case .carriedOver(let count): "汇集端尚未收到的 \(count) 条记录已转入新日志"
     case .copyAsked:
       "日志有损坏：正在向汇集端索取原有内容，最多 \(Limits.mendingPatience / 1_000_000) 秒，其间不轮询"
     case .copyRefused(let status): "日志损坏，而汇集端未交还副本（HTTP 状态 \(status)）"

@@ -109,7 +109,8 @@ import Uplink
     status.wear = nil
     #expect(text(.english).contains("can be offline for … (known after ten minutes)"))
     status.wear = GatewayStatus.Wear(
-      commitMilliseconds: 1_000, planned: 40 << 20, budget: nil, years: nil)
+      commitMilliseconds: 1_000, planned: 90 << 20, plannedGrowth: 40 << 20, budget: nil, years: nil
+    )
     // 80 % of 1000 MiB at 40 MiB a day.
     #expect(
       text(.english).contains("can be offline for at least 20.0 days (measured after ten minutes)"))
@@ -133,7 +134,8 @@ import Uplink
     var status = try GatewayStatus(decoding: Example.answer)
     // A budget of 1,461,000 MiB: 7,305 days of 200 MiB are 20 years, 5,844 of 250 MiB are 16.
     status.wear = GatewayStatus.Wear(
-      commitMilliseconds: 2_848, planned: 200 << 20, budget: 1_461_000 << 20, years: 10)
+      commitMilliseconds: 2_848, planned: 200 << 20, plannedGrowth: 100 << 20,
+      budget: 1_461_000 << 20, years: 10)
     status.room = GatewayStatus.Room(
       byteCount: 0, limit: 1 << 30, growth: nil, minimum: 0, written: 250 << 20)
     func text(_ language: Language) -> String {
@@ -148,7 +150,9 @@ import Uplink
         "每 2848 ms 提交一次：断电最多丢失一个提交间隔的数据；计划每天写入 200 MiB，新介质可用 20.0 年（要求 10 年）；"
           + "实测为计划的 125 %：16.0 年"))
     #expect(
-      status.json.contains(#""wear":{"years":10,"commit":2848,"planned":209715200,"endurance":"#))
+      status.json.contains(
+        #""wear":{"years":10,"commit":2848,"planned":209715200,"planned_growth":104857600,"endurance":"#
+      ))
     status.room = nil
     status.wear?.budget = nil
     #expect(

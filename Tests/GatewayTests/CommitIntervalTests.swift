@@ -13,7 +13,7 @@ import Testing
     station.run(10_300_000)
     var slower = two
     slower.names.medium = MediumPlan(
-      commitMilliseconds: 7_000, bytesPerDay: 1, budget: nil, years: 3)
+      commitMilliseconds: 7_000, bytesPerDay: 2, growthPerDay: 1, budget: nil, years: 3)
     #expect(station.acquisition.report.commitInterval == nil)
     _ = try Rig.required(station.reload(slower))
     #expect(station.acquisition.report.commitInterval == 7_000_000)
