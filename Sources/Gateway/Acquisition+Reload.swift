@@ -192,7 +192,6 @@ extension Acquisition {
     self.change = nil
     // Lines get other numbers, and the memory of a request that waits goes with the plan.
     sampler.refuseLeases(at: now, into: &writer)
-    // The lines may have other numbers in the new site.
     tellAll(at: now)
     for line in names.lines.indices where !change.keptLines.contains(line) {
       sampler.lost(line: line, at: now, into: &writer)

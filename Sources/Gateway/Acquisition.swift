@@ -216,23 +216,23 @@ public struct Acquisition: ~Copyable {
   /// `Limits.heldEventPeriod`: a port or a link that comes and goes all the time would use it up.
   private mutating func tellHeld(at now: Instant) {
     guard now.mono >= eventsHeldUntil else { return }
-    let isShort = sampler.givingWay == .eventsOnly
+    let isTold = tellAll(at: now)
+    guard sampler.givingWay == .eventsOnly else { return }
+    writer.holdsPorts = true
+    if isTold { eventsHeldUntil = now.mono &+ Limits.heldEventPeriod }
+  }
+
+  /// Logs all of that, held back or not; returns whether there was anything. From then on nothing is held back.
+  @discardableResult
+  mutating func tellAll(at now: Instant) -> Bool {
+    eventsHeldUntil = 0
     writer.holdsPorts = false
     var isTold = writer.tellPorts(at: now)
     while let notice = report.takeNotice() {
       writer.notice(notice, minimumIndex: report.minimumIndex, at: now)
       isTold = true
     }
-    writer.holdsPorts = isShort
-    if isShort, isTold { eventsHeldUntil = now.mono &+ Limits.heldEventPeriod }
-  }
-
-  /// Logs all of that, held back or not.
-  mutating func tellAll(at now: Instant) {
-    eventsHeldUntil = 0
-    tellHeld(at: now)
-    eventsHeldUntil = 0
-    writer.holdsPorts = false
+    return isTold
   }
 
   /// Every ten seconds: the share of time in which each line was busy.

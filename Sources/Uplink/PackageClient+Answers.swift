@@ -17,6 +17,11 @@ public struct SignedLog: Sendable {
 }
 
 extension PackageClient {
+  /// µs between two looks at a directory that answers.
+  private var pause: UInt64 {
+    terms.every < PackageClient.lookPeriod ? terms.every : PackageClient.lookPeriod
+  }
+
   /// Takes the answer to the request given last.
   ///
   /// An acknowledgement is judged as one of an upload is: the mirror's line must verify over the text that this log has
@@ -38,9 +43,11 @@ extension PackageClient {
       lookAt = now.mono &+ backOff.next(&randomness)
       return events
     }
-    if failure != nil { events.append(.linkUp) }
-    // What was signed while it waited for the directory comes right behind it.
-    if failure != nil { dueAt = now.mono }
+    if failure != nil {
+      events.append(.linkUp)
+      // What was signed while it waited for the directory comes right behind it.
+      dueAt = now.mono
+    }
     failure = nil
     backOff.reset()
     acknowledgementWasTaken = nil
@@ -50,8 +57,6 @@ extension PackageClient {
       underWay = nil
       if end >= target?.size ?? 0 { target = nil }
     }
-    let pause =
-      terms.every < PackageClient.lookPeriod ? terms.every : PackageClient.lookPeriod
     lookAt = target != nil && now.mono >= makeAt ? now.mono : now.mono &+ pause
     if let found = answer.acknowledgement {
       let event = judge(
