@@ -84,7 +84,7 @@ struct RunCommand: ParsableCommand {
       for number in 0..<(count ?? 1) {
         let outcome = try world.run(
           seed: replay ?? (seed ?? 1) &+ number, keepsLines: replay != nil,
-          storage: storage.map(StorageOnFiles.init))
+          storage: storage.map(StorageOnFiles.init), keepsObjects: out != nil)
         pollCount += outcome.result.pollCount
         if let out { try SimulatedDirectory(out).write(outcome) }
         if replay != nil {
@@ -219,9 +219,9 @@ struct SimulationWorld {
     }
   }
 
-  /// Runs one seed. `storage` does what the agent asks of its medium.
+  /// Runs one seed. `storage` does what the agent asks of its medium; `keepsObjects`: what stands there at the end is wanted.
   func run(
-    seed: UInt64, keepsLines: Bool, storage: StorageOnFiles? = nil
+    seed: UInt64, keepsLines: Bool, storage: StorageOnFiles?, keepsObjects: Bool
   ) throws(SiteProblem) -> SeedOutcome {
     var entropy = SeededEntropy(seed: seed)
     let deviceCount = devices ?? 1 + Int(entropy.next() % 8)
@@ -255,7 +255,8 @@ struct SimulationWorld {
       ).description,
       gatewaySecret: SimulationWorld.secret("gateway", seed), mirrorKey: "\(mirrorKey)",
       // What the files of `storage` are compared with is what the simulated medium has.
-      objects: storage == nil ? simulation.plainObjects : simulation.objects)
+      objects: !keepsObjects
+        ? [] : storage == nil ? simulation.plainObjects : simulation.objects)
   }
 
   /// What the record may send: nothing is limited, or all that the run can leave behind drains in a fourth of the hour of

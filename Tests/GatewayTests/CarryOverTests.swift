@@ -24,8 +24,10 @@ import TransparencyLog
       #expect(Set(found.carried).count == found.carried.count, "seed \(seed): entries stand twice")
       #expect(Set(found.own).count == found.own.count, "seed \(seed): holes are told twice")
       guard let before else { continue }
-      let readable = LogOracle.readable(
-        CarriedChain.segments(of: before.disk), epoch: before.epoch)
+      let readable = WholeEntry.readable(
+        in: CarriedChain.segments(of: before.disk).map {
+          WholeSegment(sequence: $0.sequence, $0.bytes, epoch: before.epoch)
+        })
       // What was never committed is not owed; it may be carried over where it stands.
       let leaves = before.log.map { entry in Tree.leaf(entry.span) }
       let lost = readable.filter {

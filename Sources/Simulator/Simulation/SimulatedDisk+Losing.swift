@@ -102,6 +102,11 @@ extension SimulatedDisk {
     return (epoch, candidates[Int(entropy.below(UInt64(candidates.count)))])
   }
 
+  /// The medium refuses in this way now.
+  func refuses(_ kind: FaultKind) -> Bool {
+    refusals.contains { $0.kind == kind && $0.until > now }
+  }
+
   /// An area refuses reads now.
   var isPartlyUnreadable: Bool { unreadable.contains { $0.until > now } }
 

@@ -5,33 +5,8 @@ import Journal
 extension SimulatedDisk {
   /// Bytes that are free now.
   var freeByteCount: UInt64 {
-    if isFull, !isCalm { return 0 }
+    if refuses(.mediumFull) { return 0 }
     return UInt64(max(0, capacity - usedByteCount))
-  }
-
-  /// What can be read now of the segments of an epoch: an area that refuses is zeros, of a sealed form with one the header is
-  /// left. That may still be read, and says where the segment before it ends.
-  func readableSegments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
-    var segments = segments(epoch)
-    for area in unreadable where area.epoch == epoch && area.until > now && !isCalm {
-      switch area.object {
-      case .segment(let sequence):
-        guard let at = segments.firstIndex(where: { $0.sequence == sequence }) else { continue }
-        // Who reads directly from the medium reads whole blocks.
-        let blocks =
-          area.bytes.lowerBound / 4_096 * 4_096..<(area.bytes.upperBound + 4_095) / 4_096 * 4_096
-        for byte in blocks.clamped(to: 0..<segments[at].bytes.count) {
-          segments[at].bytes[byte] = 0
-        }
-      case .sealed(let sequence):
-        guard volumes[Int(epoch) - 1].position(of: sequence) == nil,
-          let at = segments.firstIndex(where: { $0.sequence == sequence })
-        else { continue }
-        segments[at].bytes = Array(segments[at].bytes.prefix(4_096))
-      case .superblock, .tile, .documents, .summary: break
-      }
-    }
-    return segments
   }
 
   /// The copy of the documents beside the log of an epoch can be read.
@@ -44,20 +19,73 @@ extension SimulatedDisk {
   func segments(_ epoch: UInt32) -> [(sequence: UInt64, bytes: [UInt8])] {
     let volume = volumes[Int(epoch) - 1]
     var segments = volume.segments.map { (sequence: $0.sequence, bytes: $0.bytes) }
-    guard !volume.sealed.isEmpty else { return segments }
-    var storage = SealingStorage(
-      base: SealedObject(), codec: RunLengthCodec(memoryByteCount: SealingMemory.byteCount))
     for segment in volume.sealed where volume.position(of: segment.sequence) == nil {
-      segment.bytes.withUnsafeBytes { bytes in
-        guard let count = storage.open(sealed: bytes, sequence: segment.sequence) else { return }
-        let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4_096)
-        defer { plain.deallocate() }
-        if storage.unseal(segment.sequence, into: plain) {
-          segments.append((segment.sequence, [UInt8](plain)))
-        }
-      }
+      if let plain = unsealed(segment) { segments.append((segment.sequence, plain)) }
     }
     return segments.sorted { $0.sequence < $1.sequence }
+  }
+
+  /// The plain bytes of a sealed form; `nil` if it is not whole.
+  private func unsealed(_ segment: Segment) -> [UInt8]? {
+    var storage = SealingStorage(
+      base: SealedObject(), codec: RunLengthCodec(memoryByteCount: SealingMemory.byteCount))
+    return segment.bytes.withUnsafeBytes { bytes in
+      guard let count = storage.open(sealed: bytes, sequence: segment.sequence) else { return nil }
+      let plain = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4_096)
+      defer { plain.deallocate() }
+      return storage.unseal(segment.sequence, into: plain) ? [UInt8](plain) : nil
+    }
+  }
+
+  /// What stands whole in the segments of an epoch, each in the form that counts.
+  ///
+  /// `isRead`: only what can be read now. An area that refuses is zeros then; of a sealed form with one the header is left,
+  /// that may still be read, and says where the segment before it ends.
+  func wholeSegments(_ epoch: UInt32, isRead: Bool) -> [WholeSegment] {
+    let volume = volumes[Int(epoch) - 1]
+    let sealed = volume.sealed.filter { volume.position(of: $0.sequence) == nil }
+    let forms =
+      volume.segments.map { (StorageObject.segment(sequence: $0.sequence), $0) }
+      + sealed.map { (StorageObject.sealed(sequence: $0.sequence), $0) }
+    // What is not there any more is forgotten.
+    let known = takenApart.removeValue(forKey: epoch) ?? []
+    var taken: [TakenApart] = []
+    defer { takenApart[epoch] = taken }
+    return forms.sorted { $0.1.sequence < $1.1.sequence }.compactMap { object, segment in
+      let areas =
+        isRead && !isCalm
+        ? unreadable.filter { $0.until > now && $0.epoch == epoch && $0.object == object } : []
+      if areas.isEmpty,
+        let known = known.first(where: { $0.object == object && $0.bytes == segment.bytes })
+      {
+        taken.append(known)
+        return known.whole
+      }
+      guard let plain = plain(object, segment, without: areas) else { return nil }
+      let whole = WholeSegment(sequence: segment.sequence, plain, epoch: epoch)
+      if areas.isEmpty {
+        taken.append(TakenApart(object: object, bytes: segment.bytes, whole: whole))
+      }
+      return whole
+    }
+  }
+
+  /// The plain bytes of a segment without areas that refuse.
+  private func plain(
+    _ object: StorageObject, _ segment: Segment, without areas: [UnreadableArea]
+  ) -> [UInt8]? {
+    if case .sealed = object {
+      return areas.isEmpty
+        ? unsealed(segment) : unsealed(segment).map { Array($0.prefix(4_096)) }
+    }
+    var bytes = segment.bytes
+    for area in areas {
+      // Who reads directly from the medium reads whole blocks.
+      let blocks =
+        area.bytes.lowerBound / 4_096 * 4_096..<(area.bytes.upperBound + 4_095) / 4_096 * 4_096
+      for byte in blocks.clamped(to: 0..<bytes.count) { bytes[byte] = 0 }
+    }
+    return bytes
   }
 
   /// The objects, in a fixed order, for writing them out.
@@ -100,7 +128,7 @@ extension SimulatedDisk {
           isPlain
           ? bytes.count : volume.sealed.first { $0.sequence == sequence }?.bytes.count ?? 0
       }
-      end = min(end, LogOracle.firstIndex(ofSegment: sequence, bytes) ?? end)
+      end = min(end, WholeSegment.firstIndex(sequence, bytes) ?? end)
     }
     return (kept, volumes[..<(Int(epoch) - 1)].reduce(0) { $0 + $1.usedByteCount })
   }

@@ -16,6 +16,13 @@ extension SimulatedDisk {
     }
   }
 
+  /// A segment in one of its forms, and what stands whole in it.
+  struct TakenApart {
+    var object: StorageObject
+    var bytes: [UInt8]
+    var whole: WholeSegment
+  }
+
   struct TileKey: Hashable {
     var level: UInt8
     var index: UInt64

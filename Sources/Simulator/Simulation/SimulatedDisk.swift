@@ -30,6 +30,9 @@ final class SimulatedDisk {
   var refusedSuperblocks: Set<UInt8> = []
   /// What was read last of the superblocks in both slots, of whichever epoch; the same bytes say the same.
   var readSuperblocks: [(bytes: [UInt8], block: Superblock?)?] = [nil, nil]
+  /// What stood whole in the segments of an epoch when they were looked at last, with the bytes that say so: the same bytes
+  /// say the same.
+  var takenApart: [UInt32: [TakenApart]] = [:]
   /// What is being prepared; a start of an agent and a loss of power forget it.
   var prepared: (epoch: UInt32, object: StorageObject, bytes: [UInt8])?
 
@@ -42,12 +45,8 @@ final class SimulatedDisk {
   var unreadable: [UnreadableArea] = []
   /// Faults are over: nothing fails any more.
   var isCalm = false
-  /// Full for the moment, whatever it holds.
-  var isFull = false
-  /// No write into an object is done for the moment.
-  var isRefusing = false
-  /// Nothing on the medium can be changed.
-  var isReadOnly = false
+  /// Until when it is full whatever it holds, no write into an object is done, or nothing can be changed.
+  var refusals: [(kind: FaultKind, until: UInt64)] = []
   /// No power: every operation fails.
   private(set) var isDead = false
   /// Operations since the beginning.
@@ -255,7 +254,7 @@ final class SimulatedDisk {
 
   /// Throws where nothing can be changed; `object` is what would be written, `nil` where nothing is.
   func lookIfWritable(_ object: StorageObject?) throws(StorageError) {
-    guard isReadOnly, !isCalm else { return }
+    guard refuses(.mediumReadOnly) else { return }
     if let object { happened(.refused(object, .mediumReadOnly)) }
     throw .denied
   }
@@ -294,8 +293,8 @@ final class SimulatedDisk {
       throw .io
     }
     try lookIfWritable(object)
-    if isFull, !isCalm { throw full(object) }
-    if isRefusing, !isCalm {
+    if refuses(.mediumFull) { throw full(object) }
+    if refuses(.mediumRefuses) {
       happened(.refused(object, .mediumRefuses))
       throw .io
     }
@@ -357,7 +356,7 @@ final class SimulatedDisk {
     }
     try lookIfWritable(object)
     let grown = usedByteCount + bytes.count - (byteCount(epoch, object) ?? 0)
-    if (isFull && !isCalm) || grown > capacity { throw full(object) }
+    if refuses(.mediumFull) || grown > capacity { throw full(object) }
     if strikes(.writeError, object) { throw .io }
     replace(epoch, object, bytes)
     if strikes(.writeReported, object) { throw .io }

@@ -14,8 +14,8 @@ extension Simulation where Key: ~Copyable {
     let readable =
       isFull
       ? []
-      : LogOracle.readable(
-        disk.readableSegments(newest), epoch: newest, hasDocuments: disk.holdsDocuments(newest))
+      : WholeEntry.readable(
+        in: disk.wholeSegments(newest, isRead: true), hasDocuments: disk.holdsDocuments(newest))
     if isFull { givenUp.insert(newest) }
     if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
@@ -76,7 +76,8 @@ extension Simulation where Key: ~Copyable {
   private func readablePlaces(_ epochs: ClosedRange<UInt32>) -> Set<FirstPlace> {
     var places: Set<FirstPlace> = []
     for epoch in epochs {
-      places.formUnion(LogOracle.readable(disk.readableSegments(epoch), epoch: epoch).map(\.place))
+      places.formUnion(
+        WholeEntry.readable(in: disk.wholeSegments(epoch, isRead: true)).map(\.place))
     }
     return places
   }

@@ -19,9 +19,7 @@ extension Simulation where Key: ~Copyable {
     timed = []
     disk.isCalm = true
     disk.unreadable = []
-    disk.isFull = false
-    disk.isRefusing = false
-    disk.isReadOnly = false
+    disk.refusals = []
     network.isCalm = true
     network.downUntil = 0
     network.expiredUntil = 0
@@ -63,18 +61,12 @@ extension Simulation where Key: ~Copyable {
     case .powerCut: powerFails()
     case .agentKilled, .agentStopped: endAgent(kind)
     case .clockStep, .leapSecond, .clockDrift, .suspend: disturbClock(kind)
-    case .mediumFull:
+    case .mediumFull, .mediumRefuses, .mediumReadOnly:
       count(kind)
-      disk.isFull = true
-      fullUntil = time.now + entropy.within(60_000_000...1_800_000_000)
-    case .mediumRefuses:
-      count(kind)
-      disk.isRefusing = true
-      refusingUntil = time.now + entropy.within(10_000_000...1_800_000_000)
-    case .mediumReadOnly:
-      count(kind)
-      disk.isReadOnly = true
-      readOnlyUntil = time.now + entropy.within(10_000_000...1_800_000_000)
+      let shortest: UInt64 = kind == .mediumFull ? 60_000_000 : 10_000_000
+      // It comes to its end anew, as it was said last.
+      disk.refusals.removeAll { $0.kind == kind }
+      disk.refusals.append((kind, time.now + entropy.within(shortest...1_800_000_000)))
     case .bitRot:
       if let (epoch, object) = disk.rot() { cameToHarm(epoch, object) }
     case .unreadable:

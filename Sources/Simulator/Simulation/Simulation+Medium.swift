@@ -105,7 +105,8 @@ extension Simulation where Key: ~Copyable {
     damageFound = damageCount
     guard let block = disk.newestSuperblock(machine.epoch)?.block else { return }
     let kept = Int(block.minimumIndex)..<Int(machine.report.committedSize)
-    let missing = LogOracle.missing(kept, in: disk.segments(machine.epoch))
+    let entries = WholeEntry.all(in: disk.wholeSegments(machine.epoch, isRead: false))
+    let missing = WholeEntry.missing(kept, in: entries)
     guard missing > 0 else { return }
     violate(
       .visibility, "the log goes on, and \(missing) of its entries cannot be read from the medium")

@@ -31,7 +31,8 @@ extension Simulation where Key: ~Copyable {
       trace.note(.mended(run), at: time.now)
       let oracle = epochs[Int(machine.epoch) - 1].oracle
       let kept = max(run.lowerBound, minimum)..<max(run.upperBound, minimum)
-      if let problem = oracle.problem(ofMended: kept, in: disk.segments(machine.epoch)) {
+      let entries = WholeEntry.all(in: disk.wholeSegments(machine.epoch, isRead: false))
+      if let problem = oracle.problem(ofMended: kept, in: entries) {
         violate(.durability, problem)
       }
     }

@@ -20,7 +20,7 @@ extension Simulation where Key: ~Copyable {
     // full log some events are held back.
     epoch.visibility.expect(
       code, for: fault, committed: machine.report.committedSize,
-      at: max(time.now, asleepUntil, slowUntil ?? 0, time.time(ofMono: machine.eventsHeldUntil)))
+      at: max(asleepUntil, tellsAt))
   }
 
   /// A turn of the recorder has ended: what it has to say is written later if the medium is slow or refuses.
@@ -28,15 +28,15 @@ extension Simulation where Key: ~Copyable {
     if let since = failingSince, !machine.report.hasFailed {
       epoch.visibility.agentWaits(from: since, until: time.now)
     }
-    if let slowUntil { epoch.visibility.agentWaits(from: time.now, until: slowUntil) }
-    let held = time.time(ofMono: machine.eventsHeldUntil)
-    if held > time.now { epoch.visibility.agentWaits(from: time.now, until: held) }
+    if tellsAt > time.now { epoch.visibility.agentWaits(from: time.now, until: tellsAt) }
     failingSince = machine.report.hasFailed ? failingSince ?? time.now : nil
   }
 
-  /// Until when the recorder waits for a slow medium; `nil` if it does not.
-  private var slowUntil: UInt64? {
-    machine.isSlow ? time.time(ofMono: machine.recorderDue) : nil
+  /// When the recorder tells of what it sees now: it waits for a slow medium, and holds back what a full log has no room for.
+  private var tellsAt: UInt64 {
+    max(
+      time.now, machine.isSlow ? time.time(ofMono: machine.recorderDue) : 0,
+      time.time(ofMono: machine.eventsHeldUntil))
   }
 
   func violate(_ checker: Violation.Checker, _ text: String) {
@@ -49,11 +49,7 @@ extension Simulation where Key: ~Copyable {
   /// What is recorded is committed in time. While the medium refuses nothing is, and what is slow takes its time.
   func lookAtCommits() {
     guard let end = machine.nextIndex else { return }
-    if disk.isFull || disk.isRefusing || disk.isReadOnly || machine.report.hasFailed
-      || machine.isSlow
-    {
-      excuseCommits()
-    }
+    if !disk.refusals.isEmpty || machine.report.hasFailed || machine.isSlow { excuseCommits() }
     let problem = commits.look(
       recorded: end, committed: machine.report.committedSize, at: time.now)
     if let problem { violate(.commits, problem) }

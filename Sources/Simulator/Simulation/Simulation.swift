@@ -60,9 +60,6 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var startsAt: UInt64? = 0
   var boots: UInt64 = 0
   var clockSetAt: UInt64?
-  var fullUntil: UInt64 = 0
-  var refusingUntil: UInt64 = 0
-  var readOnlyUntil: UInt64 = 0
   var asleepUntil: UInt64 = 0
   var cutAt: UInt64?
   var isCalm = false
@@ -253,9 +250,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     var next = UInt64.max
     for (_, at) in timed { next = min(next, at) }
     next = min(next, startsAt ?? .max, clockSetAt ?? .max, cutAt ?? .max)
-    if disk.isFull { next = min(next, fullUntil) }
-    if disk.isRefusing { next = min(next, refusingUntil) }
-    if disk.isReadOnly { next = min(next, readOnlyUntil) }
+    for (_, until) in disk.refusals { next = min(next, until) }
     guard machine.isRunning else { return next }
     if asleepUntil > time.now { return min(next, asleepUntil) }
     if let arrival = network.nextArrival { next = min(next, arrival) }
@@ -274,9 +269,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
       time.set(offset: 0)
       expect(.clockStepped, for: .clockLost)
     }
-    if disk.isFull, fullUntil <= time.now { disk.isFull = false }
-    if disk.isRefusing, refusingUntil <= time.now { disk.isRefusing = false }
-    if disk.isReadOnly, readOnlyUntil <= time.now { disk.isReadOnly = false }
+    disk.refusals.removeAll { $0.until <= time.now }
     if let at = cutAt, at <= time.now {
       cutAt = nil
       disk.cut()
