@@ -103,6 +103,7 @@ extension Simulation where Key: ~Copyable {
   /// The machine has no power any more.
   func powerIsGone() {
     machine.kill()
+    refusedStartCount = 0
     cutAt = nil
     asleepUntil = 0
     for line in cables.indices { cables.change(line: line) { $0.unplug(until: $0.unpluggedUntil) } }
@@ -174,10 +175,15 @@ extension Simulation where Key: ~Copyable {
       if disk.isDead { return powerIsGone() }
       let why = machine.report.epochEnd
       if let why { lookAtRoom(why, acknowledged: acknowledged) }
-      // As systemd has it; the next epoch is begun by the same process.
-      return ended(.refused("\(error)"), startsIn: why == nil ? 10_000_000 : 1)
+      // The next epoch is begun by the same process.
+      guard why == nil else { return ended(.refused("\(error)"), startsIn: 1) }
+      // A service manager waits longer each time: a start reads all of the log.
+      refusedStartCount += 1
+      return ended(
+        .refused("\(error)"), startsIn: 10_000_000 << min(refusedStartCount - 1, 5))
     }
     if disk.isDead { return powerIsGone() }
+    refusedStartCount = 0
     isBeginning = false
     // What came to harm in this start is found in the next.
     if damageCount == damage {

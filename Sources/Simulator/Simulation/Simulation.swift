@@ -68,6 +68,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var faultCounts = [UInt64](repeating: 0, count: FaultKind.allCases.count)
   var pollCount: UInt64 = 0
   var startCount: UInt64 = 0
+  /// How many starts in a row have failed now.
+  var refusedStartCount = 0
   /// Since when nothing can be recorded; `nil` while it can.
   var failingSince: UInt64?
   /// What this start has seen and its log will have to say.
