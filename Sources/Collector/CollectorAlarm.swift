@@ -43,7 +43,7 @@ public enum CollectorAlarm: Equatable, Sendable {
         + "if it is worn out or if this comes again."
     case .mirrorFailed(let origin, let reason):
       "\(origin): nothing can be stored now: \(reason.english). Nothing is lost: the gateway keeps what is not "
-        + "acknowledged and sends it again."
+        + "acknowledged and sends it again; packages are to be imported again."
     case .stateUnreadable(let reason): "the state cannot be read: \(reason.english)."
     case .decodingFailed(let origin, let reason):
       (origin.map { "\($0): no readings" } ?? "no readings")
@@ -68,7 +68,7 @@ public enum CollectorAlarm: Equatable, Sendable {
         + "已自行开始新纪元。新日志以同一密钥登记，旧日志已送达的内容保留。请检查该网关的存储介质；"
         + "若已老化或再次发生，请更换。"
     case .mirrorFailed(let origin, let reason):
-      "\(origin)：目前无法存储：\(reason.chinese)。数据不会丢失：网关保留未确认的内容并会重新发送。"
+      "\(origin)：目前无法存储：\(reason.chinese)。数据不会丢失：网关保留未确认的内容并会重新发送；数据包须重新导入。"
     case .stateUnreadable(let reason): "无法读取汇集端状态：\(reason.chinese)。"
     case .decodingFailed(let origin, let reason):
       (origin.map { "\($0)：" } ?? "") + "无法由收到的条目生成读数：\(reason.chinese)。条目仍完整保存，排除原因后自动解码。"

@@ -18,6 +18,8 @@ public struct CollectorDirectory: Sendable {
   public var logs: String { "\(path)/logs" }
   /// Packages that wait for entries before them; one directory for each log.
   public var waiting: String { "\(path)/waiting" }
+  /// Packages that waited there and turned out to be none that can ever be taken, in the same way.
+  public var refused: String { "\(path)/refused" }
   /// Who is enrolled, what was shown, what was cosigned.
   public var database: String { "\(path)/collector.sqlite" }
   /// Decoded readings; can be made anew.

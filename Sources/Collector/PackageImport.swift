@@ -101,7 +101,8 @@ public struct PackageImport: Sendable {
           all.append(outline)
         } catch {
           // What cannot be read or stored now is looked at by the next import.
-          if error.isFinal { try Files.remove(path) }
+          let place = error.isFinal ? try setAside(path, of: origin) : path
+          report.packages.append(ImportedPackage(path: place, outcome: .refused(error)))
         }
       }
       report.logs.append(try await take(all, of: mirror, into: &report))
@@ -124,7 +125,7 @@ public struct PackageImport: Sendable {
     } catch let refusal as PackageRefusal {
       throw refusal
     } catch {
-      throw .failed(reason: "\(error)")
+      throw reason(of: error)
     }
     guard package.submitted.line(of: mirror.verifierKey, with: SodiumVerifier()) != nil else {
       throw .wrongKey(origin: package.origin)
@@ -137,7 +138,7 @@ public struct PackageImport: Sendable {
     } catch let refusal as PackageRefusal {
       throw refusal
     } catch {
-      throw .failed(reason: "\(error)")
+      throw reason(of: error)
     }
     return package.outline
   }
@@ -154,10 +155,10 @@ public struct PackageImport: Sendable {
       guard let answer = try await mirror.take(target, from: pool), answer.status != 200 else {
         continue
       }
-      let sentence = String(decoding: answer.body, as: UTF8.self)
+      let sentence = String(decoding: answer.body, as: UTF8.self).trimmed
       refusals[target.note] =
         answer.status == 422
-        ? .otherHistory(origin: origin, .inconsistent) : .failed(reason: sentence)
+        ? .otherHistory(origin: origin, .inconsistent) : .failed(.other(sentence))
     }
     let (state, next) = try await mirror.currentState()
     let after = state.mirror?.size ?? 0
@@ -176,18 +177,37 @@ public struct PackageImport: Sendable {
         waiting.append(outline)
         if !outline.waited { try keep(outline) }
       }
+      var place = outline.path
       if outline.waited {
-        if outcome != .waiting { try Files.remove(outline.path) }
+        switch outcome {
+        case .taken, .known: try Files.remove(place)
+        case .waiting: break
+        // What could not be stored waits on.
+        case .refused(let refusal): if refusal.isFinal { place = try setAside(place, of: origin) }
+        }
         if outcome == .known || outcome == .waiting { continue }
       }
-      report.packages.append(ImportedPackage(path: outline.path, outcome: outcome))
+      report.packages.append(ImportedPackage(path: place, outcome: outcome))
     }
     return ImportedLog(
       origin: origin, size: after, acknowledgement: state.mirror?.note,
       gaps: PackagePool(waiting).gaps(from: max(after, next)))
   }
 
+  private func reason(of error: any Error) -> PackageRefusal {
+    .failed(AlarmReason(error, database: directory.database))
+  }
+
   // MARK: packages that wait
+
+  /// Puts a package that waited where no import looks for it, and an auditor may; returns the place.
+  private func setAside(_ path: String, of origin: String) throws -> String {
+    let directory = "\(directory.refused)/\(originHash(origin))"
+    try Files.makeDirectory(directory)
+    let place = "\(directory)/\(path.split(separator: "/").last ?? "")"
+    try Files.rename(path, to: place)
+    return place
+  }
 
   private func waitingDirectory(_ origin: String) -> String {
     "\(directory.waiting)/\(originHash(origin))"
@@ -231,7 +251,7 @@ public enum PackageRefusal: Error, Equatable, Sendable {
   /// It says otherwise than what this log showed before.
   case otherHistory(origin: String, CheckpointContradiction)
   /// The collector could not store or sign.
-  case failed(reason: String)
+  case failed(AlarmReason)
 
   /// The same file can never be taken.
   var isFinal: Bool {
@@ -264,7 +284,7 @@ public enum PackageRefusal: Error, Equatable, Sendable {
       "contradicts what \(origin) showed before: \(contradiction.english). It is kept for the auditor. "
         + contradiction.advice
     case .failed(let reason):
-      "could not be stored or cosigned: \(reason.trimmed). Mend that and import again"
+      "could not be stored or cosigned: \(reason.english). Mend that and import again"
     }
   }
 
@@ -285,7 +305,7 @@ public enum PackageRefusal: Error, Equatable, Sendable {
       "含有 \(origin) 未签名的条目：途中被改动。请留存供核查，并让网关重新写出"
     case .otherHistory(let origin, let contradiction):
       "与 \(origin) 此前公布的内容矛盾：\(contradiction.chinese)。已为核查留存。" + contradiction.chineseAdvice
-    case .failed(let reason): "无法存储或会签：\(reason.trimmed)。排除故障后重新导入"
+    case .failed(let reason): "无法存储或会签：\(reason.chinese)。排除故障后重新导入"
     }
   }
 }

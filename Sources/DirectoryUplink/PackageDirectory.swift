@@ -78,6 +78,8 @@ public struct PackageDirectory: Sendable {
 
   private func read(_ name: [UInt8]) throws(FileError) -> [UInt8]? {
     do throws(FileError) {
+      // What waits for a writer, as a pipe does, is never opened.
+      if let status = try Files.status(of: place(name)), status.kind != .file { return [] }
       return try Files.read(place(name), limit: PackageDirectory.noteByteLimit)
     } catch {
       switch error {
@@ -92,9 +94,11 @@ public struct PackageDirectory: Sendable {
 
 /// How far a log stands in packages, in a file beside the log: the stick is no place for it, for sticks are swapped.
 ///
-///     <origin> <size> LF          mrv.example/gw/7f3a01c2/1 555
+///     <origin> <size> <check> LF          mrv.example/gw/7f3a01c2/1 555 3f4a4cc3c03ad34f
 ///
-/// It may be lost: packages are then written again from what was acknowledged last.
+/// `check` is the first 8 bytes of the SHA-256 of what stands before its blank, in hexadecimal digits. The file may be lost, and
+/// one that is not whole or says more than is signed counts as lost: packages are then written again from what was
+/// acknowledged last.
 public struct PackageCursor: Sendable {
   private let path: String
 
@@ -103,16 +107,27 @@ public struct PackageCursor: Sendable {
 
   /// How many entries of this log stand in packages; 0 if nothing is known.
   public func size(of origin: KeyName) -> UInt64 {
-    guard let bytes = try? Files.read(path, limit: 1_024), bytes.last == 0x0A,
-      let blank = bytes.firstIndex(of: 0x20),
-      origin.matches(bytes.span.extracting(0..<blank))
+    guard let bytes = try? Files.read(path, limit: 1_024) else { return 0 }
+    let stem = Array("\(origin) ".utf8)
+    guard bytes.starts(with: stem) else { return 0 }
+    let digits = bytes[stem.count...].prefix { $0 != 0x20 }
+    guard let size = UnsignedText.read(Array(digits).span),
+      bytes == PackageCursor.line(size, of: origin)
     else { return 0 }
-    return UnsignedText.read(bytes.span.extracting(blank + 1..<bytes.count - 1)) ?? 0
+    return size
   }
 
   /// Remembers it durably.
   func keep(_ size: UInt64, of origin: KeyName) throws(FileError) {
-    try Files.replace(path, with: Array("\(origin) \(size)\n".utf8))
+    try Files.replace(path, with: PackageCursor.line(size, of: origin))
+  }
+
+  private static func line(_ size: UInt64, of origin: KeyName) -> [UInt8] {
+    let text = Array("\(origin) \(size)".utf8)
+    var hash = SHA256()
+    hash.update(text.span)
+    let check = "\(hash.finalize())".prefix(16)
+    return text + Array(" \(check)\n".utf8)
   }
 }
 

@@ -92,7 +92,10 @@ public struct GatewayStart<
       acknowledged: acknowledged.note, releasedSize: superblock.releasedSize,
       signedSize: superblock.signedSize, configuration: uplink)
     let packages = identity.packages.map { terms in
-      PackageClient(
+      var terms = terms
+      // Beside a log that was set back, or with a digit of it changed, it says nothing.
+      if terms.writtenSize > superblock.signedSize { terms.writtenSize = 0 }
+      return PackageClient(
         origin: identity.origin, mirrorKey: identity.mirrorKey,
         acknowledgedSize: acknowledged.size, terms: terms)
     }

@@ -168,7 +168,7 @@ extension LogShelf where Storage: ~Copyable {
       do throws(RecorderError) {
         let storage: Storage
         do throws(StorageError) { storage = try open(epoch) } catch {
-          throw .journal(.unreadable(.superblock(slot: 0), offset: 0, error))
+          throw .unopened(epoch: epoch, error)
         }
         history = LogHistory()
         return try RecoveredLog(
@@ -194,13 +194,14 @@ extension LogShelf where Storage: ~Copyable {
   /// Begins an epoch behind a full one, of which nothing can be carried over into a log that has no room either.
   ///
   /// Its segments go when the new superblocks are durable: were they to go before, a start after a power cut would take the
-  /// full log for a damaged one. If there is no room even for those, they go first all the same.
+  /// full log for a damaged one. If there is no room even for those, or for the place that they are in, they go first all
+  /// the same.
   fileprivate func begin(
     _ epoch: UInt32, behindFull full: inout CarryOver<Storage>?, _ history: inout LogHistory
   ) throws(RecorderError) -> RecoveredLog<Storage> {
     let log: RecoveredLog<Storage>
     do throws(RecorderError) { log = try recover(epoch, &history) } catch {
-      guard case .journal(.unwritable(.superblock, _, .full)) = error else { throw error }
+      guard error.lacksRoomToBegin else { throw error }
       full?.removeSegments()
       return try recover(epoch, &history)
     }
@@ -328,7 +329,15 @@ extension RecorderError {
   /// Another attempt may read what this one could not.
   fileprivate var mayPass: Bool {
     switch self {
-    case .journal(.unreadable), .hash(.unreadable): true
+    case .journal(.unreadable), .hash(.unreadable), .unopened: true
+    default: false
+    }
+  }
+
+  /// A log that holds nothing yet has no room for what it begins with.
+  fileprivate var lacksRoomToBegin: Bool {
+    switch self {
+    case .unopened(_, .full), .journal(.unwritable(.superblock, _, .full)): true
     default: false
     }
   }
@@ -337,6 +346,9 @@ extension RecorderError {
   fileprivate var endsEpoch: Bool {
     switch self {
     case .otherRoot, .hash, .summaryMissing: true
+    // Who may not, or has no room to, may later.
+    case .unopened(_, .denied), .unopened(_, .full): false
+    case .unopened: true
     case .keyUnavailable, .earlierUnreadable: false
     case .journal(let error):
       switch error {

@@ -42,7 +42,12 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       self.packages = packages
       publish()
     }
-    guard canSubmit else { return nil }
+    guard canSubmit else {
+      for event in packages.noteSilence(now: now.mono) { try act(on: event) }
+      report.linkFailure = packages.failure
+      self.packages = packages
+      return nil
+    }
     let minimumIndex = evidence.journal.superblock.minimumIndex
     let request: PackageRequest?
     do throws(HashSourceError) {

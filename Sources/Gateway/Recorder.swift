@@ -30,6 +30,8 @@ public enum RecorderError: Error {
   case otherRoot(signedSize: UInt64)
   /// Entries below this index were given up, and the summary of them is gone.
   case summaryMissing(below: UInt64)
+  /// The place of an epoch's log cannot be made or opened.
+  case unopened(epoch: UInt32, StorageError)
   /// What an earlier epoch left cannot be looked at, and the log must not go on without it.
   case earlierUnreadable(epoch: UInt32, StorageError)
   /// A hash of the log could not be computed.

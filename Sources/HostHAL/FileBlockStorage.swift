@@ -54,8 +54,12 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
   /// All that can fail comes before the first property is set: Swift 6.2.3 cannot compile the other order
   /// in a type that cannot be copied.
   private static func prepare(_ directory: String) throws(FileError) {
-    try Files.makeDirectory("\(directory)/seg")
-    try Files.makeDirectory("\(directory)/tile")
+    let folders = ["\(directory)/seg", "\(directory)/tile"]
+    do throws(FileError) { for folder in folders { try Files.makeDirectory(folder) } } catch {
+      // A log that has no room even for its directories has not begun: nothing says so. What is not empty stays.
+      for folder in folders + [directory] { _ = clinux_rmdir(folder) }
+      throw error
+    }
     // The names made by an agent that was killed before it could sync them are made durable before
     // anything is read (what is read must not vanish later).
     for path in ["\(directory)/seg", "\(directory)/tile", directory, Files.parent(of: directory)] {

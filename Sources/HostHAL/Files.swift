@@ -260,7 +260,7 @@ public enum Files {
 /// Holds a lock file for as long as it lives; the kernel lets go when the process dies, however.
 ///
 /// The file names the holder's process id in decimal and a line feed, so that a second one can say
-/// whom it waits for.
+/// whom it waits for. On a full disk it may be empty.
 public struct LockFile: ~Copyable {
   private let descriptor: Descriptor
 
@@ -277,9 +277,9 @@ public struct LockFile: ~Copyable {
       throw .locked(path: path, pid: LockFile.holder(of: file.number))
     }
     guard locked >= 0 else { throw FileError(-locked, .lock, path) }
-    let emptied = clinux_truncate(file.number, 0)
-    guard emptied >= 0 else { throw FileError(-emptied, .write, path) }
-    try Files.writeAll(Array("\(clinux_pid())\n".utf8), to: file, path)
+    // A full disk may keep it from saying who has it; it is had all the same.
+    _ = clinux_truncate(file.number, 0)
+    try? Files.writeAll(Array("\(clinux_pid())\n".utf8), to: file, path)
     descriptor = file
   }
 

@@ -18,7 +18,7 @@ extension Journal where Storage: ~Copyable {
     var sequence = nextSequence
     while sequence > firstKept {
       sequence &-= 1
-      guard case .plain = try form(of: sequence) else {
+      guard case .plain(let byteCount, _) = try form(of: sequence) else {
         if let found = try segment(sequence) { end = found.header.firstIndex }
         continue
       }
@@ -30,13 +30,15 @@ extension Journal where Storage: ~Copyable {
       } else if try holdsFrames(sequence) {
         continue
       }
-      try removeEmpty(sequence)
+      try removeEmpty(sequence, byteCount)
       count &+= 1
     }
     return count
   }
 
-  private mutating func removeEmpty(_ sequence: UInt64) throws(JournalError) {
+  private mutating func removeEmpty(
+    _ sequence: UInt64, _ byteCount: Int
+  ) throws(JournalError) {
     let object = StorageObject.segment(sequence: sequence)
     // A step of sealing may be under way, or its form stand beside it.
     if sequence == sealing.next { sealing.end() }
@@ -46,7 +48,7 @@ extension Journal where Storage: ~Copyable {
     do throws(StorageError) { try storage.remove(object) } catch {
       throw .unwritable(object, offset: 0, error)
     }
-    segmentCount &-= 1
+    plainByteCount &-= wide(count: byteCount)
     sealing.measured = 0..<0
     sealing.measuredByteCount = 0
   }

@@ -192,22 +192,28 @@ extension Journal where Storage: ~Copyable {
   ) throws(JournalError) {
     firstKept = superblock.minimumIndex > 0 ? first : range.lowerBound
     firstFree = range.lowerBound
-    segmentCount = 0
+    plainByteCount = 0
     freeSegmentCount = 0
+    freeByteCount = 0
     sealing.forgetCounts(from: range.lowerBound)
     var candidate = range.lowerBound
     while candidate <= range.upperBound {
       switch try form(of: candidate) {
       case .absent: break
-      case .plain(let doubtfulByteCount):
+      case .plain(let byteCount, let doubtfulByteCount):
         sealing.doubtfulByteCount &+= wide(count: doubtfulByteCount)
-        if candidate < firstKept { freeSegmentCount &+= 1 } else { segmentCount &+= 1 }
+        if candidate < firstKept {
+          countFree(byteCount)
+        } else {
+          plainByteCount &+= wide(count: byteCount)
+        }
       case .sealed(let byteCount):
-        sealing.count(byteCount, isKept: candidate >= firstKept)
+        sealing.count(
+          byteCount, of: plainByteCount(ofSealed: candidate), isKept: candidate >= firstKept)
       }
       candidate &+= 1
     }
-    if sealing.spare != nil { freeSegmentCount &+= 1 }
+    if sealing.spare != nil { countFree(configuration.segmentByteCount) }
   }
 
   /// Goes through the frames of a segment up to the index where the next one begins.

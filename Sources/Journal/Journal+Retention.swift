@@ -49,12 +49,16 @@ extension Journal where Storage: ~Copyable {
     // What may be refused comes first: behind the superblock nobody would come back to what was not counted.
     var counted = sealing
     var plainCount: UInt64 = 0
+    var plain: UInt64 = 0
     var sequence = firstKept
     while sequence < kept {
       switch try form(of: sequence) {
       case .absent: break
-      case .plain: plainCount &+= 1
-      case .sealed(let byteCount): counted.giveUp(byteCount)
+      case .plain(let byteCount, _):
+        plainCount &+= 1
+        plain &+= wide(count: byteCount)
+      case .sealed(let byteCount):
+        counted.giveUp(byteCount, of: plainByteCount(ofSealed: sequence))
       }
       sequence &+= 1
     }
@@ -64,7 +68,8 @@ extension Journal where Storage: ~Copyable {
     cursor = nil
     sealing = counted
     freeSegmentCount &+= plainCount
-    segmentCount &-= plainCount
+    freeByteCount &+= plain
+    plainByteCount &-= plain
     firstKept = kept
   }
 
@@ -74,7 +79,8 @@ extension Journal where Storage: ~Copyable {
   public mutating func removeFreeSegments(keeping count: UInt64) throws(JournalError) {
     try removeSealed()
     while freeSegmentCount > count {
-      guard let sequence = try oldestFreeSegment() else { return }
+      guard let free = try oldestFreeSegment() else { return }
+      let sequence = free.sequence
       let object = StorageObject.segment(sequence: sequence)
       do throws(StorageError) {
         if sequence == sealing.spare, sequence >= firstKept {
@@ -87,7 +93,7 @@ extension Journal where Storage: ~Copyable {
       } catch {
         throw .unwritable(object, offset: 0, error)
       }
-      takeFreeSegment(sequence)
+      takeFreeSegment(free)
     }
   }
 
@@ -95,22 +101,20 @@ extension Journal where Storage: ~Copyable {
   /// now, or it cannot be had: one that does not let itself be renamed is left alone.
   mutating func recycleSegment(as sequence: UInt64) -> Bool {
     while freeSegmentCount > 0 {
-      let old: UInt64
+      let free: FreeSegment
       do throws(JournalError) {
         guard let found = try oldestFreeSegment() else { return false }
-        old = found
+        free = found
       } catch {
         // Which ones stand is not shown now: a commit does not wait for it.
         isCountDoubtful = true
         return false
       }
-      takeFreeSegment(old)
+      takeFreeSegment(free)
+      let old = free.sequence
       let object = StorageObject.segment(sequence: old)
       do throws(StorageError) {
-        // The plain form of one that is sealed is of this size, or it would not be free.
-        let size =
-          old >= firstKept ? configuration.segmentByteCount : try storage.size(of: object)
-        if size == configuration.segmentByteCount {
+        if free.byteCount == configuration.segmentByteCount {
           try prepareRecycling(old)
           try storage.recycle(segment: old, as: sequence)
           window = Window()
@@ -200,27 +204,46 @@ extension Journal where Storage: ~Copyable {
 
   /// Bytes of all segments on the medium, those that hold nothing any more included.
   public var standingByteCount: UInt64 {
-    (segmentCount &+ freeSegmentCount) &* wide(count: configuration.segmentByteCount)
+    plainByteCount &+ freeByteCount
       &+ sealing.keptByteCount &+ sealing.freeByteCount &+ sealing.doubtfulByteCount
   }
 
-  private mutating func takeFreeSegment(_ sequence: UInt64) {
+  /// A plain segment that holds nothing any more.
+  private struct FreeSegment {
+    var sequence: UInt64
+    var byteCount: Int
+  }
+
+  /// Counts a free segment.
+  mutating func countFree(_ byteCount: Int) {
+    freeSegmentCount &+= 1
+    freeByteCount &+= wide(count: byteCount)
+  }
+
+  private mutating func takeFreeSegment(_ free: FreeSegment) {
     freeSegmentCount &-= 1
-    if sequence == sealing.spare {
+    freeByteCount &-= min(wide(count: free.byteCount), freeByteCount)
+    if free.sequence == sealing.spare {
       sealing.spare = nil
     } else {
-      firstFree = sequence &+ 1
+      firstFree = free.sequence &+ 1
     }
   }
 
-  private mutating func oldestFreeSegment() throws(JournalError) -> UInt64? {
+  private mutating func oldestFreeSegment() throws(JournalError) -> FreeSegment? {
     guard freeSegmentCount > 0 else { return nil }
-    if let spare = sealing.spare { return spare }
+    // The plain form of one that is sealed is as long as segments are now, or it would not be free.
+    if let spare = sealing.spare {
+      return FreeSegment(sequence: spare, byteCount: configuration.segmentByteCount)
+    }
     while firstFree < firstKept {
-      if case .plain = try form(of: firstFree) { return firstFree }
+      if case .plain(let byteCount, _) = try form(of: firstFree) {
+        return FreeSegment(sequence: firstFree, byteCount: byteCount)
+      }
       firstFree &+= 1
     }
     freeSegmentCount = 0
+    freeByteCount = 0
     return nil
   }
 }

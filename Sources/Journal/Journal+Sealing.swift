@@ -9,14 +9,16 @@ struct Sealing {
   var skipped: UInt64?
   /// A segment was begun with.
   var isUnderWay = false
+  /// Its bytes.
+  var byteCount = 0
   /// Its sealed form stands beside it, and is compared.
   var isPublished = false
   /// Nothing is to be sealed before so much is signed, or before a segment of this number or a later one was made.
   var waitsForSigned: UInt64 = 0
   var waitsForSequence: UInt64 = 0
-  /// Sealed segments of which entries are kept, and their bytes.
-  var keptCount: UInt64 = 0
+  /// Bytes of the sealed segments of which entries are kept, and those of their plain forms.
   var keptByteCount: UInt64 = 0
+  var keptPlainByteCount: UInt64 = 0
   /// Bytes of those that hold nothing any more.
   var freeByteCount: UInt64 = 0
   /// Bytes of sealed forms that do not count yet, beside their plain ones.
@@ -31,8 +33,8 @@ struct Sealing {
 
   /// Everything is counted anew.
   mutating func forgetCounts(from first: UInt64) {
-    keptCount = 0
     keptByteCount = 0
+    keptPlainByteCount = 0
     freeByteCount = 0
     doubtfulByteCount = 0
     firstFree = first
@@ -40,20 +42,20 @@ struct Sealing {
     measuredByteCount = 0
   }
 
-  /// Counts a sealed segment.
-  mutating func count(_ byteCount: Int, isKept: Bool) {
+  /// Counts a sealed segment of a plain one.
+  mutating func count(_ byteCount: Int, of plainByteCount: Int, isKept: Bool) {
     if isKept {
-      keptCount &+= 1
       keptByteCount &+= wide(count: byteCount)
+      keptPlainByteCount &+= wide(count: plainByteCount)
     } else {
       freeByteCount &+= wide(count: byteCount)
     }
   }
 
   /// Entries of a sealed segment are given up.
-  mutating func giveUp(_ byteCount: Int) {
-    keptCount &-= 1
+  mutating func giveUp(_ byteCount: Int, of plainByteCount: Int) {
     keptByteCount &-= wide(count: byteCount)
+    keptPlainByteCount &-= min(wide(count: plainByteCount), keptPlainByteCount)
     freeByteCount &+= wide(count: byteCount)
   }
 
@@ -85,8 +87,8 @@ struct Sealing {
 /// How a segment stands on the medium.
 enum SegmentForm {
   case absent
-  /// With the bytes of a sealed form beside it that does not count.
-  case plain(doubtfulByteCount: Int)
+  /// With its bytes, and those of a sealed form beside it that does not count.
+  case plain(byteCount: Int, doubtfulByteCount: Int)
   /// With the bytes that it takes; its plain form may stand besides and be free.
   case sealed(byteCount: Int)
 }
@@ -100,9 +102,7 @@ extension BlockStorage where Self: ~Copyable {
     try ask(spare: &spare) { medium throws(StorageError) in
       switch try medium.form(ofSegment: sequence) {
       case .absent: return 0
-      case .plain(let doubtful):
-        return wide(count: doubtful)
-          &+ wide(count: try medium.size(of: .segment(sequence: sequence)) ?? 0)
+      case .plain(let byteCount, let doubtful): return wide(count: byteCount &+ doubtful)
       case .sealed(let byteCount): return wide(count: byteCount)
       }
     }
@@ -110,12 +110,10 @@ extension BlockStorage where Self: ~Copyable {
 
   /// How a segment stands on the medium.
   mutating func form(ofSegment sequence: UInt64) throws(StorageError) -> SegmentForm {
-    guard let byteCount = try size(of: .sealed(sequence: sequence)) else {
-      return try size(of: .segment(sequence: sequence)) == nil
-        ? .absent : .plain(doubtfulByteCount: 0)
-    }
-    return try isSealed(segment: sequence)
-      ? .sealed(byteCount: byteCount) : .plain(doubtfulByteCount: byteCount)
+    let sealed = try size(of: .sealed(sequence: sequence))
+    if let sealed, try isSealed(segment: sequence) { return .sealed(byteCount: sealed) }
+    guard let plain = try size(of: .segment(sequence: sequence)) else { return .absent }
+    return .plain(byteCount: plain, doubtfulByteCount: sealed ?? 0)
   }
 
   /// Removes all segments, whatever form they have.
@@ -166,19 +164,16 @@ extension Journal where Storage: ~Copyable {
 
   /// The sealed form counts from now on: the plain one is the next segment, or goes.
   private mutating func take(_ sequence: UInt64, _ byteCount: Int) throws(JournalError) {
-    segmentCount &-= 1
-    sealing.count(byteCount, isKept: true)
+    plainByteCount &-= wide(count: sealing.byteCount)
+    sealing.count(byteCount, of: sealing.byteCount, isKept: true)
     window = Window()
     let object = StorageObject.segment(sequence: sequence)
-    // One whose size is not shown now goes: what is neither counted nor removed would take room that nobody knows of.
-    var isSpare = false
-    if freeSegmentCount == 0, let size = try? storage.size(of: object) {
-      isSpare = size == configuration.segmentByteCount
-    }
+    // One of another length than those that are made now is of no use.
+    let isSpare = freeSegmentCount == 0 && sealing.byteCount == configuration.segmentByteCount
     do throws(StorageError) {
       if isSpare {
         sealing.spare = sequence
-        freeSegmentCount &+= 1
+        countFree(sealing.byteCount)
       } else {
         try storage.removePlain(segment: sequence)
       }
@@ -199,7 +194,7 @@ extension Journal where Storage: ~Copyable {
     isCountDoubtful = true
     var sequence = firstKept
     while sequence < nextSequence {
-      if case .plain(let byteCount) = try storage.form(ofSegment: sequence), byteCount > 0 {
+      if case .plain(_, let byteCount) = try storage.form(ofSegment: sequence), byteCount > 0 {
         try storage.remove(.sealed(sequence: sequence))
         sealing.doubtfulByteCount &-= min(wide(count: byteCount), sealing.doubtfulByteCount)
       }
@@ -216,17 +211,16 @@ extension Journal where Storage: ~Copyable {
       sealing.next = firstKept
       sealing.end()
     }
-    // At most half a segment stands beside it until it may go. A commit may have taken a segment since the last step.
-    let half = wide(count: configuration.segmentByteCount / 2)
-    let hasRoom = standingByteCount &+ half <= standingByteCountMax
-    if sealing.isUnderWay { return hasRoom || sealing.isPublished }
-    guard hasRoom || isSealingPending else { return false }
+    // A commit may have taken a segment since the last step.
+    if sealing.isUnderWay { return hasRoomToSeal(sealing.byteCount) || sealing.isPublished }
     guard superblock.signedSize >= sealing.waitsForSigned,
       nextSequence > sealing.waitsForSequence
     else { return false }
     while sealing.next &+ 1 < nextSequence {
-      if case .plain(let standing) = try form(of: sealing.next), try segment(sealing.next) != nil {
-        guard hasRoom || standing > 0 else { return false }
+      if case .plain(let byteCount, let standing) = try form(of: sealing.next),
+        try segment(sealing.next) != nil
+      {
+        guard hasRoomToSeal(byteCount) || standing > 0 else { return false }
         guard let end = try nextSegment(from: sealing.next &+ 1, through: nextSequence &- 1) else {
           break
         }
@@ -235,6 +229,7 @@ extension Journal where Storage: ~Copyable {
           return false
         }
         sealing.isUnderWay = true
+        sealing.byteCount = byteCount
         sealing.isPublished = standing > 0
         return true
       }
@@ -249,9 +244,21 @@ extension Journal where Storage: ~Copyable {
     return false
   }
 
+  /// At most half a segment of so many bytes stands beside it until it may go.
+  private func hasRoomToSeal(_ byteCount: Int) -> Bool {
+    standingByteCount &+ wide(count: byteCount / 2) <= standingByteCountMax
+  }
+
+  /// Bytes of the plain form of a sealed segment. One that does not show them counts as those that are made now.
+  mutating func plainByteCount(ofSealed sequence: UInt64) -> Int {
+    do throws(StorageError) {
+      return try storage.size(of: .segment(sequence: sequence)) ?? configuration.segmentByteCount
+    } catch { return configuration.segmentByteCount }
+  }
+
   /// So many bytes of frames as they will stand when they are sealed, as far as what is sealed shows.
   public func byteCount(whenSealed byteCount: UInt64) -> UInt64 {
-    let plain = sealing.keptCount &* wide(count: configuration.segmentByteCount) / 4096
+    let plain = sealing.keptPlainByteCount / 4096
     guard plain > 0 else { return byteCount }
     // In blocks, so that a terabyte a day times a terabyte does not overflow.
     return byteCount / plain &* (sealing.keptByteCount / 4096)
@@ -300,7 +307,7 @@ extension Journal where Storage: ~Copyable {
   private mutating func takenByteCount(_ sequence: UInt64) throws(JournalError) -> UInt64 {
     switch try form(of: sequence) {
     case .absent: return 0
-    case .plain: return wide(count: configuration.segmentByteCount)
+    case .plain(let byteCount, _): return wide(count: byteCount)
     case .sealed(let byteCount): return wide(count: byteCount)
     }
   }

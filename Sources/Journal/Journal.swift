@@ -54,9 +54,9 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var tail: Tail?
   /// Sequence of the next segment to make.
   var nextSequence: UInt64 = 0
-  /// Plain segments that stand on the medium and hold entries that are kept; numbers of attempts that failed are used
-  /// up and hold nothing.
-  var segmentCount: UInt64 = 0
+  /// Bytes of the plain segments that stand on the medium and hold entries that are kept; numbers of attempts that failed
+  /// are used up and hold nothing.
+  var plainByteCount: UInt64 = 0
   /// What is sealed of the log, and what is sealed next.
   var sealing = Sealing()
   /// The segment that holds `superblock.minimumIndex`; those before it hold nothing any more and are taken
@@ -66,6 +66,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var firstFree: UInt64 = 0
   /// How many stand there.
   public internal(set) var freeSegmentCount: UInt64 = 0
+  /// Their bytes: they are as long as segments were when they were made.
+  var freeByteCount: UInt64 = 0
   /// An operation on a segment failed: what stands must be counted anew.
   var isCountDoubtful = false
   /// The most bytes that may stand: a segment beyond them is refused as if the medium were full.
@@ -88,10 +90,9 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// Bytes of all segments up to the end of the last frame: what the log takes of the medium,
   /// superblocks and tiles aside. An abandoned segment counts whole, a sealed one as what it takes.
   public var usedByteCount: UInt64 {
-    let segment = wide(count: configuration.segmentByteCount)
-    let sealed = sealing.keptByteCount
-    guard let tail else { return segmentCount &* segment &+ sealed }
-    return (segmentCount &- 1) &* segment &+ wide(count: tail.offset) &+ sealed
+    let whole = plainByteCount &+ sealing.keptByteCount
+    guard let tail else { return whole }
+    return whole &- wide(count: tail.byteCount) &+ wide(count: tail.offset)
   }
 
   /// A journal over `storage`, working in `memory`: at least `configuration.memoryByteCount` bytes,
@@ -223,7 +224,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
         return WriteFailure(object: object, offset: 0, error: error)
       }
     }
-    segmentCount &+= 1
+    plainByteCount &+= wide(count: configuration.segmentByteCount)
     let page = nextSuperblockPage
     page.clear(0..<blockByteCount)
     SegmentHeader(

@@ -39,6 +39,8 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
   case directoryDenied = 18
   /// … reports an error, as a stick does that was pulled out or is failing.
   case directoryFails = 19
+  /// … does not answer, as one on a server does that is not there.
+  case directoryHangs = 20
 
   /// The word of the status answer.
   public var key: StaticString {
@@ -62,6 +64,7 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .directoryReadOnly: "directory-read-only"
     case .directoryDenied: "directory-denied"
     case .directoryFails: "directory-fails"
+    case .directoryHangs: "directory-hangs"
     }
   }
 
@@ -113,6 +116,11 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
       "tallyd may not write the directory for packages: look at its owner and mode with ls -ld"
     case .directoryFails:
       "the directory for packages reports errors: put the stick in again, or another one"
+    case .directoryHangs:
+      """
+      the directory for packages does not answer: look for a server that is not there, a stick that is failing, or \
+      something in it that is no file
+      """
     }
   }
 
@@ -142,6 +150,7 @@ public enum LinkFailure: UInt8, CaseIterable, Sendable {
     case .directoryReadOnly: "数据包目录以只读方式挂载：请拨开 U 盘写保护，或检查其文件系统后以可写方式挂载"
     case .directoryDenied: "tallyd 无权写入数据包目录：请用 ls -ld 检查其属主与权限"
     case .directoryFails: "数据包目录报错：请重新插入 U 盘，或更换"
+    case .directoryHangs: "数据包目录无响应：请检查服务器是否在线、U 盘是否损坏，或目录中是否有非文件对象"
     }
   }
 }

@@ -22,6 +22,14 @@ extension PackageClient {
     terms.every < PackageClient.lookPeriod ? terms.every : PackageClient.lookPeriod
   }
 
+  /// A request that has been under way for `patience` has no answer yet: the directory counts as down until it comes. Whoever
+  /// performs it can do nothing else meanwhile.
+  public mutating func noteSilence(now: UInt64) -> [MirrorEvent] {
+    guard awaiting, failure == nil, now >= begunAt &+ PackageClient.patience else { return [] }
+    failure = .directoryHangs
+    return [.linkDown]
+  }
+
   /// Takes the answer to the request given last.
   ///
   /// An acknowledgement is judged as one of an upload is: the mirror's line must verify over the text that this log has
@@ -67,7 +75,8 @@ extension PackageClient {
       case .alarm(let alarm):
         acknowledgementWasTaken = false
         self.alarm = alarm
-      case .rolledBack, .stored, .linkUp, .linkDown, nil: break
+      case .rolledBack: isOver = true
+      case .stored, .linkUp, .linkDown, nil: break
       }
       if acknowledgementWasTaken == true { alarm = nil }
       if let event { events.append(event) }
@@ -98,6 +107,16 @@ extension PackageClient {
     lookAt = now
   }
 
+  /// The newest tree that was signed goes on from this root: no hash on the medium came to harm.
+  private func isOwn<Source: EvidenceSource & ~Copyable>(
+    _ root: Digest, at size: UInt64, _ source: inout Source
+  ) throws(HashSourceError) -> Bool {
+    guard let newest, size < newest.size else { return newest?.root == root }
+    let proof = try Proof.subtree(0, size, in: newest.size, &source)
+    return proof.verifies(
+      consistencyFrom: size, oldRoot: root, to: newest.size, root: newest.root)
+  }
+
   /// What an acknowledgement says; `nil` if nothing new.
   private func judge<Source: EvidenceSource & ~Copyable, Verifier: SignatureVerifier>(
     _ note: [UInt8], _ clock: TrustedClock, _ log: SignedLog, _ source: inout Source,
@@ -123,8 +142,11 @@ extension PackageClient {
       if checkpoint.size > log.signedSize { return .rolledBack }
       if checkpoint.size <= acknowledgedSize { return nil }
       do throws(HashSourceError) {
-        guard try rootHash(checkpoint.size, &source) == checkpoint.root else {
-          return .alarm(.historyConflict)
+        let root = try rootHash(checkpoint.size, &source)
+        if root != checkpoint.root {
+          // Its key signed this, too: the medium was set back, and the log has gone another way since.
+          return try isOwn(root, at: checkpoint.size, &source)
+            ? .rolledBack : .alarm(.ownDataDamaged)
         }
       } catch { return .alarm(.ownDataDamaged) }
       var kept = Array(note[..<parsed.firstLine])

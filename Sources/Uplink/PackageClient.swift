@@ -109,6 +109,10 @@ public struct PackageClient: Sendable {
   /// there, which is the normal state of a stick, costs the medium of the log nothing.
   var underWay: (file: PackageRequest.File?, end: UInt64)?
   var awaiting = false
+  /// When it was given, monotonic µs.
+  var begunAt: UInt64 = 0
+  /// The log has signed another history before: nothing of it leaves any more.
+  var isOver = false
   /// A package is due from then on, monotonic µs.
   var dueAt: UInt64 = 0
   /// No package is made before that, for the last one could not be, monotonic µs.
@@ -122,6 +126,8 @@ public struct PackageClient: Sendable {
 
   /// µs between two looks into the directory: as long as a person with a stick waits for a sign.
   public static var lookPeriod: UInt64 { 5_000_000 }
+  /// µs after which a directory counts as down that has not answered: a package takes seconds on a slow stick.
+  public static var patience: UInt64 { 60_000_000 }
   /// µs after which a package is tried again that could not be made.
   static var makePause: UInt64 { 30_000_000 }
 
@@ -152,8 +158,12 @@ public struct PackageClient: Sendable {
   /// The size of the checkpoint that is in the request under way; `nil` if none is.
   public var offeredSize: UInt64? { awaiting && underWay != nil ? target?.size : nil }
 
-  /// When to call `nextRequest` again, in monotonic µs; `nil` while a request is under way.
-  public var wakeAt: UInt64? { awaiting ? nil : lookAt }
+  /// When to call `nextRequest` again, or `noteSilence` while a request is under way, in monotonic µs; `nil` if there is
+  /// only its answer to wait for.
+  public var wakeAt: UInt64? {
+    guard awaiting else { return isOver ? nil : lookAt }
+    return failure == nil ? begunAt &+ PackageClient.patience : nil
+  }
 
   /// What is to be done at monotonic time `now`, in µs; `nil` if nothing is (see `wakeAt`).
   ///
@@ -167,7 +177,7 @@ public struct PackageClient: Sendable {
   public mutating func nextRequest<Source: EvidenceSource & ~Copyable>(
     now: UInt64, minimumIndex: UInt64, source: inout Source, isSignedDoubtful: Bool = false
   ) throws(HashSourceError) -> PackageRequest? {
-    guard !awaiting, now >= lookAt else { return nil }
+    guard !awaiting, !isOver, now >= lookAt else { return nil }
     if underWay == nil, now >= makeAt {
       do throws(HashSourceError) {
         try make(now, minimumIndex, &source, isSignedDoubtful)
@@ -182,6 +192,7 @@ public struct PackageClient: Sendable {
     request.acknowledgementWasTaken = acknowledgementWasTaken
     request.wasHeard = wasHeard
     awaiting = true
+    begunAt = now
     return request
   }
 
@@ -190,10 +201,7 @@ public struct PackageClient: Sendable {
     _ now: UInt64, _ minimumIndex: UInt64, _ source: inout Source, _ isSignedDoubtful: Bool
   ) throws(HashSourceError) {
     var next = target
-    // A log that signed two histories lets out nothing new of either.
-    if next == nil, !isSignedDoubtful, now >= dueAt, let newest, newest.size > writtenSize,
-      alarm != .historyConflict
-    {
+    if next == nil, !isSignedDoubtful, now >= dueAt, let newest, newest.size > writtenSize {
       next = newest
     }
     guard let next else { return }

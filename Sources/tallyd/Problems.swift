@@ -13,6 +13,8 @@ extension RecorderError {
         + "Keep the directory for the auditor; do not delete it"
     case .summaryMissing(let index):
       "what the log held below entry \(index) is summed up in a file that is damaged or gone"
+    case .unopened(let epoch, let error):
+      "the directory of epoch \(epoch) cannot be made or opened: \(error.english)"
     case .earlierUnreadable(let epoch, let error):
       "what epoch \(epoch) left behind cannot be looked at: \(error.english). Nothing of it is lost; the agent goes on "
         + "when it can be read"
@@ -27,6 +29,8 @@ extension RecorderError {
     case .otherRoot(let size):
       "条目与已签名内容不一致（大小 \(size)）：介质丢失或改变了数据。请保留目录供核查，不要删除"
     case .summaryMissing(let index): "日志在条目 \(index) 之前内容的汇总文件已损坏或丢失"
+    case .unopened(let epoch, let error):
+      "无法创建或打开纪元 \(epoch) 的目录：\(error.chinese)"
     case .earlierUnreadable(let epoch, let error):
       "无法查看纪元 \(epoch) 的遗留数据：\(error.chinese)。其中数据未丢失；可读取后代理即继续运行"
     case .hash(let error): "无法计算日志的散列值（\(error)）"

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import HostHAL
 import HummingbirdTesting
+import Synchronization
 import Testing
 import TransparencyLog
 import Uplink
@@ -15,8 +16,10 @@ import Uplink
     let bench: Bench
     let stick: String
 
-    init(_ path: String, enrolled: Bool = true) throws {
-      bench = try Bench(at: path)
+    init(
+      _ path: String, enrolled: Bool = true, probe: @escaping DurableProbe = { _ in }
+    ) throws {
+      bench = try Bench(at: path, probe: probe)
       stick = path + "/stick"
       try Files.makeDirectory(stick)
       if enrolled { try bench.enroll(origin: TestLog.origin, vkey: TestLog.vkey()) }
@@ -67,12 +70,13 @@ import Uplink
   }
 
   private func withDesk(
-    enrolled: Bool = true, _ body: (Desk) async throws -> Void
+    enrolled: Bool = true, probe: @escaping DurableProbe = { _ in },
+    _ body: (Desk) async throws -> Void
   ) async throws {
     try await withDirectory { path in
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true)
-      let desk = try Desk(path, enrolled: enrolled)
+      let desk = try Desk(path, enrolled: enrolled, probe: probe)
       try await body(desk)
       try desk.bench.close()
     }
@@ -160,6 +164,41 @@ import Uplink
       #expect(report.packages.map(\.outcome) == [.taken, .taken])
       #expect(report.logs.first?.size == 900 && report.logs.first?.gaps == [])
       #expect(desk.waiting.isEmpty && !report.needsAPerson)
+    }
+  }
+
+  /// A package that waits is all that is left of its entries where the stick was emptied.
+  @Test func `what could not be stored waits on, and what can never be is kept aside`() async throws
+  {
+    let log = TestLog(count: 1_000)
+    let isFull = Mutex(false)
+    let probe: DurableProbe = { step in
+      if step == .writeFile, isFull.withLock({ $0 }) { throw FileError.noSpace(path: "tile") }
+    }
+    try await withDesk(probe: probe) { desk in
+      _ = try await desk.take([try desk.write(log, 512, 900)])
+      let name = try #require(desk.waiting.first)
+      isFull.withLock { $0 = true }
+      var report = try await desk.take([try desk.write(log, 0, 600, of: 600)])
+      #expect(report.needsAPerson && desk.waiting.contains(name))
+      isFull.withLock { $0 = false }
+      report = try await desk.take([try desk.write(log, 0, 600, of: 600)])
+      #expect(report.logs.first?.size == 900 && desk.waiting.isEmpty && !report.needsAPerson)
+    }
+    try await withDesk { desk in
+      _ = try await desk.take([try desk.write(log, 512, 900)])
+      let name = try #require(desk.waiting.first)
+      let folder = "\(desk.bench.directory.waiting)/\(originHash(TestLog.origin))"
+      var bytes = try Files.read("\(folder)/\(name)")
+      bytes[bytes.count / 2] ^= 1
+      try Files.replace("\(folder)/\(name)", with: bytes)
+      let report = try await desk.take([try desk.write(log, 0, 300)])
+      let place = "\(desk.bench.directory.refused)/\(originHash(TestLog.origin))/\(name)"
+      #expect(report.needsAPerson && desk.waiting.isEmpty)
+      #expect(
+        report.packages.contains(
+          ImportedPackage(path: place, outcome: .refused(.file(.damaged)))))
+      #expect(try Files.read(place) == bytes)
     }
   }
 

@@ -57,6 +57,36 @@ import Uplink
     #expect(place.cursor.size(of: next) == 0, "the next epoch stands in no package")
   }
 
+  @Test func `what is remembered is whole, or counts for nothing`() throws {
+    let place = try Place()
+    defer { place.remove() }
+    var directory = place.directory
+    _ = directory.perform(request("a.package", "bytes", 555))
+    let path = place.root + "/data/packaged"
+    let whole = try Files.read(path)
+    #expect(
+      String(decoding: whole, as: UTF8.self)
+        == "mrv.example/gw/7f3a01c2/1 555 3f4a4cc3c03ad34f\n", "as article DataOnDisk has it")
+    for index in whole.indices {
+      var changed = whole
+      changed[index] ^= 1
+      try Files.replace(path, with: changed)
+      #expect(place.cursor.size(of: place.origin) == 0, "byte \(index)")
+      try Files.replace(path, with: Array(whole[..<index]))
+      #expect(place.cursor.size(of: place.origin) == 0, "\(index) bytes")
+    }
+  }
+
+  @Test func `what is no file is never opened`() throws {
+    let place = try Place()
+    defer { place.remove() }
+    for name in ["\(stem).ack", "\(stem).again"] {
+      #expect(mkfifo("\(place.stick)/\(name)", 0o600) == 0)
+    }
+    var directory = place.directory
+    #expect(directory.perform(PackageRequest()) == PackageAnswer(acknowledgement: [], again: []))
+  }
+
   @Test func `a stick that is not there is told and never made up for`() throws {
     let place = try Place()
     defer { place.remove() }

@@ -75,6 +75,41 @@ import TransparencyLog
     #expect(report.epochEnd == nil)
   }
 
+  /// A file system gives the directories of a log blocks, too.
+  @Test func `a log that cannot even be opened for want of room begins where the full one stood`()
+    throws
+  {
+    let old = try filled(80)
+    let new = MemoryDisk()
+    var shelf = try shelf([old, new], newest: 1)
+    let storage = shelf.storage
+    shelf.storage = { epoch throws(StorageError) in
+      if epoch == 2, old.segmentByteCount > 0 { throw .full }
+      return try storage(epoch)
+    }
+    var history = LogHistory()
+    let opened = try OpenedLog(on: shelf, ended: (1, .full), history: &history)
+    #expect(opened.epoch == 2 && opened.isNew && old.segmentByteCount == 0)
+    // An epoch that is only damaged is not cleared, and whoever looks at the error knows what to do.
+    let kept = try filled(80)
+    let before = kept.segmentByteCount
+    var other = try self.shelf([kept, MemoryDisk()], newest: 1)
+    let disk = other.storage
+    other.storage = { epoch throws(StorageError) in
+      if epoch == 2 { throw .full }
+      return try disk(epoch)
+    }
+    let damagedShelf = other
+    #expect {
+      var history = LogHistory()
+      _ = try OpenedLog(on: damagedShelf, ended: (1, .damaged), history: &history)
+    } throws: { error in
+      guard case .unopened(epoch: 2, .full)? = error as? RecorderError else { return false }
+      return true
+    }
+    #expect(kept.segmentByteCount == before)
+  }
+
   /// Whatever operation the power goes in while the next log is begun behind a full one: the start that follows goes on
   /// with the full one, or with the next.
   @Test func `a full log whose segments go when the power does is not taken for a damaged one`()

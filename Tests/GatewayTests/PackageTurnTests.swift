@@ -117,6 +117,23 @@ import Uplink
     #expect(report.linkState == .up && report.packagedSize == 30)
   }
 
+  @Test func `a directory that hangs is told in the report`() throws {
+    let report = RecorderReport()
+    var recorder = try begun(on: MemoryDisk(), EntryQueue(), report)
+    var entropy = SecureRandom()
+    _ = try recorder.packageTurn(
+      at: Rig.instant(6_000_000), answer: nil, canSubmit: true, entropy: &entropy)
+    for time in [65_999_999, 66_000_000] as [UInt64] {
+      _ = try recorder.packageTurn(
+        at: Rig.instant(time), answer: nil, canSubmit: false, entropy: &entropy)
+      #expect((report.linkState == .down) == (time == 66_000_000))
+    }
+    #expect(report.linkFailure == .directoryHangs && report.takeNotice() == .linkDown)
+    _ = try recorder.packageTurn(
+      at: Rig.instant(70_000_000), answer: PackageAnswer(), canSubmit: true, entropy: &entropy)
+    #expect(report.linkState == .up && report.packagedSize == 30)
+  }
+
   @Test func `an acknowledgement becomes durable, and a wrong one does not`() throws {
     let disk = MemoryDisk()
     let queue = EntryQueue()

@@ -101,6 +101,15 @@ import Testing
 }
 
 @Suite struct LockFileTests {
+  /// `/dev/full` takes no byte, as a full disk.
+  @Test func `a disk that is full keeps nobody from locking`() throws {
+    let first = try LockFile(locking: "/dev/full")
+    #expect(throws: FileError.locked(path: "/dev/full", pid: 0)) {
+      _ = try LockFile(locking: "/dev/full")
+    }
+    _ = consume first
+  }
+
   @Test func `a second holder is refused and told the first one's process`() throws {
     let scratch = try Scratch()
     let path = scratch("lock")

@@ -39,11 +39,11 @@ import Testing
     "four, with tiles": Counts(operations: 40, states: 95, failures: 208, lies: 260),
     "five, with a restart": Counts(operations: 72, states: 135, failures: 322, lies: 384),
     "six": Counts(operations: 48, states: 670, failures: 250, lies: 496),
-    "six, into a segment taken anew": Counts(operations: 77, states: 575, failures: 355, lies: 288),
+    "six, into a segment taken anew": Counts(operations: 76, states: 574, failures: 353, lies: 288),
     "six, given up twice, with restarts": Counts(
-      operations: 153, states: 217, failures: 610, lies: 504),
+      operations: 152, states: 216, failures: 608, lies: 504),
     "five, two segments given up at once": Counts(
-      operations: 87, states: 329, failures: 387, lies: 272),
+      operations: 86, states: 328, failures: 385, lies: 272),
   ]
 
   @Test(arguments: CrashWorkload.all + CrashWorkload.givingUp)
@@ -119,7 +119,7 @@ import Testing
         }
       }
     }
-    #expect(recoveryCount >= 295 && stateCount >= 4_322)
+    #expect(recoveryCount >= 294 && stateCount >= 4_307)
   }
 
   @Test(arguments: CrashWorkload.all + CrashWorkload.givingUp)

@@ -41,4 +41,20 @@ import TransparencyLog
     #expect(oracle.root(size: 9) == nil)
     for size in 0...8 { #expect(oracle.root(size: size) == naiveRoot(oracle.leaves[..<size])) }
   }
+
+  @Test func `a medium that was set back says what stands there, not what was written since`() {
+    let first = (0..<5).map { [UInt8($0)] }
+    var oracle = LogOracle()
+    write(frame(first: 0, first), to: &oracle)
+    // It lost entries 2 to 4, and others were written in their place.
+    write(frame(first: 2, [[20], [30], [40], [50]]), to: &oracle)
+    _ = oracle.root(size: 6)
+    let kept = (1..<5).map { WholeEntry(first[$0], epoch: 1, index: $0) }
+    oracle.setBack(to: kept.reversed())
+    #expect(oracle.leaves == first.map { Tree.leaf($0.span) })
+    #expect(oracle.root(size: 5) == naiveRoot(oracle.leaves[...]))
+    // What stands there as it was written last changes nothing, nor what lies behind a hole.
+    oracle.setBack(to: [kept[1], WholeEntry([9], epoch: 1, index: 9)])
+    #expect(oracle.leaves.count == 5)
+  }
 }

@@ -139,15 +139,18 @@ import Uplink
         CarriedFrom(epoch: epoch, index: index), EntryHead(index: index, boot: 1, time: instant))
     }
     for epoch in epochs {
-      epoch.end(
+      let problem = epoch.end(
         readable: (5...7).map { index in
           (index, .zero, place(UInt64(epoch.number), UInt64(index)))
-        }, promised: nil)
+        }, newest: nil, mediumFailed: true)
+      #expect(problem == nil)
     }
     #expect(epochs.map { $0.lost(from: epochs) } == [3, 3, 3, 3])
     // To when the third was the newest, and the last entry of the first had not been written.
     let held = Set([place(1, 5), place(1, 6), place(2, 5), place(2, 6), place(2, 7), place(3, 5)])
-    for epoch in epochs { epoch.mediumWasSetBack(to: 3) { held.contains($0) } }
+    for epoch in epochs {
+      epoch.mediumWasSetBack(to: 3, entries: []) { held.contains($0) }
+    }
     #expect(epochs.map { $0.lost(from: epochs) } == [2, 3, 0, 0])
   }
 

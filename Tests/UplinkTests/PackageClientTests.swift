@@ -71,13 +71,18 @@ private struct Courier {
       if let verdict = request.acknowledgementWasTaken { verdicts.append(verdict) }
       if request.wasHeard { heard += 1 }
     }
+    self.answer(answer)
+    return true
+  }
+
+  /// What comes of the request under way.
+  mutating func answer(_ answer: PackageAnswer) {
     events += client.receive(
       answer,
       now: Instant(
         mono: now, utc: utc * 1_000_000,
         quality: ClockQuality(errorExponent: 10, source: .ntp)),
       log: signedLog, source: &log, verifier: SodiumVerifier(), randomness: &random)
-    return true
   }
 
   /// Steps for so many µs, as a host does.
@@ -327,10 +332,6 @@ private struct Courier {
           return courier.acknowledgement(300)
         }
       ),
-      (
-        "another history", .historyConflict,
-        { $0.cosigned(Checkpoint(origin: Courier.origin, size: 300, root: .zero)) }
-      ),
     ] {
       var courier = Courier(entries: 555)
       let note = make(&courier)
@@ -346,13 +347,42 @@ private struct Courier {
     }
   }
 
-  @Test func `of two histories nothing new leaves`() throws {
-    var courier = Courier(entries: 300)
-    let other = courier.cosigned(Checkpoint(origin: Courier.origin, size: 300, root: .zero))
+  /// Its own key has signed both.
+  @Test(arguments: [300, 256, 1, 555])
+  func `another history than this one ends the epoch, and nothing new leaves`(
+    size: UInt64
+  ) throws {
+    var courier = Courier(entries: 555)
+    let other = courier.cosigned(Checkpoint(origin: Courier.origin, size: size, root: .zero))
     #expect(try courier.step(PackageAnswer(acknowledgement: other)))
+    #expect(courier.events == [.rolledBack])
     courier.grow(100)
     try courier.run(3 * Courier.hour)
-    #expect(ranges(courier) == ["000000000000-000000000300"])
+    #expect(ranges(courier) == ["000000000000-000000000555"] && courier.client.wakeAt == nil)
+  }
+
+  /// What came to harm on the medium says nothing about two histories.
+  @Test func `a root that does not lead to the newest one is no other history`() throws {
+    var courier = Courier(entries: 555)
+    let note = courier.acknowledgement(299)
+    courier.log.rot(298)
+    #expect(try courier.step(PackageAnswer(acknowledgement: note)))
+    #expect(courier.events == [.alarm(.ownDataDamaged)])
+  }
+
+  @Test func `a directory that does not answer is told, and goes on when it does`() throws {
+    var courier = Courier(entries: 300)
+    _ = try courier.client.nextRequest(now: courier.now, minimumIndex: 0, source: &courier.log)
+    let wake = try #require(courier.client.wakeAt)
+    #expect(wake == courier.now + PackageClient.patience)
+    #expect(courier.client.noteSilence(now: wake - 1) == [] && courier.client.failure == nil)
+    #expect(courier.client.noteSilence(now: wake) == [.linkDown])
+    #expect(courier.client.failure == .directoryHangs && courier.client.wakeAt == nil)
+    #expect(courier.client.noteSilence(now: wake + 1) == [], "told once")
+    courier.now = wake + 5_000_000
+    courier.answer(PackageAnswer())
+    #expect(courier.events == [.linkUp] && courier.client.failure == nil)
+    #expect(courier.client.writtenSize == 300)
   }
 
   @Test func `an acknowledgement of more than was signed ends the epoch`() throws {

@@ -118,6 +118,9 @@ struct TestLog: EvidenceSource {
 
   var size: UInt64 { UInt64(entries.count) }
 
+  /// The hash of an entry comes to harm, and none above it.
+  mutating func rot(_ index: Int) { heights[0][index] = .zero }
+
   mutating func subtreeHash(height: Int, index: UInt64) throws(HashSourceError) -> Digest {
     guard height < heights.count, index < heights[height].count else { throw .missing }
     return heights[height][Int(index)]

@@ -51,6 +51,16 @@ struct LogOracle {
     return first
   }
 
+  /// The medium was set back to a state in which these entries stood, other ones perhaps than were written in their place
+  /// since.
+  mutating func setBack(to entries: [WholeEntry]) {
+    for entry in entries.sorted(by: { $0.index < $1.index }) where entry.index <= leaves.count {
+      guard entry.index == leaves.count || leaves[entry.index] != entry.leaf else { continue }
+      forget(from: entry.index)
+      subtrees[0].append(entry.leaf)
+    }
+  }
+
   /// Entries from an index on never were, and nothing that was over them.
   private mutating func forget(from first: Int) {
     for height in subtrees.indices {

@@ -67,14 +67,18 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
     return acknowledgements.look(acknowledged: acknowledged, mirror, oracle)
   }
 
-  /// The epoch ended with these entries on its medium.
+  /// The epoch ended with these entries on its medium. Returns what is wrong with what that says.
   ///
-  /// `promised` is its newest superblock then, `nil` where the medium has failed.
+  /// `newest` is its newest superblock then, which promises nothing where the medium has failed. What it says to be
+  /// acknowledged may have become durable in the operation in which the power went.
   func end(
-    readable: [(index: Int, leaf: Digest, place: FirstPlace)], promised: Superblock?
-  ) {
-    self.promised = promised.map { ($0.signedSize, $0.signedRoot) }
+    readable: [(index: Int, leaf: Digest, place: FirstPlace)], newest: Superblock?,
+    mediumFailed: Bool
+  ) -> String? {
+    promised = mediumFailed ? nil : newest.map { ($0.signedSize, $0.signedRoot) }
+    let problem = newest.flatMap { look(acknowledged: $0.acknowledgedSize) }
     leftBehind = readable.filter { $0.index >= Int(acknowledged) }
+    return problem
   }
 
   /// What it had signed cannot be read for certain any more.
@@ -88,8 +92,12 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
 
   /// The medium was set back to a state in which `newest` is the newest epoch. An epoch that goes on has left nothing
   /// behind, one that is not there any more went away with the medium, and of what an earlier one left behind only what
-  /// the medium `holds` can be asked for.
-  func mediumWasSetBack(to newest: UInt32, holds: (FirstPlace) -> Bool) {
+  /// the medium `holds` can be asked for;
+  /// of its own log the medium holds `entries`.
+  func mediumWasSetBack(
+    to newest: UInt32, entries: [WholeEntry], holds: (FirstPlace) -> Bool
+  ) {
+    oracle.setBack(to: entries)
     mendedRunCount = 0
     // What told of earlier faults went away with it.
     visibility = VisibilityChecker()

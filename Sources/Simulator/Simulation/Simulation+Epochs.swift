@@ -21,8 +21,10 @@ extension Simulation where Key: ~Copyable {
       let places = Set(readable.map(\.place))
       for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
     }
-    epochs[Int(newest) - 1].end(
-      readable: readable, promised: mediumFailed ? nil : disk.newestSuperblock(newest)?.block)
+    let problem = epochs[Int(newest) - 1].end(
+      readable: readable, newest: disk.newestSuperblock(newest)?.block,
+      mediumFailed: mediumFailed)
+    if let problem { violate(.acknowledgements, problem) }
   }
 
   /// A start that began the epoch `newest` was cut short, and the medium has failed: of what is owed only what still
@@ -58,8 +60,7 @@ extension Simulation where Key: ~Copyable {
     if case .damaged(.journal(let error)) = end, case .gap = error, hasCopy(of: newest) {
       violate(.durability, "the mirror has what was damaged, and a new epoch begins: \(end)")
     }
-    let isClearedInVain = givenUp.contains(newest) && plan.faults[.mediumFull] > 0
-    if !mediumFailed, !isWarranted(end), !isClearedInVain {
+    if !mediumFailed, !isWarranted(end), !isClearedInVain(newest, end) {
       violate(.durability, "a new epoch begins: \(end)")
     }
   }
@@ -69,7 +70,12 @@ extension Simulation where Key: ~Copyable {
     isBeginning = false
     let newest = disk.newestEpoch
     let places = readablePlaces(1...UInt32(disk.volumes.count))
-    for epoch in epochs { epoch.mediumWasSetBack(to: newest) { places.contains($0) } }
+    for epoch in epochs {
+      let entries =
+        epoch.number <= newest
+        ? WholeEntry.all(in: disk.wholeSegments(epoch.number, isRead: false)) : []
+      epoch.mediumWasSetBack(to: newest, entries: entries) { places.contains($0) }
+    }
   }
 
   /// Where the entries stood first that can be read of these epochs.
@@ -80,6 +86,14 @@ extension Simulation where Key: ~Copyable {
         WholeEntry.readable(in: disk.wholeSegments(epoch, isRead: true)).map(\.place))
     }
     return places
+  }
+
+  /// The segments of a full log went before the next one could be begun, for others had filled the medium as well, and a start
+  /// that does not know that calls them damaged.
+  private func isClearedInVain(_ epoch: UInt32, _ end: EpochEnd) -> Bool {
+    guard case .damaged = end else { return false }
+    return givenUp.contains(epoch) && plan.faults[.mediumFull] > 0
+      && disk.segmentRange(epoch) == nil
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror
