@@ -13,6 +13,8 @@ extension Journal where Storage: ~Copyable {
   @discardableResult
   public mutating func removeEmptySegments() throws(JournalError) -> UInt64 {
     precondition(isRecovered, "recover first")
+    // What an attempt has removed that was reported as failed counts no more.
+    if isCountDoubtful { try recountSegments() }
     var count: UInt64 = 0
     var end = committedSize
     var sequence = nextSequence
@@ -33,6 +35,7 @@ extension Journal where Storage: ~Copyable {
       try removeEmpty(sequence, byteCount)
       count &+= 1
     }
+    if isCountDoubtful { try recountSegments() }
     return count
   }
 

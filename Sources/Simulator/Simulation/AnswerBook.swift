@@ -2,6 +2,8 @@
 /// else tells one that came late from the one that was asked for.
 final class AnswerBook {
   private var known: Set<UInt64> = []
+  /// What meters answered to whatever request.
+  private var given: Set<UInt64> = []
 
   init() {}
 
@@ -9,12 +11,34 @@ final class AnswerBook {
   /// of them is heard; and what an earlier request had left on the line stands in front.
   func note(_ answer: [UInt8], to request: [UInt8]) {
     known.insert(AnswerBook.hash(answer[...], request))
+    given.insert(AnswerBook.hash(answer[...], []))
+    forEachFrame(in: answer, to: request) {
+      known.insert(AnswerBook.hash($0, request))
+      given.insert(AnswerBook.hash($0, []))
+    }
+  }
+
+  /// What has arrived since a request, with all that happened to it on its way. Parts of two answers may make a frame whose
+  /// checksum is right by chance, which nobody can tell from an answer; a whole one to another request is not such.
+  func noteChance(_ arrived: [UInt8], to request: [UInt8]) {
+    forEachFrame(in: arrived, to: request) { frame in
+      guard AnswerChecker.problem(of: frame, to: request) == nil,
+        !given.contains(AnswerBook.hash(frame, []))
+      else { return }
+      known.insert(AnswerBook.hash(frame, request))
+    }
+  }
+
+  /// Calls `body` with whatever begins as the answer to a Modbus request does and is as long.
+  private func forEachFrame(
+    in bytes: [UInt8], to request: [UInt8], _ body: (ArraySlice<UInt8>) -> Void
+  ) {
     guard request.count == 8 else { return }
     let count = 5 + 2 * Int(request[5])
-    guard answer.count > count else { return }
-    for start in 0...(answer.count - count)
-    where answer[start] == request[0] && answer[start + 1] == request[1] {
-      known.insert(AnswerBook.hash(answer[start..<(start + count)], request))
+    guard bytes.count >= count else { return }
+    for start in 0...(bytes.count - count)
+    where bytes[start] == request[0] && bytes[start + 1] == request[1] {
+      body(bytes[start..<(start + count)])
     }
   }
 

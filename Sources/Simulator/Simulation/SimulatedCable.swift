@@ -11,6 +11,12 @@ struct SimulatedCable {
   private var lastRequest: [UInt8] = []
   /// What the line has answered to it so far.
   private var answer: [UInt8] = []
+  /// What of earlier answers has come since then, after their time: a frame in several pieces is one all the same.
+  private var overdue: [UInt8] = []
+  /// What has arrived since then, whatever it is.
+  private var arrived: [UInt8] = []
+  /// Something happened to it.
+  private var isDisturbed = false
   private var sentAt: UInt64 = 0
   /// Where all answers are noted.
   var answers: AnswerBook?
@@ -45,6 +51,9 @@ struct SimulatedCable {
     lastRequest.removeAll(keepingCapacity: true)
     lastRequest += bytes
     answer.removeAll(keepingCapacity: true)
+    overdue.removeAll(keepingCapacity: true)
+    arrived.removeAll(keepingCapacity: true)
+    isDisturbed = false
     sentAt = now
   }
 
@@ -54,15 +63,25 @@ struct SimulatedCable {
   ) {
     while let first = delayed.first, first.at <= now {
       delayed.removeFirst()
-      if now - first.sentAt > patience { answers?.note(first.bytes, to: lastRequest) }
-      body(first.bytes)
+      if now - first.sentAt > patience {
+        overdue += first.bytes
+        answers?.note(overdue, to: lastRequest)
+      }
+      isDisturbed = true
+      deliver(first.bytes, body)
     }
     var bytes = line.advance(to: now, values: values)
     guard !bytes.isEmpty else { return }
     answer += bytes
     answers?.note(answer, to: lastRequest)
     if !isCalm { disturb(&bytes, at: now) }
-    if !bytes.isEmpty { body(bytes) }
+    if !bytes.isEmpty { deliver(bytes, body) }
+  }
+
+  private mutating func deliver(_ bytes: [UInt8], _ body: ([UInt8]) -> Void) {
+    arrived += bytes
+    if isDisturbed { answers?.noteChance(arrived, to: lastRequest) }
+    body(bytes)
   }
 
   /// Pulls the plug: what is in flight is lost.
@@ -93,6 +112,7 @@ struct SimulatedCable {
   private mutating func strikes(_ kind: FaultKind) -> Bool {
     guard faults[kind] > 0, entropy.chance(faults[kind]) else { return false }
     incidents.append(kind)
+    isDisturbed = true
     return true
   }
 }

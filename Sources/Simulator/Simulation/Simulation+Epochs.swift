@@ -1,6 +1,7 @@
 import Gateway
 import HAL
 import Journal
+import TransparencyLog
 
 // The end of an epoch, and what the next one owes it.
 extension Simulation where Key: ~Copyable {
@@ -11,11 +12,7 @@ extension Simulation where Key: ~Copyable {
     isBeginning = true
     // What no mirror had of a log that ended for want of room is given up, and said to be.
     let isFull = machine.isEnded(newest, .full)
-    let readable =
-      isFull
-      ? []
-      : WholeEntry.readable(
-        in: disk.wholeSegments(newest, isRead: true), hasDocuments: disk.holdsDocuments(newest))
+    let readable = isFull ? [] : readable(newest)
     if isFull { givenUp.insert(newest) }
     if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
@@ -78,13 +75,16 @@ extension Simulation where Key: ~Copyable {
     }
   }
 
+  /// What can be read of an epoch now.
+  private func readable(_ epoch: UInt32) -> [(index: Int, leaf: Digest, place: FirstPlace)] {
+    WholeEntry.readable(
+      in: disk.wholeSegments(epoch, isRead: true), hasDocuments: disk.holdsDocuments(epoch))
+  }
+
   /// Where the entries stood first that can be read of these epochs.
   private func readablePlaces(_ epochs: ClosedRange<UInt32>) -> Set<FirstPlace> {
     var places: Set<FirstPlace> = []
-    for epoch in epochs {
-      places.formUnion(
-        WholeEntry.readable(in: disk.wholeSegments(epoch, isRead: true)).map(\.place))
-    }
+    for epoch in epochs { places.formUnion(readable(epoch).map(\.place)) }
     return places
   }
 

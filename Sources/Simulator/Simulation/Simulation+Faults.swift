@@ -168,6 +168,7 @@ extension Simulation where Key: ~Copyable {
     let newest = disk.newestEpoch
     let acknowledged = disk.newestSuperblock(newest)?.block.acknowledgedSize ?? 0
     bootNumbers.begin()
+    if mediumFailed { lookForForgotten() }
     if isBeginning, mediumFailed { mediumMayHaveLost(upTo: newest) }
     do throws(RecorderError) {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }

@@ -86,11 +86,18 @@ extension Simulation where Key: ~Copyable {
   private func mediumForgot(isOther: Bool) {
     if isOther { forgotten = nil }
     forgetfulUpTo = UInt32(epochs.count)
+    lookForForgotten()
+  }
+
+  /// A start finds no word on the medium of what the mirror has seen: the superblock that said it has come to harm.
+  func lookForForgotten() {
     let newest = disk.newestEpoch
     guard newest > 0 else { return }
     goOn(in: newest)
     let seen = epochs[Int(newest) - 1].mirror.pending?.size ?? 0
-    if seen > disk.signedSize(newest) { forgotten = newest }
+    guard seen > disk.signedSize(newest) else { return }
+    forgotten = newest
+    forgetfulUpTo = max(forgetfulUpTo, newest)
   }
 
   /// A start has read all of the log: what the medium did to it before is mended, or has ended its epoch, and what it holds
