@@ -86,6 +86,25 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       drain: drain)
   }
 
+  /// Removes segments of which the mirror has everything, the oldest first, until `hasRoom` for what is left. Were nothing
+  /// removed before something is durable in the new log, one that has no room at all would never begin.
+  ///
+  /// Without the copy of the documents beside the log none goes: it may hold what the others need.
+  mutating func removeAcknowledged(until hasRoom: (UInt64) -> Bool) {
+    let range = try? journal.ask { medium throws(StorageError) in try medium.segmentRange() }
+    guard let range, !hasRoom(byteCount), !knownDocuments().isEmpty else { return }
+    for sequence in range.lowerBound..<range.upperBound {
+      do throws(JournalError) {
+        guard
+          let end = try journal.firstIndex(behindSegment: sequence, through: range.upperBound),
+          end <= acknowledged
+        else { return }
+      } catch { return }
+      CarryOver.remove(sequence, &journal.storage, &byteCount)
+      if hasRoom(byteCount) { return }
+    }
+  }
+
   /// Removes all segments of the old log, as far as the medium lets it.
   mutating func removeSegments() {
     let range = try? journal.ask { medium throws(StorageError) in try medium.segmentRange() }
@@ -112,7 +131,10 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var spare = 0
     do throws(StorageError) {
       let byteCount = try medium.takenByteCount(ofSegment: sequence, spare: &spare)
-      try medium.remove(.segment(sequence: sequence))
+      do throws(StorageError) { try medium.remove(.segment(sequence: sequence)) } catch {
+        // It may have gone all the same.
+        guard try medium.takenByteCount(ofSegment: sequence, spare: &spare) == 0 else { return }
+      }
       standing -= min(byteCount, standing)
     } catch {}
   }

@@ -142,11 +142,6 @@ public struct GatewayStart<
       history: history, queue: queue)
     let isAlone = !beginsEpoch && carryOver == nil
     limitRoom(isAlone: isAlone, at: now)
-    opening.boot(
-      bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
-      beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
-      drain: drain)
-    for run in history.mended { opening.mended(run, drain: drain) }
     var carryOver = carryOver.take()
     // What of the old log stays must leave room for the new one.
     let others =
@@ -155,6 +150,12 @@ public struct GatewayStart<
     func hasRoom(_ byteCount: UInt64) -> Bool {
       problem != nil || recorder.hasRoom(beside: others + byteCount)
     }
+    carryOver?.removeAcknowledged(until: hasRoom)
+    opening.boot(
+      bootID: identity.bootID, previousSize: previous.size, previousRoot: previous.root,
+      beginsEpoch: beginsEpoch, softwareHash: identity.softwareHash, origin: identity.origin,
+      drain: drain)
+    for run in history.mended { opening.mended(run, drain: drain) }
     do throws(JournalError) {
       try carryOver?.run(&opening, drain: drain, hasRoom: hasRoom)
     } catch {
@@ -167,16 +168,19 @@ public struct GatewayStart<
       throw problem
     }
     if let carryOver = carryOver.take() { settle(carryOver, beside: others) }
-    // A copy that cannot be written is one that is not there when it is needed.
-    let copy = KnownDocuments.encode(opening.known)
-    copy.withUnsafeBytes { bytes in
+    keepCopy(of: KnownDocuments.encode(opening.known))
+    return (opening.nextIndex, starts, opening.history)
+  }
+
+  /// Keeps the documents beside the log. A copy that cannot be written is one that is not there when it is needed.
+  private mutating func keepCopy(of documents: [UInt8]) {
+    documents.withUnsafeBytes { bytes in
       do throws(StorageError) {
         try recorder.evidence.journal.storage.publish(.documents, from: bytes)
       } catch {
         report.post(.storageDegraded)
       }
     }
-    return (opening.nextIndex, starts, opening.history)
   }
 
   /// Beside another log a new one may need more than its room for a while; one that goes on alone never does.

@@ -48,8 +48,8 @@ public enum Limits {
   /// µs between two looks at the room that the log has; a new segment is looked at when it is made.
   public static var roomPeriod: UInt64 { 30_000_000 }
   /// µs between two words about ports, link and medium while nothing but events is logged: what came and went meanwhile is
-  /// told as one, in one group commit of 4 KiB. So the two segments that are kept for events, of 256 KiB at least, last five
-  /// days.
+  /// told as one, in one group commit of 4 KiB. So the two segments that are kept for events last five days of 256 KiB each, and
+  /// 85 of 4 MiB.
   public static var heldEventPeriod: UInt64 { 3_600_000_000 }
   /// µs between two looks at how old entries are: a retention is days.
   public static var agePeriod: UInt64 { 3_600_000_000 }

@@ -43,9 +43,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       publish()
     }
     guard canSubmit else {
-      for event in packages.noteSilence(now: now.mono) { try act(on: event) }
-      report.linkFailure = packages.failure
-      self.packages = packages
+      try noteSilence(of: packages, at: now)
       return nil
     }
     let minimumIndex = evidence.journal.superblock.minimumIndex
@@ -66,5 +64,16 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     }
     self.packages = packages
     return request
+  }
+
+  /// A directory that does not answer is told.
+  private mutating func noteSilence(
+    of packages: PackageClient, at now: Instant
+  ) throws(RecorderError) {
+    var packages = packages
+    let events = packages.noteSilence(now: now.mono)
+    report.linkFailure = packages.failure
+    self.packages = packages
+    for event in events { try act(on: event) }
   }
 }

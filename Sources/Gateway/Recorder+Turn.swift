@@ -48,8 +48,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod << refusals }
     refusals = refused
     let request = canSubmit ? nextRequest(at: now) : nil
-    let next = nextStep(after: now)
-    let due = next < retryAt ? retryAt : next
+    let due = nextTurn(after: now, retryAt: retryAt)
     return RecorderTurn(
       request: request, due: failure == nil ? seal(at: now, before: due) : due, failure: failure)
   }

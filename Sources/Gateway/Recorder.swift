@@ -148,10 +148,17 @@ public struct Recorder<
   /// Something of recording failed and has not succeeded since.
   public var hasFailed: Bool { report.hasFailed }
 
-  /// When `step` must be called next, µs since boot, if nothing else happens.
-  public func nextStep(after now: Instant) -> UInt64 {
+  /// When there is something to do next, µs since boot, if nothing else happens; nothing is committed before `retryAt`.
+  func nextTurn(after now: Instant, retryAt: UInt64) -> UInt64 {
     var next = committedAt &+ commitInterval
-    if let wake = packages == nil ? mirror.wakeAt : packages?.wakeAt, wake < next { next = wake }
+    if next < retryAt { next = retryAt }
+    // What is handed over does not wait for a medium that refuses, for it may be what makes room there; what had its time and
+    // gave nothing to hand over waits for the commit.
+    if let wake = packages == nil ? mirror.wakeAt : packages?.wakeAt, wake < next,
+      wake > now.mono || retryAt <= now.mono
+    {
+      next = wake
+    }
     return next > now.mono ? next : now.mono
   }
 

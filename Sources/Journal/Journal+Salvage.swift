@@ -21,6 +21,15 @@ public struct FoundFrame: Sendable, BitwiseCopyable {
 // reads them then. A segment ends where a later one begins: what stands behind was never committed, as in `recover`.
 // Nothing is changed, and the journal is good for nothing else.
 extension Journal where Storage: ~Copyable {
+  /// Where the entries of a segment end: the index at which the next one begins that says so; `nil` if none up to `last` does.
+  ///
+  /// - Throws: `unreadable`.
+  public mutating func firstIndex(
+    behindSegment sequence: UInt64, through last: UInt64
+  ) throws(JournalError) -> UInt64? {
+    try nextSegment(from: sequence &+ 1, through: last)?.header.firstIndex
+  }
+
   /// Calls `body` with each whole frame, those of the last segment first.
   ///
   /// - Throws: `unreadable` when the segments cannot even be listed.

@@ -215,11 +215,7 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
       let isDoubtful = isCountDoubtful
       if isDoubtful { try recountSegments() }
       isCountDoubtful = isDoubtful
-      do throws(StorageError) {
-        if !hasRoomForSegment { try withdrawSealed() }
-        guard hasRoomForSegment else { throw .full }
-        try storage.create(object, byteCount: configuration.segmentByteCount)
-      } catch {
+      do throws(StorageError) { try make(object) } catch {
         isCountDoubtful = true
         return WriteFailure(object: object, offset: 0, error: error)
       }
@@ -235,6 +231,22 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
     tail = Tail(
       sequence: sequence, offset: blockByteCount, byteCount: configuration.segmentByteCount)
     return nil
+  }
+
+  /// Makes a segment. A medium that has less room than the log may take gets back what the log can do without.
+  private mutating func make(_ segment: StorageObject) throws(StorageError) {
+    if !hasRoomForSegment { try withdrawSealed() }
+    guard hasRoomForSegment else { throw .full }
+    do throws(StorageError) {
+      return try storage.create(segment, byteCount: configuration.segmentByteCount)
+    } catch {
+      guard error == .full else { throw error }
+    }
+    let before = standingByteCount
+    try withdrawSealed()
+    do throws(JournalError) { try removeEmptySegments() } catch { throw .full }
+    guard standingByteCount < before else { throw .full }
+    try storage.create(segment, byteCount: configuration.segmentByteCount)
   }
 
   /// One more segment stays within what may stand.

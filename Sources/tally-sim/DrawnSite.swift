@@ -50,12 +50,16 @@ struct DrawnSite {
     ]
     let (commit, checkpoint) = intervals[Int(entropy.next() % 5)]
     let segment = [256 << 10, 1 << 20, 4 << 20][Int(entropy.next() % 3)]
-    let quota = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
+    let large = max((16 << 20) << Int(entropy.next() % 4), 8 * segment)
     // Of a copy, so that a seed draws the same site as before segments were sealed.
     var further = entropy
     let isCompressing = further.next() & 1 == 0
     // One in four overflows while its medium hesitates.
     let queueByteCount = further.next() & 3 == 0 ? 1 << 14 : Limits.ringByteCount
+    // A quota of less ends epochs at once: eight segments and a reserve must fit. One in four has no more, so that two hours
+    // without a mirror fill it.
+    let least = 8 * segment
+    let quota = mebibytes.map { max($0 << 20, least) } ?? (further.next() & 3 == 0 ? least : large)
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -63,10 +67,8 @@ struct DrawnSite {
         text(lines, slowness: slowness, commit, checkpoint, segment, mirrorKey: mirrorKey).utf8)
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
-        // A quota of less ends epochs at once: eight segments and a reserve must fit.
-        let chosen = mebibytes.map { max($0 << 20, 8 * segment) }
         return DrawnSite(
-          yaml: yaml, site: site, quotaByteCount: chosen ?? quota, isCompressing: isCompressing,
+          yaml: yaml, site: site, quotaByteCount: quota, isCompressing: isCompressing,
           queueByteCount: queueByteCount)
       }
       refused = found

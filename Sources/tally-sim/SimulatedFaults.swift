@@ -31,7 +31,7 @@ enum SimulatedFaults {
 
   private static func load(_ path: String) throws(SiteProblem) -> FaultModel {
     guard Files.exists(path) else {
-      throw .badOption(name: "faults", value: path, expected: "drawn, none, FILE")
+      throw .badOption(name: "faults", value: path, expected: "drawn, none, a FILE that exists")
     }
     let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
     let (root, findings) = YAMLReader.read(bytes, file: path)

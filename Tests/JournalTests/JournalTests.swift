@@ -106,7 +106,7 @@ import TransparencyLog
     // The frame fails, and so do ten attempts to make another segment for it.
     disk.faults = [disk.operationCount + 1: .half]
     for _ in 0..<10 {
-      for operation in 1...4 { disk.faults[disk.operationCount + operation] = .refused }
+      for operation in 1...12 { disk.faults[disk.operationCount + operation] = .refused }
       #expect(throws: JournalError.self) { try fixture.append([2]) }
       fixture.journal.discardStaged()
     }

@@ -147,6 +147,22 @@ import Uplink
     #expect(AnswerChecker.problem(of: answer[...], to: longer) == "is not as long as was asked for")
   }
 
+  @Test func `parts of answers that make a frame by chance`() {
+    let request: [UInt8] = [0x01, 0x03, 0x00, 0x00, 0x00, 0x01, 0x84, 0x0A]
+    let other: [UInt8] = [0x01, 0x03, 0x00, 0x01, 0x00, 0x01, 0xD5, 0xCA]
+    let answer: [UInt8] = [0x01, 0x03, 0x02, 0x00, 0xE6, 0x39, 0xCE]
+    let chance: [UInt8] = [0x01, 0x03, 0x02, 0x00, 0xE7, 0xF8, 0x0E]
+    let book = AnswerBook()
+    book.note(answer, to: request)
+    // Nobody can tell it from an answer; a whole one to another request is one that came late, and nothing but that.
+    book.noteChance([0x55] + chance + answer, to: other)
+    #expect(book.has(chance[...], to: other) && !book.has(answer[...], to: other))
+    var broken = chance
+    broken[4] ^= 1
+    book.noteChance(broken, to: other)
+    #expect(!book.has(broken[...], to: other), "with a wrong checksum")
+  }
+
   @Test func `what waits for longer than a commit interval`() {
     func checker(_ body: (inout CommitChecker) -> Void) -> Bool {
       var checker = CommitChecker(interval: 5_000_000)

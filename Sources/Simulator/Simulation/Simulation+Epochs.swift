@@ -93,7 +93,6 @@ extension Simulation where Key: ~Copyable {
   private func isClearedInVain(_ epoch: UInt32, _ end: EpochEnd) -> Bool {
     guard case .damaged = end else { return false }
     return givenUp.contains(epoch) && plan.faults[.mediumFull] > 0
-      && disk.segmentRange(epoch) == nil
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror

@@ -173,15 +173,7 @@ extension Simulation where Key: ~Copyable {
     do throws(RecorderError) {
       try machine.start(at: time.instant, session: jitter.next()) { begins(behind: newest, $0) }
     } catch {
-      if disk.isDead { return powerIsGone() }
-      let why = machine.report.epochEnd
-      if let why { lookAtRoom(why, acknowledged: acknowledged) }
-      // The next epoch is begun by the same process.
-      guard why == nil else { return ended(.refused("\(error)"), startsIn: 1) }
-      // A service manager waits longer each time: a start reads all of the log.
-      refusedStartCount += 1
-      return ended(
-        .refused("\(error)"), startsIn: 10_000_000 << min(refusedStartCount - 1, 5))
+      return refused(error, acknowledged: acknowledged)
     }
     if disk.isDead { return powerIsGone() }
     refusedStartCount = 0
@@ -209,6 +201,19 @@ extension Simulation where Key: ~Copyable {
     }
     committed = machine.report.committedSize
     committedEpoch = machine.epoch
+  }
+
+  /// A start on a log of which so much was acknowledged has failed.
+  private func refused(_ error: RecorderError, acknowledged: UInt64) {
+    if disk.isDead { return powerIsGone() }
+    if let why = machine.report.epochEnd {
+      lookAtRoom(why, acknowledged: acknowledged)
+      // The next epoch is begun by the same process.
+      return ended(.refused("\(error)"), startsIn: 1)
+    }
+    // A service manager waits longer each time: a start reads all of the log.
+    refusedStartCount += 1
+    ended(.refused("\(error)"), startsIn: 10_000_000 << min(refusedStartCount - 1, 5))
   }
 
   // MARK: clock
