@@ -122,10 +122,8 @@ public struct PackageImport: Sendable {
         throw answer.status == 404
           ? PackageRefusal.notEnrolled(origin: package.origin) : .wrongKey(origin: package.origin)
       }
-    } catch let refusal as PackageRefusal {
-      throw refusal
     } catch {
-      throw reason(of: error)
+      throw refusal(of: error)
     }
     guard package.submitted.line(of: mirror.verifierKey, with: SodiumVerifier()) != nil else {
       throw .wrongKey(origin: package.origin)
@@ -135,10 +133,8 @@ public struct PackageImport: Sendable {
       if let contradiction = try await mirror.contradiction(of: package) {
         throw PackageRefusal.otherHistory(origin: package.origin, contradiction)
       }
-    } catch let refusal as PackageRefusal {
-      throw refusal
     } catch {
-      throw reason(of: error)
+      throw refusal(of: error)
     }
     return package.outline
   }
@@ -194,8 +190,8 @@ public struct PackageImport: Sendable {
       gaps: PackagePool(waiting).gaps(from: max(after, next)))
   }
 
-  private func reason(of error: any Error) -> PackageRefusal {
-    .failed(AlarmReason(error, database: directory.database))
+  private func refusal(of error: any Error) -> PackageRefusal {
+    error as? PackageRefusal ?? .failed(AlarmReason(error, database: directory.database))
   }
 
   // MARK: packages that wait

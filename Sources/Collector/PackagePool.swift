@@ -16,11 +16,7 @@ struct ReadPackage: Sendable {
   init(path: String) throws(PackageRefusal) {
     let bytes: [UInt8]
     do throws(FileError) {
-      // What waits for a writer, as a pipe does, is never opened.
-      if let status = try Files.status(of: path), status.kind != .file {
-        throw .wrongKind(path: path)
-      }
-      bytes = try Files.read(path, limit: PackageFile.fileByteLimit)
+      bytes = try Files.readFile(path, limit: PackageFile.fileByteLimit)
     } catch { throw .unreadable(error) }
     let file: PackageFile
     do throws(PackageFile.Fault) { file = try PackageFile(reading: bytes) } catch {

@@ -78,9 +78,7 @@ public struct PackageDirectory: Sendable {
 
   private func read(_ name: [UInt8]) throws(FileError) -> [UInt8]? {
     do throws(FileError) {
-      // What waits for a writer, as a pipe does, is never opened.
-      if let status = try Files.status(of: place(name)), status.kind != .file { return [] }
-      return try Files.read(place(name), limit: PackageDirectory.noteByteLimit)
+      return try Files.readFile(place(name), limit: PackageDirectory.noteByteLimit)
     } catch {
       switch error {
       case .notFound: return nil

@@ -43,7 +43,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       publish()
     }
     guard canSubmit else {
-      try noteSilence(of: packages, at: now)
+      try noteSilence(at: now)
       return nil
     }
     let minimumIndex = evidence.journal.superblock.minimumIndex
@@ -67,13 +67,9 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   /// A directory that does not answer is told.
-  private mutating func noteSilence(
-    of packages: PackageClient, at now: Instant
-  ) throws(RecorderError) {
-    var packages = packages
-    let events = packages.noteSilence(now: now.mono)
-    report.linkFailure = packages.failure
-    self.packages = packages
+  private mutating func noteSilence(at now: Instant) throws(RecorderError) {
+    let events = packages?.noteSilence(now: now.mono) ?? []
+    report.linkFailure = packages?.failure
     for event in events { try act(on: event) }
   }
 }

@@ -48,7 +48,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     if failure != nil { retryAt = now.mono &+ Limits.storageRetryPeriod << refusals }
     refusals = refused
     let request = canSubmit ? nextRequest(at: now) : nil
-    let due = nextTurn(after: now, retryAt: retryAt)
+    let due = nextTurn(after: now)
     return RecorderTurn(
       request: request, due: failure == nil ? seal(at: now, before: due) : due, failure: failure)
   }

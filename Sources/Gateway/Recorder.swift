@@ -149,7 +149,7 @@ public struct Recorder<
   public var hasFailed: Bool { report.hasFailed }
 
   /// When there is something to do next, µs since boot, if nothing else happens; nothing is committed before `retryAt`.
-  func nextTurn(after now: Instant, retryAt: UInt64) -> UInt64 {
+  func nextTurn(after now: Instant) -> UInt64 {
     var next = committedAt &+ commitInterval
     if next < retryAt { next = retryAt }
     // What is handed over does not wait for a medium that refuses, for it may be what makes room there; what had its time and

@@ -62,7 +62,7 @@ public struct FileBlockStorage: BlockStorage, ~Copyable {
     }
     // The names made by an agent that was killed before it could sync them are made durable before
     // anything is read (what is read must not vanish later).
-    for path in ["\(directory)/seg", "\(directory)/tile", directory, Files.parent(of: directory)] {
+    for path in folders + [directory, Files.parent(of: directory)] {
       try Files.syncDirectory(path)
     }
     for folder in [directory, "\(directory)/seg"] {

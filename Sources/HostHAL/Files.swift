@@ -68,6 +68,12 @@ public enum Files {
     }
   }
 
+  /// The same of a file alone: what waits for a writer, as a pipe does, is never opened.
+  public static func readFile(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+    if let status = try status(of: path), status.kind != .file { throw .wrongKind(path: path) }
+    return try read(path, limit: limit)
+  }
+
   /// Opens a file for reading. Below a name that is no directory there is none.
   static func openToRead(_ path: String) throws(FileError) -> Descriptor {
     let opened = clinux_open(path, CLINUX_OPEN_READ, 0)

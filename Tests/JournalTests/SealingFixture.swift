@@ -28,6 +28,15 @@ extension Fixture where Storage == SealingMemoryStorage {
     return count
   }
 
+  /// Commits `count` entries that are alike one by one, and signs them.
+  func fill(_ entries: inout [[UInt8]], _ count: Int) throws {
+    for _ in 0..<count {
+      entries.append(alikeEntry(entries.count))
+      try append(entries[entries.count - 1])
+    }
+    try signAll()
+  }
+
   /// Signs all that is committed.
   func signAll() throws(JournalError) {
     let size = journal.committedSize

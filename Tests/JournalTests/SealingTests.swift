@@ -9,17 +9,6 @@ import TransparencyLog
 
 /// Segments are sealed, and the log above reads the same.
 @Suite struct SealingTests {
-  /// Commits `count` entries one by one, and signs them.
-  private func fill(
-    _ fixture: Fixture<SealingMemoryStorage>, _ entries: inout [[UInt8]], _ count: Int
-  ) throws {
-    for _ in 0..<count {
-      entries.append(alikeEntry(entries.count))
-      try fixture.append(entries[entries.count - 1])
-    }
-    try fixture.signAll()
-  }
-
   /// A journal in which `count` entries are committed and signed, with its medium and the entries.
   private func filled(
     _ count: Int
@@ -28,7 +17,7 @@ import TransparencyLog
     let fixture = Fixture(sealingOn: disk)
     _ = try fixture.recover()
     var entries: [[UInt8]] = []
-    try fill(fixture, &entries, count)
+    try fixture.fill(&entries, count)
     return (disk, fixture, entries)
   }
 
@@ -49,7 +38,7 @@ import TransparencyLog
     #expect(disk.bytes("sealed.0").count == 3 << 12)
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
     // The file that was segment 0 becomes segment 3.
-    try fill(fixture, &entries, 7)
+    try fixture.fill(&entries, 7)
     try fixture.sealAll()
     #expect(
       Set(disk.objects.keys) == [
@@ -104,7 +93,7 @@ import TransparencyLog
     let fixture = Fixture(sealingOn: disk, isCompressing: false)
     _ = try fixture.recover()
     var entries: [[UInt8]] = []
-    try fill(fixture, &entries, 15)
+    try fixture.fill(&entries, 15)
     try fixture.sealAll()
     #expect(!disk.objects.keys.contains { $0.hasPrefix("sealed.") })
     // Noise that fills its frames.
@@ -218,7 +207,7 @@ import TransparencyLog
     var entries = first
     let plain = disk.bytes("segment.0")
     try fixture.sealAll()
-    try fill(fixture, &entries, 14)
+    try fixture.fill(&entries, 14)
     #expect(disk.objects["segment.0"] == nil)
     let sealed = disk.bytes("sealed.0")
     var zeroed = 0

@@ -14,16 +14,6 @@ import TransparencyLog
       epoch: 1, originHash: testOrigin, segmentByteCount: byteCount, frameByteCountMax: 12 << 10)
   }
 
-  private func fill(
-    _ fixture: Fixture<SealingMemoryStorage>, _ entries: inout [[UInt8]], _ count: Int
-  ) throws {
-    for _ in 0..<count {
-      entries.append(alikeEntry(entries.count))
-      try fixture.append(entries[entries.count - 1])
-    }
-    try fixture.signAll()
-  }
-
   /// Each counts as what it takes, through sealing, giving up and taking anew.
   @Test(arguments: [(32, 128), (128, 32), (32, 64), (64, 32)])
   func `segments of another size count as what they take`(before: Int, after: Int) throws {
@@ -31,7 +21,7 @@ import TransparencyLog
     var entries: [[UInt8]] = []
     let old = Fixture(sealingOn: disk, configuration(before << 10))
     _ = try old.recover()
-    try fill(old, &entries, 70)
+    try old.fill(&entries, 70)
     #expect(old.journal.standingByteCount == disk.segmentByteCount)
     let fixture = Fixture(sealingOn: disk, configuration(after << 10))
     #expect(try fixture.recover().entries == entries)
@@ -40,7 +30,7 @@ import TransparencyLog
     try fixture.sealAll()
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount, "sealed")
     #expect(fixture.journal.usedByteCount <= disk.segmentByteCount)
-    try fill(fixture, &entries, 70)
+    try fixture.fill(&entries, 70)
     try fixture.sealAll()
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount, "with new ones")
     #expect(try fixture.read(0..<140) == entries)
@@ -48,7 +38,7 @@ import TransparencyLog
     try fixture.keepRoom(below: 100) { _ in }
     #expect(fixture.journal.superblock.minimumIndex > 0)
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount, "given up")
-    try fill(fixture, &entries, 70)
+    try fixture.fill(&entries, 70)
     #expect(fixture.journal.standingByteCount == disk.segmentByteCount, "taken anew")
     let again = Fixture(sealingOn: disk, configuration(after << 10))
     let found = try again.recoverKept()
@@ -62,7 +52,7 @@ import TransparencyLog
     var entries: [[UInt8]] = []
     let old = Fixture(sealingOn: disk, configuration(32 << 10))
     _ = try old.recover()
-    try fill(old, &entries, 140)
+    try old.fill(&entries, 140)
     let fixture = Fixture(sealingOn: disk, configuration(256 << 10))
     _ = try fixture.recover()
     let before = disk.segmentByteCount

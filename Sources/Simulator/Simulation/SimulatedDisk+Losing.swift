@@ -112,10 +112,13 @@ extension SimulatedDisk {
 
   /// A read of these bytes meets an area that refuses it.
   func refuses(_ epoch: UInt32, _ object: StorageObject, _ bytes: Range<Int>) -> Bool {
-    !isCalm
-      && unreadable.contains {
-        $0.until > now && $0.epoch == epoch && $0.object == object && $0.bytes.overlaps(bytes)
-      }
+    unreadableAreas(epoch, object).contains { $0.bytes.overlaps(bytes) }
+  }
+
+  /// The areas of an object that refuse reads now.
+  func unreadableAreas(_ epoch: UInt32, _ object: StorageObject) -> [UnreadableArea] {
+    isCalm
+      ? [] : unreadable.filter { $0.until > now && $0.epoch == epoch && $0.object == object }
   }
 }
 

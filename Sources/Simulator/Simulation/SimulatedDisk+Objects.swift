@@ -52,9 +52,7 @@ extension SimulatedDisk {
     var taken: [TakenApart] = []
     defer { takenApart[epoch] = taken }
     return forms.sorted { $0.1.sequence < $1.1.sequence }.compactMap { object, segment in
-      let areas =
-        isRead && !isCalm
-        ? unreadable.filter { $0.until > now && $0.epoch == epoch && $0.object == object } : []
+      let areas = isRead ? unreadableAreas(epoch, object) : []
       if areas.isEmpty,
         let known = known.first(where: { $0.object == object && $0.bytes == segment.bytes })
       {

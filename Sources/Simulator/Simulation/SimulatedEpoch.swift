@@ -92,8 +92,7 @@ final class SimulatedEpoch<Key: Signer & ~Copyable, Verifier: SignatureVerifier>
 
   /// The medium was set back to a state in which `newest` is the newest epoch. An epoch that goes on has left nothing
   /// behind, one that is not there any more went away with the medium, and of what an earlier one left behind only what
-  /// the medium `holds` can be asked for;
-  /// of its own log the medium holds `entries`.
+  /// the medium `holds` can be asked for. Of its own log the medium holds `entries`.
   func mediumWasSetBack(
     to newest: UInt32, entries: [WholeEntry], holds: (FirstPlace) -> Bool
   ) {

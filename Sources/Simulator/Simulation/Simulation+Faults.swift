@@ -64,7 +64,7 @@ extension Simulation where Key: ~Copyable {
     case .mediumFull, .mediumRefuses, .mediumReadOnly:
       count(kind)
       let shortest: UInt64 = kind == .mediumFull ? 60_000_000 : 10_000_000
-      // It comes to its end anew, as it was said last.
+      // One that has not ended yet ends when the later one does.
       disk.refusals.removeAll { $0.kind == kind }
       disk.refusals.append((kind, time.now + entropy.within(shortest...1_800_000_000)))
     case .bitRot:
