@@ -143,7 +143,10 @@ let package = Package(
       // The standard library inside: a gateway needs no Swift, and a third less memory is resident. That of C++, of which
       // little is used, is inside too where `scripts/build` has put it there: a twentieth less.
       linkerSettings: [
-        .unsafeFlags(["-static-stdlib", "-L.build/link", "-Xclang-linker", "-static-libgcc"])
+        .unsafeFlags([
+          "-static-stdlib", "-L.build/link", "-Xclang-linker", "-static-libgcc", "-Xlinker",
+          "--no-export-dynamic",
+        ])
       ]),
     .executableTarget(
       name: "tally",

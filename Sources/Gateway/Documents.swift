@@ -129,6 +129,8 @@ public struct OpeningEntries: ~Copyable {
   private let buffer: UnsafeMutableBufferPointer<UInt8>
   /// Index that the next entry gets.
   public private(set) var nextIndex: UInt64
+  /// All of them are in the recorder or in its queue: a medium that refuses takes them later.
+  private(set) var isQueued = true
 
   /// Begins at `nextIndex` in boot number `boot`.
   public init(
@@ -316,7 +318,10 @@ public struct OpeningEntries: ~Copyable {
     if !queue.ring.push(entry) {
       drain()
       // A medium that refuses leaves it full: the start fails then, and nothing of this counts.
-      guard queue.ring.push(entry) else { return }
+      guard queue.ring.push(entry) else {
+        isQueued = false
+        return
+      }
     }
     nextIndex &+= 1
   }

@@ -115,6 +115,8 @@ public struct GatewayStart<
   /// Writes the first entries of this boot, makes them durable, signs them, and gives both halves of the
   /// agent.
   ///
+  /// On a medium without any room they wait in memory as readings do, and what was signed before is handed over: that is
+  /// what makes room.
   /// - Throws: what kept the entries from becoming durable or signed. If the report says that the epoch is over, no start
   ///   on this log ever gets further.
   public consuming func begin(
@@ -165,7 +167,11 @@ public struct GatewayStart<
     drain()
     if let problem {
       if isAlone { recorder.endIfUsedUp(roomFor: 1) }
-      throw problem
+      // What would make room is in the log, and only an agent that runs hands it over.
+      guard isAlone, report.epochEnd == nil, problem.isFullMedium, opening.isQueued else {
+        throw problem
+      }
+      recorder.offerSigned()
     }
     if let carryOver = carryOver.take() { settle(carryOver, beside: others) }
     keepCopy(of: KnownDocuments.encode(opening.known))

@@ -48,8 +48,9 @@ enum RoomTable {
 // 3. Totals alone are polled from 95 % on, and nothing from 100 % on; events go into a reserve.
 // 4. When that is used up, the epoch ends, and what no mirror had of it is given up.
 //
-// Room is the quota less the reserve, or what the file system has left if that is less. Only the quota ends an epoch:
-// a file system that others have filled may be emptied by others.
+// Room is the quota less the reserve, or what the file system has if that is less: but for what the next log needs to
+// begin, which is used for sealing meanwhile. Only the quota ends an epoch: a file system that others have filled may be
+// emptied by others.
 extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// Looks whether the log has the room that it needs; at most every `Limits.roomPeriod` and after each new
   /// segment. What cannot be measured or given up now is tried again then.
@@ -58,6 +59,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     guard now.mono >= roomAt || standing != roomStanding else { return }
     roomAt = now.mono &+ Limits.roomPeriod
     evidence.journal.standingByteCountMax = room.ownByteCount
+    evidence.journal.makingByteCountMax = usableByteCount()
     isRoomDoubtful = true
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
@@ -124,6 +126,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     room.earlierByteCount = earlierByteCount
     let standing = evidence.journal.standingByteCount
     evidence.journal.standingByteCountMax = max(room.ownByteCount, standing + beginningByteCount)
+    evidence.journal.makingByteCountMax = .max
   }
 
   /// Segments of earlier epochs of so many bytes leave the log the room for its next ones, once those of it that are full are
@@ -131,9 +134,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   mutating func hasRoom(beside earlierByteCount: UInt64) -> Bool {
     limitSegments(beside: earlierByteCount)
     if leavesRoom(beside: earlierByteCount) { return true }
-    do throws(JournalError) { while try evidence.journal.seal() {} } catch {
-      report.post(.storageDegraded)
-    }
+    sealAll()
     limitSegments(beside: earlierByteCount)
     return leavesRoom(beside: earlierByteCount)
   }
@@ -153,13 +154,22 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     UInt64(evidence.journal.configuration.segmentByteCount)
   }
 
-  /// Bytes that segments may take, and how many of them are set aside for events.
-  private mutating func capacity() -> (whole: UInt64, reserve: UInt64) {
+  /// Bytes that segments may take: of the quota, or of what the file system has if that is less, but for what the next log
+  /// needs to begin.
+  private mutating func usableByteCount() -> UInt64 {
     let quota = room.ownByteCount
     let standing = evidence.journal.standingByteCount
     let free = evidence.journal.storage.freeByteCount() ?? .max
-    guard free < quota, standing < quota - free else { return (quota, 2 * segmentByteCount) }
-    return (standing + free, min(2 * segmentByteCount, (standing + free) / 8))
+    let usable = free > beginningByteCount ? free - beginningByteCount : 0
+    guard usable < quota, standing < quota - usable else { return quota }
+    return standing + usable
+  }
+
+  /// Bytes that segments may take, and how many of them are set aside for events: two segments, where that is not more
+  /// than a quarter.
+  private mutating func capacity() -> (whole: UInt64, reserve: UInt64) {
+    let whole = usableByteCount()
+    return (whole, min(2, whole / segmentByteCount / 4) * segmentByteCount)
   }
 
   /// 1. The next segment has its room. Where nothing may call out, what is in packages goes when it is as old as the

@@ -2,6 +2,13 @@ import HAL
 import Journal
 
 extension Recorder where Storage: ~Copyable, Key: ~Copyable {
+  /// Seals all that can be at once, for its room is needed now.
+  mutating func sealAll() {
+    do throws(JournalError) { while try evidence.journal.seal() {} } catch {
+      report.post(.storageDegraded)
+    }
+  }
+
   /// Does a step of sealing unless something else is due; returns when the next turn is, which is at `due` at the latest.
   ///
   /// A medium that refuses is told and asked again when its room is looked at: a segment that is not sealed costs room,

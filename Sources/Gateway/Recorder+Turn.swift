@@ -33,7 +33,10 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     // How often it has been refused in a row; a superblock that is refused costs no segment, and commits go on.
     var refused = refusals
     if now.mono >= retryAt {
-      do throws(RecorderError) { try step(at: now) } catch { failure = error }
+      do throws(RecorderError) { try step(at: now) } catch {
+        failure = error
+        if error.isFullMedium { sealAll() }
+      }
       let isStaged = failure != nil && evidence.journal.stagedCount > 0
       refused = isStaged ? min(refusals + 1, Limits.storageRetryDoublings) : 0
       // A full medium, too, has room where entries can be given up.

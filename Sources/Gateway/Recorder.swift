@@ -38,6 +38,11 @@ public enum RecorderError: Error {
   case hash(HashSourceError)
   /// The key could not be used.
   case keyUnavailable
+
+  /// The medium has no room for what was to be written.
+  var isFullMedium: Bool {
+    if case .journal(.unwritable(_, _, .full)) = self { true } else { false }
+  }
 }
 
 /// Makes entries durable, grows the tree, signs it and hands it to the mirror.
@@ -243,15 +248,25 @@ public struct Recorder<
     isSignedDoubtful = false
     checkpointAt = now.mono
     report.signedAt = now.utc
-    if packages == nil {
-      mirror.noteSigned(note: Array(writer.written), signedAt: now.utc / 1_000_000)
-    } else {
-      packages?.noteSigned(note: Array(writer.written))
-    }
+    offer(note: Array(writer.written), signedAt: now.utc / 1_000_000)
     publish()
   }
 
   // MARK: the mirror
+
+  /// Hands over what an earlier start has signed, before this one can sign anything.
+  mutating func offerSigned() {
+    guard evidence.journal.superblock.signedSize > acknowledgedSize else { return }
+    offer(note: Array(evidence.journal.signedNote), signedAt: 0)
+  }
+
+  private mutating func offer(note: [UInt8], signedAt: UInt64) {
+    if packages == nil {
+      mirror.noteSigned(note: note, signedAt: signedAt)
+    } else {
+      packages?.noteSigned(note: note)
+    }
+  }
 
   /// The next request to the mirror, if one is due.
   ///

@@ -72,6 +72,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
   var isCountDoubtful = false
   /// The most bytes that may stand: a segment beyond them is refused as if the medium were full.
   public var standingByteCountMax = UInt64.max
+  /// The most bytes that may stand once another segment is made; what seals segments may take more, for it gives room.
+  public var makingByteCountMax = UInt64.max
   /// Where the last `visit` stopped.
   var cursor: Cursor?
   /// What `scratch` holds of which segment.
@@ -251,7 +253,8 @@ public struct Journal<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// One more segment stays within what may stand.
   private var hasRoomForSegment: Bool {
-    standingByteCount &+ wide(count: configuration.segmentByteCount) <= standingByteCountMax
+    standingByteCount &+ wide(count: configuration.segmentByteCount)
+      <= min(standingByteCountMax, makingByteCountMax)
   }
 
   /// Nothing is written to the tail any more. The agent logs that it was abandoned.

@@ -16,6 +16,8 @@ struct DrawnSite {
   let site: Site
   /// Bytes that the log may take.
   let quotaByteCount: Int
+  /// Bytes that fit on the medium.
+  let mediumByteCount: Int
   /// Its full segments become shorter when they are sealed: half of the sites fill their room with plain ones.
   let isCompressing: Bool
   /// Bytes of the queue between the halves of the agent.
@@ -30,10 +32,7 @@ struct DrawnSite {
     deviceCount: Int, mirrorKey: String, quota mebibytes: Int?, share: Share,
     entropy: inout SeededEntropy
   ) throws(SiteProblem) -> DrawnSite {
-    let path = share.boardPath("native/simulation")
-    let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
-    let (board, findings) = Board.parse(yaml: bytes, file: path)
-    guard let board else { throw .findings(findings) }
+    let board = try board(in: share)
     let profiles = share.profileNames
     guard !profiles.isEmpty else { throw .noShare([share.path]) }
     let perLine = board.limits.devicesPerLine
@@ -60,6 +59,8 @@ struct DrawnSite {
     // without a mirror fill it.
     let least = 8 * segment
     let quota = mebibytes.map { max($0 << 20, least) } ?? (further.next() & 3 == 0 ? least : large)
+    // And one medium in four, of those on which it is long until they are full, is smaller than the quota.
+    let isShort = further.next() & 3 == 0 && isCompressing && quota >= 16 * segment
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -68,12 +69,21 @@ struct DrawnSite {
       let (site, found) = Site.check(yaml: yaml, path: "site.yaml", share: share)
       if let site {
         return DrawnSite(
-          yaml: yaml, site: site, quotaByteCount: quota, isCompressing: isCompressing,
+          yaml: yaml, site: site, quotaByteCount: quota,
+          mediumByteCount: isShort ? quota / 4 * 3 : 2 * quota, isCompressing: isCompressing,
           queueByteCount: queueByteCount)
       }
       refused = found
     }
     throw .findings(refused)
+  }
+
+  private static func board(in share: Share) throws(SiteProblem) -> Board {
+    let path = share.boardPath("native/simulation")
+    let bytes = try SiteProblem.file { () throws(FileError) in try Files.read(path) }
+    let (board, findings) = Board.parse(yaml: bytes, file: path)
+    guard let board else { throw .findings(findings) }
+    return board
   }
 
   private static func text(

@@ -234,7 +234,7 @@ struct SimulationWorld {
     var plan = SimulationPlan(seed: seed, safety: hours * 3_600_000_000, faults: faults)
     plan.keepsLines = keepsLines
     plan.hasCanary = hasCanary
-    plan.mediumByteCount = 2 * drawn.quotaByteCount
+    plan.mediumByteCount = drawn.mediumByteCount
     plan.offline = offline * 3_600_000_000
     let verifier = RememberingVerifier(SodiumVerifier())
     let gateway = drawn.gateway(

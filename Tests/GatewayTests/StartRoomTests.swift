@@ -1,8 +1,10 @@
 import HAL
 import HostCrypto
 import MemoryStorage
+import Simulator
 import Testing
 import TransparencyLog
+import Uplink
 
 @testable import Gateway
 @testable import Journal
@@ -20,27 +22,34 @@ import TransparencyLog
     return disk
   }
 
-  /// Starts on the disk with a quota; returns whether it went well, and what the report says.
-  private func start(
-    on disk: MemoryDisk, quota: UInt64
-  ) throws -> (isGood: Bool, end: EpochEndKind?) {
+  /// Starts on the disk with a quota.
+  private func agent(
+    on disk: MemoryDisk, quota: UInt64, report: RecorderReport
+  ) throws -> MemoryRecorder {
     let origin = try Rig.origin
     let shelf = LogShelf<MemoryBlockStorage>(
       newestEpoch: 1, segmentByteCount: Int(StartRoomTests.segment), quotaByteCount: quota,
       origin: { _ in origin }, holds: { $0 == 1 },
       storage: { _ throws(StorageError) in MemoryBlockStorage(disk: disk) })
+    var history = LogHistory()
+    let opened = try OpenedLog(on: shelf, history: &history)
+    let start = try Rig.start(
+      opened, history, origin: origin, key: try Rig.key(), mirrorKey: try Rig.mirrorKey(),
+      report: report)
+    return try start.begin(
+      Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000)
+    ).recorder
+  }
+
+  /// Whether a start goes well, and what the report says.
+  private func start(
+    on disk: MemoryDisk, quota: UInt64
+  ) throws -> (isGood: Bool, end: EpochEndKind?) {
     let report = RecorderReport()
-    let key = try Rig.key()
-    let mirrorKey = try Rig.mirrorKey()
-    do throws(RecorderError) {
-      var history = LogHistory()
-      let opened = try OpenedLog(on: shelf, history: &history)
-      let start = try Rig.start(
-        opened, history, origin: origin, key: key, mirrorKey: mirrorKey, report: report)
-      _ = try start.begin(
-        Station.site("s: 1\n", [Station.Meter(unit: 1)]), at: Rig.instant(90_000_000))
+    do {
+      _ = try agent(on: disk, quota: quota, report: report)
       return (true, report.epochEnd)
-    } catch {
+    } catch is RecorderError {
       return (false, report.epochEnd)
     }
   }
@@ -77,5 +86,39 @@ import TransparencyLog
       }
     }
     #expect((ends > 0) == isUsedUp)
+  }
+
+  /// What would make room is handed over by an agent that runs, and by no other.
+  @Test func `an agent that starts on a disk without any room hands over what it has, and goes on`()
+    throws
+  {
+    let disk = try filled(42)
+    // An agent that ran has made room for the summary of what it will give up.
+    var log = try Rig.log(on: disk)
+    try log.evidence.journal.reserveSummaries()
+    disk.capacity -= disk.freeByteCount
+    let before = disk.segmentByteCount
+    let report = RecorderReport()
+    var recorder = try agent(on: disk, quota: 1 << 30, report: report)
+    let size: UInt64 = 42 * 25
+    #expect(report.committedSize == size && report.signedSize == size)
+    let origin = try Rig.origin
+    let mirror = SimulatedMirror(
+      origin: origin, logKey: try Rig.key().verifierKey(name: origin, type: .log),
+      name: try Rig.mirrorKey().name, key: try Rig.mirrorSigner(), verifier: SodiumVerifier(),
+      keepsEntries: true)
+    var entropy = SecureRandom()
+    var response: UplinkResponse?
+    var now: UInt64 = 90_000_000
+    // Its first entries, too: they have waited in memory.
+    while report.acknowledgedSize <= size, now < 400_000_000 {
+      let turn = recorder.turn(
+        at: Rig.instant(now), response: response, canSubmit: true, entropy: &entropy)
+      response = turn.request.map(mirror.answer)
+      now = response == nil ? max(turn.due, now + 1) : now + 1_000
+    }
+    #expect(report.acknowledgedSize > size && report.acknowledgedSize == report.committedSize)
+    #expect(report.epochEnd == nil && disk.segmentByteCount <= before)
+    #expect(recorder.evidence.journal.superblock.minimumIndex > 0)
   }
 }

@@ -35,6 +35,8 @@ package final class MemoryDisk {
   package var refusesRead: (StorageObject, Range<Int>) -> Bool = { _, _ in false }
   /// Whether the medium does not show the size of an object.
   package var refusesSize: (StorageObject) -> Bool = { _ in false }
+  /// Bytes that fit; nobody else writes to it.
+  package var capacity = Int.max
   /// What an operation that is refused is refused with.
   package var refusal: StorageError?
   /// The operation during which the power goes.
@@ -70,6 +72,10 @@ package final class MemoryDisk {
   }
 
   package var hasJustDied: Bool { isDead }
+
+  package var freeByteCount: Int {
+    capacity - objects.values.reduce(0) { $0 + $1.count }
+  }
 
   /// Bytes of all segments, plain and sealed.
   package var segmentByteCount: UInt64 {
@@ -125,6 +131,8 @@ package struct MemoryBlockStorage: BlockStorage {
   /// An object that appears whole or not at all; at a power cut with any sector written, whole.
   private mutating func whole(_ object: StorageObject, _ bytes: [UInt8]) throws(StorageError) {
     let fault = try disk.begin(sectors: 1)
+    let name = Self.name(object)
+    if bytes.count - (disk.objects[name]?.count ?? 0) > disk.freeByteCount { throw .full }
     if disk.hasJustDied {
       if disk.cut?.tear == .first(1) { disk.replace(Self.name(object), with: bytes) }
       throw .io
@@ -190,7 +198,7 @@ package struct MemoryBlockStorage: BlockStorage {
     if disk.hasJustDied || (fault != nil && fault != .silent) { throw .io }
   }
 
-  package mutating func freeByteCount() -> UInt64? { nil }
+  package mutating func freeByteCount() -> UInt64? { UInt64(disk.freeByteCount) }
 
   package mutating func read(
     _ object: StorageObject, at offset: Int, into buffer: UnsafeMutableRawBufferPointer

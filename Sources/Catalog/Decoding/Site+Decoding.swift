@@ -235,7 +235,7 @@ extension Decoding {
     }
     // China has one time, under the name of another city than people look for.
     let ofChina = ["beijing", "peking", "china", "北京", "中国", "东八", "+8", "+08"]
-    if ofChina.contains(where: text.lowercased().contains) {
+    if ofChina.contains(where: text.lowercased().holds) {
       note(.timezone(excerpt(text), nearest: ["Asia/Shanghai"]), at: node.place)
       return nil
     }

@@ -192,7 +192,7 @@ public struct FaultModel: Equatable, Sendable {
       for kind in kinds where kind.isLossOfMedium { model[kind] = 0 }
     }
     // When both have forgotten a log, nobody is left who could tell that it was: no gateway survives that.
-    if model[.rollback] > 0 { model[.mirrorLost] = 0 }
+    if model[.rollback] > 0 || model[.lyingFlush] > 0 { model[.mirrorLost] = 0 }
     return model
   }
 }

@@ -102,6 +102,25 @@ extension SimulatedDisk {
     return (epoch, candidates[Int(entropy.below(UInt64(candidates.count)))])
   }
 
+  /// Throws where nothing can be changed; `object` is what would be written, `nil` where nothing is.
+  func lookIfWritable(_ object: StorageObject?) throws(StorageError) {
+    guard refuses(.mediumReadOnly) else { return }
+    if let object { refuse(object, .mediumReadOnly) }
+    throw .denied
+  }
+
+  /// There is no room for what would be written to an object.
+  func full(_ object: StorageObject) -> StorageError {
+    refuse(object, .mediumFull)
+    return .full
+  }
+
+  /// The agent is told that an object was not written.
+  func refuse(_ object: StorageObject, _ kind: FaultKind) {
+    if case .superblock(let slot) = object { refusedSuperblocks.insert(slot) }
+    happened(.refused(object, kind))
+  }
+
   /// The medium refuses in this way now.
   func refuses(_ kind: FaultKind) -> Bool {
     refusals.contains { $0.kind == kind && $0.until > now }

@@ -252,18 +252,6 @@ final class SimulatedDisk {
     return true
   }
 
-  /// Throws where nothing can be changed; `object` is what would be written, `nil` where nothing is.
-  func lookIfWritable(_ object: StorageObject?) throws(StorageError) {
-    guard refuses(.mediumReadOnly) else { return }
-    if let object { happened(.refused(object, .mediumReadOnly)) }
-    throw .denied
-  }
-
-  private func full(_ object: StorageObject) -> StorageError {
-    happened(.refused(object, .mediumFull))
-    return .full
-  }
-
   func read(
     _ epoch: UInt32, _ object: StorageObject, at offset: Int,
     into buffer: UnsafeMutableRawBufferPointer
@@ -295,7 +283,7 @@ final class SimulatedDisk {
     try lookIfWritable(object)
     if refuses(.mediumFull) { throw full(object) }
     if refuses(.mediumRefuses) {
-      happened(.refused(object, .mediumRefuses))
+      refuse(object, .mediumRefuses)
       throw .io
     }
     if strikes(.writeError, object) {

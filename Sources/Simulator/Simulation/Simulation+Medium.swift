@@ -94,9 +94,9 @@ extension Simulation where Key: ~Copyable {
     let newest = disk.newestEpoch
     guard newest > 0 else { return }
     goOn(in: newest)
-    let seen = epochs[Int(newest) - 1].mirror.pending?.size ?? 0
-    guard seen > disk.signedSize(newest) else { return }
-    forgotten = newest
+    guard let seen = epochs[Int(newest) - 1].mirror.pending, seen.size > disk.signedSize(newest)
+    else { return }
+    forgotten = (newest, seen.size, seen.root)
     forgetfulUpTo = max(forgetfulUpTo, newest)
   }
 

@@ -92,8 +92,8 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   /// How often what the medium held came to harm, and how often when it was last looked at.
   var damageCount = 0
   var damageFound = 0
-  /// The epoch of which the medium has forgotten what the mirror has seen.
-  var forgotten: UInt32?
+  /// What the mirror has seen of an epoch, and the medium has forgotten that it was signed.
+  var forgotten: (epoch: UInt32, size: UInt64, root: Digest)?
   /// The medium lost or changed what it had, and no start has read what is left of it yet; what is missing then is no
   /// fault of the gateway.
   var mediumFailed = false
