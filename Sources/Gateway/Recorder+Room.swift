@@ -155,14 +155,14 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   /// Bytes that segments may take: of the quota, or of what the file system has if that is less, but for what the next log
-  /// needs to begin.
+  /// needs to begin. This one has as much itself, for with one segment it could give nothing up.
   private mutating func usableByteCount() -> UInt64 {
     let quota = room.ownByteCount
     let standing = evidence.journal.standingByteCount
     let free = evidence.journal.storage.freeByteCount() ?? .max
     let usable = free > beginningByteCount ? free - beginningByteCount : 0
     guard usable < quota, standing < quota - usable else { return quota }
-    return standing + usable
+    return max(standing + usable, min(standing + min(free, quota), beginningByteCount))
   }
 
   /// Bytes that segments may take, and how many of them are set aside for events: two segments, where that is not more

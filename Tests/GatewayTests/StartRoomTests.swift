@@ -102,23 +102,58 @@ import Uplink
     var recorder = try agent(on: disk, quota: 1 << 30, report: report)
     let size: UInt64 = 42 * 25
     #expect(report.committedSize == size && report.signedSize == size)
+    // Its first entries, too: they have waited in memory.
+    try run(&recorder, until: 400_000_000, beside: try mirror()) { _ in
+      report.acknowledgedSize > size
+    }
+    #expect(report.acknowledgedSize > size && report.acknowledgedSize == report.committedSize)
+    #expect(report.epochEnd == nil && disk.segmentByteCount <= before)
+    #expect(recorder.evidence.journal.superblock.minimumIndex > 0)
+  }
+
+  /// Ten segments of this size, for two and what a full queue fills; a log that stands has as many itself before.
+  @Test(arguments: [(3, 3), (10, 10), (14, 10), (20, 10), (30, 20)] as [(Int, UInt64)])
+  func `a log leaves on a disk what the next one needs to begin, but for what it needs itself`(
+    room: Int, taken: UInt64
+  ) throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    var log = try Rig.log(on: disk)
+    try log.evidence.journal.reserveSummaries()
+    // Superblocks of both slots stand, too.
+    disk.capacity -= disk.freeByteCount - 8_192 - room * Int(StartRoomTests.segment)
+    var recorder = try Rig.recorder(log, queue: queue, report: RecorderReport())
+    #expect {
+      for round in 1...1_000 as ClosedRange<UInt64> {
+        recorder.keepRoom(at: Rig.instant(round * 1_000_000))
+        #expect(Rig.push(Rig.entry(round - 1, padding: 60), to: queue))
+        try recorder.settle(at: Rig.instant(round * 1_000_000))
+      }
+    } throws: { ($0 as? RecorderError)?.isFullMedium == true }
+    #expect(disk.segmentByteCount == taken * StartRoomTests.segment)
+  }
+
+  private func mirror() throws -> SimulatedMirror<FileKeySigner, SodiumVerifier> {
     let origin = try Rig.origin
-    let mirror = SimulatedMirror(
+    return SimulatedMirror(
       origin: origin, logKey: try Rig.key().verifierKey(name: origin, type: .log),
       name: try Rig.mirrorKey().name, key: try Rig.mirrorSigner(), verifier: SodiumVerifier(),
-      keepsEntries: true)
+      keepsEntries: false)
+  }
+
+  /// Turns of a recorder with a mirror that answers after a millisecond, until a time or until `isOver` says so.
+  private func run(
+    _ recorder: inout MemoryRecorder, until end: UInt64,
+    beside mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>, isOver: (UInt64) -> Bool
+  ) throws {
     var entropy = SecureRandom()
     var response: UplinkResponse?
-    var now: UInt64 = 90_000_000
-    // Its first entries, too: they have waited in memory.
-    while report.acknowledgedSize <= size, now < 400_000_000 {
+    var now: UInt64 = 1_000_000
+    while now < end, !isOver(now) {
       let turn = recorder.turn(
         at: Rig.instant(now), response: response, canSubmit: true, entropy: &entropy)
       response = turn.request.map(mirror.answer)
       now = response == nil ? max(turn.due, now + 1) : now + 1_000
     }
-    #expect(report.acknowledgedSize > size && report.acknowledgedSize == report.committedSize)
-    #expect(report.epochEnd == nil && disk.segmentByteCount <= before)
-    #expect(recorder.evidence.journal.superblock.minimumIndex > 0)
   }
 }
