@@ -53,8 +53,12 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
     let acknowledged = acknowledged
     var end = acknowledged
     var standing = byteCount
+    // Until something is logged here all that an earlier start has logged of the old log is durable.
+    let begun = opening.history.carried.count
     try journal.salvage { (sequence: UInt64, medium: inout Storage) in
-      CarryOver.makeRoom(sequence, &medium, &standing, drain, hasRoom)
+      let isDurable = opening.history.carried.count == begun
+      CarryOver.makeRoom(
+        sequence, &medium, &standing, isDurable: isDurable, drain, hasRoom)
     } visitor: { (index: UInt64, bytes: Span<UInt8>) in
       let entry = try? Entry.decode(bytes)
       if let entry { documents.take(entry, at: index, bytes) }
@@ -114,12 +118,12 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Removes a segment of the old log, if those that stand leave too little room.
   private static func makeRoom(
-    _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64, _ drain: () -> Void,
-    _ hasRoom: (UInt64) -> Bool
+    _ sequence: UInt64, _ medium: inout Storage, _ standing: inout UInt64, isDurable: Bool,
+    _ drain: () -> Void, _ hasRoom: (UInt64) -> Bool
   ) {
     guard !hasRoom(standing) else { return }
     // What goes must be durable in the new log; where that fails, all of it may stay.
-    drain()
+    if !isDurable { drain() }
     guard !hasRoom(standing) else { return }
     remove(sequence, &medium, &standing)
   }

@@ -133,16 +133,17 @@ public struct GatewayStart<
   private mutating func open(
     _ site: PollSite, at now: Instant
   ) throws(RecorderError) -> (nextIndex: UInt64, starts: [ChannelStart], history: LogHistory) {
+    let isAlone = !beginsEpoch && carryOver == nil
     var problem: RecorderError?
     func drain() {
       // A medium that has refused is not asked again by each entry that follows: this start has failed.
       guard problem == nil else { return }
+      if !isAlone { recorder.sealIfShort() }
       do throws(RecorderError) { try recorder.settle(at: now) } catch { problem = error }
     }
     var opening = OpeningEntries(
       nextIndex: recorder.evidence.journal.committedSize, boot: UInt64(boot), at: now,
       history: history, queue: queue)
-    let isAlone = !beginsEpoch && carryOver == nil
     limitRoom(isAlone: isAlone, at: now)
     var carryOver = carryOver.take()
     // What of the old log stays must leave room for the new one.
@@ -166,16 +167,25 @@ public struct GatewayStart<
     let starts = opening.index(of: site, drain: drain)
     drain()
     if let problem {
-      if isAlone { recorder.endIfUsedUp(roomFor: 1) }
-      // What would make room is in the log, and only an agent that runs hands it over.
-      guard isAlone, report.epochEnd == nil, problem.isFullMedium, opening.isQueued else {
-        throw problem
-      }
-      recorder.offerSigned()
+      try goOn(despite: problem, isAlone: isAlone, isQueued: opening.isQueued)
+    } else {
+      // Of what is durable alone: its indices are another entry's otherwise if this start ends now.
+      keepCopy(of: KnownDocuments.encode(opening.known))
     }
     if let carryOver = carryOver.take() { settle(carryOver, beside: others) }
-    keepCopy(of: KnownDocuments.encode(opening.known))
     return (opening.nextIndex, starts, opening.history)
+  }
+
+  /// A log that goes on alone on a medium without room does so with first entries that are queued: what would make room is in
+  /// the log, and only an agent that runs hands it over.
+  private mutating func goOn(
+    despite problem: RecorderError, isAlone: Bool, isQueued: Bool
+  ) throws(RecorderError) {
+    if isAlone { recorder.endIfUsedUp(roomFor: 1) }
+    guard isAlone, isQueued, problem.isFullMedium, report.epochEnd == nil,
+      recorder.evidence.journal.superblock.signedSize > 0
+    else { throw problem }
+    recorder.offerSigned()
   }
 
   /// Keeps the documents beside the log. A copy that cannot be written is one that is not there when it is needed.

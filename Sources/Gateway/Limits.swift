@@ -10,6 +10,10 @@ public enum Limits {
   /// 256 KiB hold 3,000 entries of 85 B: seven minutes of the sample site (7.2 entries/s) in which the
   /// medium may stall before a slot is shed. A power of two, as the ring demands.
   public static var ringByteCount: Int { 1 << 18 }
+  /// Bytes of segments that a log may need to begin: two for a first commit, and what a full queue fills.
+  package static func beginningByteCount(segmentByteCount: UInt64) -> UInt64 {
+    (UInt64(ringByteCount) / segmentByteCount + 2) * segmentByteCount
+  }
   /// One group commit, bytes: frame header, lengths and entries. Four 4 KiB blocks.
   public static var commitByteCount: Int { 16_384 }
   /// Most entries of one group commit.

@@ -129,7 +129,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
         self.end = nil
         before = previous
         carryOver = left.take()
-        room = shelf.room(for: newest, isSettled: isSettled)
+        room = shelf.room(
+          for: newest, isSettled: isSettled, own: self.log.evidence.journal.standingByteCount)
         return
       } catch {
         guard error.endsEpoch else { throw error }
@@ -138,17 +139,13 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     }
     let next = (newest > signedEpoch ? newest : signedEpoch) + 1
     let previous = next > 1 ? try shelf.before(next, &left) : nil
-    if case .found(.full) = end {
-      log = try shelf.begin(next, behindFull: &left, &history)
-    } else {
-      log = try shelf.recover(next, &history)
-    }
+    log = try shelf.begin(next, behind: &left, ended: end, &history)
     epoch = next
     self.end = end
     isNew = true
     before = previous
     carryOver = left.take()
-    room = shelf.room(for: next, isSettled: false)
+    room = shelf.room(for: next, isSettled: false, own: log.evidence.journal.standingByteCount)
   }
 
   /// What was signed last, of the epoch before if this one holds nothing yet.
@@ -191,21 +188,28 @@ extension LogShelf where Storage: ~Copyable {
     }
   }
 
-  /// Begins an epoch behind a full one, of which nothing can be carried over into a log that has no room either.
+  /// Begins an epoch behind another one.
   ///
-  /// Its segments go when the new superblocks are durable: were they to go before, a start after a power cut would take the
-  /// full log for a damaged one. If there is no room even for those, or for the place that they are in, they go first all
-  /// the same.
+  /// Of a full one nothing can be carried over into a log that has no room either. Its segments go when the new superblocks
+  /// are durable: were they to go before, a start after a power cut would take the full log for a damaged one. If there is no
+  /// room even for those, or for the place that they are in, they go first all the same; and of another log what has been
+  /// acknowledged.
   fileprivate func begin(
-    _ epoch: UInt32, behindFull full: inout CarryOver<Storage>?, _ history: inout LogHistory
+    _ epoch: UInt32, behind old: inout CarryOver<Storage>?, ended end: EpochEnd?,
+    _ history: inout LogHistory
   ) throws(RecorderError) -> RecoveredLog<Storage> {
+    let isFull = if case .found(.full) = end { true } else { false }
     let log: RecoveredLog<Storage>
     do throws(RecorderError) { log = try recover(epoch, &history) } catch {
       guard error.lacksRoomToBegin else { throw error }
-      full?.removeSegments()
+      if isFull {
+        old?.removeSegments()
+      } else {
+        old?.removeAcknowledged { _ in false }
+      }
       return try recover(epoch, &history)
     }
-    full?.removeSegments()
+    if isFull { old?.removeSegments() }
     return log
   }
 
@@ -215,14 +219,15 @@ extension LogShelf where Storage: ~Copyable {
     try storage.removeSegments()
   }
 
-  /// The room that the log of `epoch` has beside those before it.
+  /// The room that the log of `epoch` has beside those before it, when segments of its `own` take so many bytes.
   ///
   /// What those hold the mirror has, or the epoch after them does (`CarryOver`); of the last of them only if it
   /// `isSettled`. They are kept for the auditor as long as they take no more than `earlierByteCountMax`; the
   /// oldest goes first.
-  fileprivate func room(for epoch: UInt32, isSettled: Bool) -> LogRoom {
+  fileprivate func room(for epoch: UInt32, isSettled: Bool, own: UInt64) -> LogRoom {
     var room = LogRoom(quotaByteCount: quotaByteCount)
     var earlier: [(epoch: UInt32, byteCount: UInt64)] = []
+    var free: UInt64?
     var number: UInt32 = 1
     while number < epoch {
       defer { number += 1 }
@@ -231,10 +236,12 @@ extension LogShelf where Storage: ~Copyable {
       do throws(StorageError) {
         var storage = try open(number)
         byteCount = segmentByteCount(&storage)
+        free = storage.freeByteCount()
       } catch {}
       earlier.append((number, byteCount))
       room.earlierByteCount += byteCount
     }
+    if let free { room.mediumByteCount = room.earlierByteCount + own + min(free, quotaByteCount) }
     for (number, byteCount) in earlier
     where (isSettled || number + 1 < epoch)
       && room.earlierByteCount > room.earlierByteCountMax && byteCount > 0

@@ -10,12 +10,15 @@ public struct LogRoom: Sendable {
   public var quotaByteCount: UInt64
   /// Bytes that those of earlier epochs take.
   public var earlierByteCount: UInt64 = 0
+  /// Bytes that the file system has for all of them, if it is less.
+  var mediumByteCount = UInt64.max
 
   /// A quota in bytes.
   public init(quotaByteCount: UInt64) { self.quotaByteCount = quotaByteCount }
 
-  /// What earlier epochs may keep for the auditor once all that they held is elsewhere, too: a quarter.
-  var earlierByteCountMax: UInt64 { quotaByteCount / 4 }
+  /// What earlier epochs may keep for the auditor once all that they held is elsewhere, too: a quarter, and nothing of a
+  /// medium that has less room than the quota.
+  var earlierByteCountMax: UInt64 { mediumByteCount < quotaByteCount ? 0 : quotaByteCount / 4 }
 
   /// What is left for the epoch that goes on.
   var ownByteCount: UInt64 {
@@ -59,7 +62,6 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     guard now.mono >= roomAt || standing != roomStanding else { return }
     roomAt = now.mono &+ Limits.roomPeriod
     evidence.journal.standingByteCountMax = room.ownByteCount
-    evidence.journal.makingByteCountMax = usableByteCount()
     isRoomDoubtful = true
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
@@ -134,9 +136,15 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   mutating func hasRoom(beside earlierByteCount: UInt64) -> Bool {
     limitSegments(beside: earlierByteCount)
     if leavesRoom(beside: earlierByteCount) { return true }
-    sealAll()
+    sealAtOnce()
     limitSegments(beside: earlierByteCount)
     return leavesRoom(beside: earlierByteCount)
+  }
+
+  /// Seals what can be before the medium has no room even for that: a sealed form stands beside its segment for a while.
+  mutating func sealIfShort() {
+    let free = evidence.journal.storage.freeByteCount() ?? .max
+    if free < beginningByteCount { sealAtOnce() }
   }
 
   private mutating func leavesRoom(beside earlierByteCount: UInt64) -> Bool {
@@ -147,7 +155,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   }
 
   private var beginningByteCount: UInt64 {
-    (UInt64(Limits.ringByteCount) / segmentByteCount + 2) * segmentByteCount
+    Limits.beginningByteCount(segmentByteCount: segmentByteCount)
   }
 
   private var segmentByteCount: UInt64 {
@@ -180,12 +188,18 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     {
       report.post(.entriesGivenUp)
     }
+    let before = evidence.journal.standingByteCount
     while evidence.journal.freeSegmentCount == 0 {
       let (whole, reserve) = capacity()
-      guard evidence.journal.standingByteCount + segmentByteCount + reserve > whole,
+      let standing = evidence.journal.standingByteCount
+      let needed = segmentByteCount + reserve
+      // What goes is sealed, as a rule, and gives its own bytes alone; where others take them at once, enough is enough.
+      guard standing + needed > whole, before - min(standing, before) < needed + beginningByteCount,
         try evidence.giveUpOldestSegment(below: acknowledgedSize)
       else { break }
       report.post(.entriesGivenUp)
+      damaged = 0
+      try evidence.journal.removeFreeSegments(keeping: 1)
     }
     if lacksRoom(for: 2) {
       // A sealed form beside its segment, as a start finds it, gives room as soon as it is compared.
@@ -210,6 +224,8 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     report.waitingByteCount = used
     let share = used < usable &* 2 ? used * 1_000 / usable : 2_000
     report.room = (RoomTable.step(share: share, after: report.room.step), share)
+    // Where hardly anything waits the tile of the last entries may need the room of the next log to become full, and goes then.
+    evidence.journal.makingByteCountMax = report.room.step == .nothing ? .max : whole
     // This segment is full, and there is room for one more only: the last entries of the epoch.
     endIfUsedUp(roomFor: 2)
   }

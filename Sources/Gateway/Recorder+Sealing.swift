@@ -2,10 +2,16 @@ import HAL
 import Journal
 
 extension Recorder where Storage: ~Copyable, Key: ~Copyable {
-  /// Seals all that can be at once, for its room is needed now.
-  mutating func sealAll() {
-    do throws(JournalError) { while try evidence.journal.seal() {} } catch {
-      report.post(.storageDegraded)
+  /// Seals at once, for its room is needed now: all that can be, or `one` segment, that others may have their turn. A medium that
+  /// refuses is asked three times.
+  mutating func sealAtOnce(one: Bool = false) {
+    for _ in 0..<3 {
+      do throws(JournalError) {
+        while try evidence.journal.seal(), !one || evidence.journal.freeSegmentCount == 0 {}
+        return
+      } catch {
+        report.post(.storageDegraded)
+      }
     }
   }
 

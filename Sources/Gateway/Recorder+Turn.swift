@@ -35,15 +35,16 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     if now.mono >= retryAt {
       do throws(RecorderError) { try step(at: now) } catch {
         failure = error
-        if error.isFullMedium { sealAll() }
+        if error.isFullMedium { sealAtOnce(one: true) }
       }
       let isStaged = failure != nil && evidence.journal.stagedCount > 0
       refused = isStaged ? min(refusals + 1, Limits.storageRetryDoublings) : 0
+      do throws(RecorderError) { try keepAcknowledgement() } catch { failure = failure ?? error }
       // A full medium, too, has room where entries can be given up.
       keepRoom(at: now)
     }
     if let response {
-      // What cannot be kept now the mirror gives again.
+      // An acknowledgement that cannot be kept now is kept later.
       do throws(RecorderError) { try receive(response, at: now, entropy: &entropy) } catch {
         failure = failure ?? error
       }

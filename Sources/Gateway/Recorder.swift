@@ -77,6 +77,8 @@ public struct Recorder<
   private var abandoned: UInt32 = 0
   /// The checkpoint that was signed last may stand on the medium, although its write was reported as failed.
   private(set) var isSignedDoubtful = false
+  /// The acknowledgement that came last, while it is not durable.
+  private var unkept: (size: UInt64, note: [UInt8])?
   /// How often in a row entries could not be read back for the mirror.
   private var unreadable = 0
   /// How often the mirror wanted what was given up, since it acknowledged anything.
@@ -299,8 +301,7 @@ public struct Recorder<
     if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
   }
 
-  /// Takes the mirror's answer. Throws when an acknowledgement could not be made durable; the mirror
-  /// gives it again.
+  /// Takes the mirror's answer. Throws when an acknowledgement could not be made durable; a later turn tries again.
   public mutating func receive<Entropy: EntropySource & ~Copyable>(
     _ response: UplinkResponse, at now: Instant, entropy: inout Entropy
   ) throws(RecorderError) {
@@ -337,10 +338,18 @@ public struct Recorder<
       try evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     } catch {
       report.note(.superblock, failed: true)
+      unkept = (size, note)
       throw .journal(error)
     }
+    unkept = nil
     report.note(.superblock, failed: false)
     publish()
+  }
+
+  /// Makes the acknowledgement durable that could not be when it came. Nobody gives it again where nothing new is signed, as
+  /// on a full medium, which it may make room on.
+  mutating func keepAcknowledgement() throws(RecorderError) {
+    if let unkept { try acknowledge(unkept.size, unkept.note) }
   }
 
   func setLink(_ state: LinkState) {

@@ -47,7 +47,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
     case .slowed:
       "devices that are not critical are polled ten times less often, for the log runs out of room. \(remedy)"
     case .mediumShort:
-      "the medium has less free space than the log's quota. Free some, or lower quota_mib of the board"
+      "the file system has less room than the log's quota (quota_mib of the board), and counts instead. Free some"
     case .storageIndirect:
       "the file system refuses direct I/O, so a failing medium may be found late. Put the data on ext4"
     case .mended:
@@ -69,7 +69,7 @@ public enum StandingCondition: UInt8, CaseIterable, Sendable {
         ? "已停止轮询：日志没有空间。\(remedy)" : "已停止轮询：日志没有空间。\(remedy)，清理介质上的其他文件，或增大日志空间"
     case .totalsOnly: "仅轮询累计量：日志空间即将用尽。\(remedy)"
     case .slowed: "日志空间不足，非关键设备的轮询频率降为十分之一。\(remedy)"
-    case .mediumShort: "介质剩余空间小于日志配额。请清理空间，或调小板卡的 quota_mib"
+    case .mediumShort: "文件系统空间小于日志配额（板卡的 quota_mib），以实际空间为准。请清理空间"
     case .storageIndirect: "文件系统不支持直接读写，介质故障可能较晚才被发现。请将数据放在 ext4 上"
     case .mended: "上次启动时日志有损坏，已用汇集端的副本修复：请留意介质，若再次出现请更换"
     case .newLog: "上次启动时旧日志已终止，改用新日志：原因见代理的运行消息，新日志首条记录载有旧日志最后的签名"

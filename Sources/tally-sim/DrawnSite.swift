@@ -59,8 +59,8 @@ struct DrawnSite {
     // without a mirror fill it.
     let least = 8 * segment
     let quota = mebibytes.map { max($0 << 20, least) } ?? (further.next() & 3 == 0 ? least : large)
-    // And one medium in four, of those on which it is long until they are full, is smaller than the quota.
-    let isShort = further.next() & 3 == 0 && isCompressing && quota >= 16 * segment
+    // And one medium in four has room for eight segments to sixteen, whatever the quota.
+    let few = further.next() & 3 == 0 ? Int(further.next() % 9) + 8 : nil
     // Whoever asks too much of a line is told so; asking half as often is what a person would do.
     var refused: [Finding] = []
     for slowness in [1, 2, 4, 8, 16, 32, 64, 128] {
@@ -70,7 +70,8 @@ struct DrawnSite {
       if let site {
         return DrawnSite(
           yaml: yaml, site: site, quotaByteCount: quota,
-          mediumByteCount: isShort ? quota / 4 * 3 : 2 * quota, isCompressing: isCompressing,
+          mediumByteCount: few.map { min($0 * segment, quota) + (1 << 20) } ?? 2 * quota,
+          isCompressing: isCompressing,
           queueByteCount: queueByteCount)
       }
       refused = found

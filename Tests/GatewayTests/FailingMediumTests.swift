@@ -1,7 +1,9 @@
 import HAL
 import HostCrypto
 import MemoryStorage
+import Simulator
 import Testing
+import Uplink
 
 @testable import Gateway
 @testable import Journal
@@ -22,6 +24,24 @@ import Testing
       case .both: return true
       }
     }
+  }
+
+  /// Nothing new is signed, so the mirror has nothing to acknowledge again.
+  @Test func `an acknowledgement that could not be kept is kept later`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+    try Rig.fill(&recorder, from: queue, rounds: 2)
+    let mirror = try Rig.mirror()
+    disk.refusesWrite = { object, _ in if case .superblock = object { true } else { false } }
+    try Rig.run(&recorder, until: 100_000_000, beside: mirror) { _ in false }
+    let told = recorder.mirror.acknowledgedSize
+    #expect(mirror.mirrored == 50 && told == 50 && report.acknowledgedSize == 0 && report.hasFailed)
+    disk.refusesWrite = { _, _ in false }
+    try Rig.run(&recorder, until: 200_000_000, beside: mirror) { _ in false }
+    #expect(report.acknowledgedSize == 50 && !report.hasFailed)
+    #expect(recorder.evidence.journal.superblock.acknowledgedSize == 50)
   }
 
   @Test(arguments: Refused.allCases, [2, 6] as [UInt64])

@@ -108,6 +108,46 @@ import TransparencyLog
       return true
     }
     #expect(kept.segmentByteCount == before)
+    // What the mirror has of it may go.
+    try acknowledge(on: kept)
+    other.storage = { epoch throws(StorageError) in
+      if epoch == 2, kept.segmentByteCount == before { throw .full }
+      return try disk(epoch)
+    }
+    var second = LogHistory()
+    let begun = try OpenedLog(on: other, ended: (1, .damaged), history: &second)
+    #expect(begun.epoch == 2 && kept.segmentByteCount < before)
+  }
+
+  /// Everything that is signed on the disk is acknowledged.
+  private func acknowledge(on disk: MemoryDisk) throws {
+    var history = LogHistory()
+    var opened = try OpenedLog(on: shelf([disk], newest: 1), history: &history)
+    let note = try Rig.cosignedNote(opened.log.evidence.journal.signedNote)
+    let size = opened.log.evidence.journal.superblock.signedSize
+    try opened.log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
+  }
+
+  @Test func `a sealed log gives up what its next segment needs, and no more`() throws {
+    let disk = try filled(2_400)
+    try acknowledge(on: disk)
+    let quota = disk.segmentByteCount + UInt64(3 * segment)
+    let queue = EntryQueue()
+    var recorder = try start(on: shelf([disk], newest: 1, quota: quota), queue: queue)
+    var standing: [UInt64] = []
+    for round in 0..<400 as Range<UInt64> where standing.count < 4 {
+      for _ in 0..<25 {
+        let index = recorder.evidence.journal.committedSize
+        #expect(Rig.push(Rig.entry(index, padding: 400, isAlike: true), to: queue))
+      }
+      let before = recorder.evidence.journal.superblock.minimumIndex
+      try recorder.settle(at: Rig.instant(100_000_000 + round * 1_000_000))
+      recorder.keepRoom(at: Rig.instant(100_000_000 + round * 1_000_000))
+      guard recorder.evidence.journal.superblock.minimumIndex > before else { continue }
+      standing.append(recorder.evidence.journal.standingByteCount)
+    }
+    // Room for the next segment and a reserve of two, and what a whole tile takes along.
+    #expect(standing.count == 4 && standing.allSatisfy { $0 + UInt64(4 * segment) > quota })
   }
 
   /// Whatever operation the power goes in while the next log is begun behind a full one: the start that follows goes on

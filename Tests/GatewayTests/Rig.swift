@@ -5,6 +5,7 @@ import Journal
 import MemoryStorage
 import Metering
 import Sampling
+import Simulator
 import Testing
 import TransparencyLog
 import Uplink
@@ -155,6 +156,32 @@ enum Rig {
     let note = Array(signed)
     let text = Array(note[try Note.parse(note.span).text])
     return try note + cosignature(under: text, with: try mirrorSigner())
+  }
+
+  /// The mirror of the rig.
+  static func mirror() throws -> SimulatedMirror<FileKeySigner, SodiumVerifier> {
+    let origin = try origin
+    return SimulatedMirror(
+      origin: origin, logKey: try key().verifierKey(name: origin, type: .log),
+      name: try mirrorKey().name, key: try mirrorSigner(), verifier: SodiumVerifier(),
+      keepsEntries: false)
+  }
+
+  /// Turns of a recorder with a mirror that answers after a millisecond, until a time or until `isOver` says so.
+  static func run(
+    _ recorder: inout MemoryRecorder, until end: UInt64,
+    beside mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>, isOver: (UInt64) -> Bool
+  ) throws {
+    var entropy = SecureRandom()
+    var response: UplinkResponse?
+    var now: UInt64 = 1_000_000
+    while now < end, !isOver(now) {
+      let turn = recorder.turn(
+        at: instant(now), response: response, canSubmit: true, entropy: &entropy)
+      mirror.clock = instant(now).utc / 1_000_000
+      response = turn.request.map(mirror.answer)
+      now = response == nil ? max(turn.due, now + 1) : now + 1_000
+    }
   }
 
   static func push(_ entry: [UInt8], to queue: EntryQueue) -> Bool {

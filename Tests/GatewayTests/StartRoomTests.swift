@@ -1,10 +1,8 @@
 import HAL
 import HostCrypto
 import MemoryStorage
-import Simulator
 import Testing
 import TransparencyLog
-import Uplink
 
 @testable import Gateway
 @testable import Journal
@@ -103,7 +101,7 @@ import Uplink
     let size: UInt64 = 42 * 25
     #expect(report.committedSize == size && report.signedSize == size)
     // Its first entries, too: they have waited in memory.
-    try run(&recorder, until: 400_000_000, beside: try mirror()) { _ in
+    try Rig.run(&recorder, until: 400_000_000, beside: try Rig.mirror()) { _ in
       report.acknowledgedSize > size
     }
     #expect(report.acknowledgedSize > size && report.acknowledgedSize == report.committedSize)
@@ -131,29 +129,5 @@ import Uplink
       }
     } throws: { ($0 as? RecorderError)?.isFullMedium == true }
     #expect(disk.segmentByteCount == taken * StartRoomTests.segment)
-  }
-
-  private func mirror() throws -> SimulatedMirror<FileKeySigner, SodiumVerifier> {
-    let origin = try Rig.origin
-    return SimulatedMirror(
-      origin: origin, logKey: try Rig.key().verifierKey(name: origin, type: .log),
-      name: try Rig.mirrorKey().name, key: try Rig.mirrorSigner(), verifier: SodiumVerifier(),
-      keepsEntries: false)
-  }
-
-  /// Turns of a recorder with a mirror that answers after a millisecond, until a time or until `isOver` says so.
-  private func run(
-    _ recorder: inout MemoryRecorder, until end: UInt64,
-    beside mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>, isOver: (UInt64) -> Bool
-  ) throws {
-    var entropy = SecureRandom()
-    var response: UplinkResponse?
-    var now: UInt64 = 1_000_000
-    while now < end, !isOver(now) {
-      let turn = recorder.turn(
-        at: Rig.instant(now), response: response, canSubmit: true, entropy: &entropy)
-      response = turn.request.map(mirror.answer)
-      now = response == nil ? max(turn.due, now + 1) : now + 1_000
-    }
   }
 }

@@ -125,6 +125,7 @@ package struct MemoryBlockStorage: BlockStorage {
   package mutating func publish(
     _ object: StorageObject, from buffer: UnsafeRawBufferPointer
   ) throws(StorageError) {
+    if disk.refusesWrite(object, 0) { throw .io }
     try whole(object, [UInt8](buffer))
   }
 

@@ -236,14 +236,6 @@ import Uplink
     #expect(simulation.disk.byteCount(1, from: .max).kept == 0)
   }
 
-  @Test func `more than the quota, and an epoch that ends with room`() {
-    var checker = QuotaChecker(quotaByteCount: 1_000, segmentByteCount: 100)
-    #expect(checker.look(standing: 1_000) == nil)
-    #expect(checker.look(standing: 1_001) != nil)
-    #expect(checker.look(full: 701, beside: 100) == nil)
-    #expect(checker.look(full: 700, beside: 100) != nil)
-  }
-
   @Test func `a fault that nothing tells of`() {
     var checker = VisibilityChecker()
     checker.expect(.portLost, for: .unplugged, committed: 0, at: 1)
@@ -264,15 +256,17 @@ import Uplink
       return checker.unseen(in: ledger).count
     }
     #expect(unseen { _ in } == 1)
-    #expect(unseen { $0.agentEnded(at: 110_000_000, failingSince: nil) } == 0)
-    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: nil) } == 1)
-    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: 90_000_000) } == 0)
-    #expect(unseen { $0.agentEnded(at: 400_000_000, failingSince: 300_000_000) } == 1)
-    #expect(
+    func unseen(at time: UInt64, since: UInt64?, waits: Bool = false) -> Int {
       unseen {
-        $0.agentWaits(from: 110_000_000, until: 350_000_000)
-        $0.agentEnded(at: 400_000_000, failingSince: nil)
-      } == 0)
+        if waits { $0.agentWaits(from: 110_000_000, until: 350_000_000) }
+        $0.agentEnded(at: time, committed: before, failingSince: since)
+      }
+    }
+    #expect(unseen(at: 110_000_000, since: nil) == 0)
+    #expect(unseen(at: 400_000_000, since: nil) == 1)
+    #expect(unseen(at: 400_000_000, since: 90_000_000) == 0)
+    #expect(unseen(at: 400_000_000, since: 300_000_000) == 1)
+    #expect(unseen(at: 400_000_000, since: nil, waits: true) == 0)
   }
 
   @Test func `damage that a start did not find, and a log that goes on behind what was seen of it`()

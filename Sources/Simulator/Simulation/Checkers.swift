@@ -1,3 +1,4 @@
+import Gateway
 import HAL
 import TransparencyLog
 import Uplink
@@ -116,17 +117,40 @@ struct QuotaChecker {
   let segmentByteCount: Int
   /// The most that was found too much.
   private var told = 0
+  /// What the log kept after the last turn.
+  private var kept: UInt64?
+  /// What a log that takes over another may take beside the quota: until it has room again.
+  private var allowance: UInt64 = 0
 
   init(quotaByteCount: UInt64, segmentByteCount: Int) {
     self.quotaByteCount = quotaByteCount
     self.segmentByteCount = segmentByteCount
   }
 
+  /// A log begins behind another one.
+  mutating func begins() {
+    allowance = Limits.beginningByteCount(segmentByteCount: UInt64(segmentByteCount))
+  }
+
   /// Looks at what stands on the medium after a turn of the recorder. Returns what is wrong.
   mutating func look(standing: Int) -> String? {
-    guard UInt64(standing) > quotaByteCount, standing > told else { return nil }
+    if UInt64(standing) <= quotaByteCount { allowance = 0 }
+    guard UInt64(standing) > quotaByteCount + allowance, standing > told else { return nil }
     told = standing
     return "\(standing) bytes of segments stand where \(quotaByteCount) may"
+  }
+
+  /// An agent has started, and may have given up what it likes.
+  mutating func started() { kept = nil }
+
+  /// Looks after a turn of the recorder, while nobody else takes room. Returns what is wrong: that so much was given up that the next segments and the reserve would have had room twice.
+  mutating func look(standing: Int, minimumIndex: UInt64) -> String? {
+    defer { kept = minimumIndex }
+    // Entries go by 256, which may be in as many blocks.
+    let most = UInt64(standing + 6 * segmentByteCount + 256 * 4_096)
+    guard let kept, minimumIndex > kept, most < quotaByteCount else { return nil }
+    return "what stood below \(minimumIndex) was given up, and \(standing) of \(quotaByteCount) "
+      + "bytes stand"
   }
 
   /// Looks when an epoch ends for want of room while the segments of earlier epochs take `earlier` bytes, and those with
@@ -195,12 +219,15 @@ struct VisibilityChecker {
       Expectation(fault: fault, from: committed, code: code, time: time))
   }
 
-  /// The agent has ended, and what it had seen of late may not be in the log; nor anything since its medium fails.
-  mutating func agentEnded(at time: UInt64, failingSince: UInt64?) {
+  /// The agent has ended with so many entries `committed`, and what it had seen of late may not be in the log; nor anything
+  /// since its medium fails.
+  mutating func agentEnded(at time: UInt64, committed: UInt64, failingSince: UInt64?) {
     let end = min(time, failingSince ?? time)
-    for at in expectations.indices
-    where expectations[at].time + VisibilityChecker.writtenWithin > end {
-      expectations[at].mayBeBoot = true
+    for at in expectations.indices {
+      expectations[at].from = min(expectations[at].from, committed)
+      if expectations[at].time + VisibilityChecker.writtenWithin > end {
+        expectations[at].mayBeBoot = true
+      }
     }
   }
 

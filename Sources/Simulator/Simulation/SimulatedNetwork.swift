@@ -27,6 +27,8 @@ struct SimulatedNetwork {
   private var copies: [Copy] = []
   /// What the mirror answered last when it had signed for entries.
   private var lastEntries: UplinkResponse?
+  /// How often in a row another has refused in the mirror's place.
+  private var refusalCount = 0
   /// Faults are over.
   var isCalm = false
   /// Nothing gets through before this time.
@@ -114,11 +116,15 @@ struct SimulatedNetwork {
       return Pending(at: now + travel, response: answer)
     }
     if strikes(.oddStatus) {
-      let statuses = [401, 409, 422, 429, 500, 503, 507]
-      let drawn = statuses[Int(entropy.below(UInt64(statuses.count)))]
+      let statuses = [401, 429, 500, 503, 507, 409, 422]
+      // Three refusals in a row are a mirror's word, and only TLS keeps another from giving it.
+      let kinds = refusalCount < 2 ? statuses.count : statuses.count - 2
+      let drawn = statuses[Int(entropy.below(UInt64(kinds)))]
+      if drawn == 409 || drawn == 422 { refusalCount += 1 }
       return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
     let response = deliver()
+    refusalCount = 0
     if let copy, SimulatedNetwork.mayBeStale(copy), response.status == 200 {
       lastEntries = response
     }

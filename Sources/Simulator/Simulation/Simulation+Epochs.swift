@@ -13,7 +13,7 @@ extension Simulation where Key: ~Copyable {
     // What no mirror had of a log that ended for want of room is given up, and said to be.
     let isFull = machine.isEnded(newest, .full)
     let readable = isFull ? [] : readable(newest)
-    if isFull { givenUp.insert(newest) }
+    givenUp.insert(newest)
     if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
       for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
@@ -49,6 +49,7 @@ extension Simulation where Key: ~Copyable {
   /// A new epoch begins behind `newest`, and this is why.
   func begins(behind newest: UInt32, _ end: EpochEnd) {
     trace.note(.epoch(machine.epoch, "\(end)"), at: time.now)
+    quota.begins()
     // Of a log that is gone, or whose superblocks are, no number is known.
     if disk.newestSuperblock(newest) == nil || disk.isPartlyUnreadable || machine.epoch > newest + 1
     {
@@ -92,7 +93,7 @@ extension Simulation where Key: ~Copyable {
   /// that does not know that calls them damaged.
   private func isClearedInVain(_ epoch: UInt32, _ end: EpochEnd) -> Bool {
     guard case .damaged = end else { return false }
-    return givenUp.contains(epoch) && plan.faults[.mediumFull] > 0
+    return givenUp.contains(epoch) && (isMediumShort || plan.faults[.mediumFull] > 0)
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror

@@ -113,7 +113,8 @@ extension Simulation where Key: ~Copyable {
   /// The agent has ended, and starts again in so many µs.
   private func ended(_ why: Trace.Event, startsIn wait: UInt64) {
     network.disconnect()
-    epoch.visibility.agentEnded(at: time.now, failingSince: failingSince)
+    epoch.visibility.agentEnded(
+      at: time.now, committed: committed, failingSince: failingSince)
     failingSince = nil
     trace.note(why, at: time.now)
     startsAt = time.now + wait
@@ -178,6 +179,8 @@ extension Simulation where Key: ~Copyable {
     if disk.isDead { return powerIsGone() }
     refusedStartCount = 0
     isBeginning = false
+    quota.started()
+    firstOfStart = machine.nextIndex ?? 0
     // What came to harm in this start is found in the next.
     if damageCount == damage {
       if damageCount > damageFound { lookAtDamage() }

@@ -19,7 +19,7 @@ extension Simulation where Key: ~Copyable {
     // A machine that sleeps sees it when it wakes, and a recorder that waits for a slow medium when that has written. Of a
     // full log some events are held back.
     epoch.visibility.expect(
-      code, for: fault, committed: machine.report.committedSize,
+      code, for: fault, committed: max(machine.report.committedSize, firstOfStart),
       at: max(asleepUntil, tellsAt))
   }
 
@@ -59,6 +59,25 @@ extension Simulation where Key: ~Copyable {
   func excuseCommits() { commits.excuse(committed: machine.report.committedSize) }
 
   // MARK: room
+
+  /// The medium has no room for the quota and what stands beside the log.
+  var isMediumShort: Bool { plan.mediumByteCount / 2 < Int(quota.quotaByteCount) }
+
+  /// What stands on the medium after a turn is within the quota, and no less than it must be where nobody else takes room and
+  /// every segment becomes full.
+  func lookAtStanding() {
+    let standing = disk.segmentByteCount
+    let refusals: [FaultKind] = [
+      .mediumFull, .mediumRefuses, .mediumReadOnly, .writeError, .writeReported, .writeChanged,
+      .writeMisdirected,
+    ]
+    let isShared = isMediumShort || refusals.contains { plan.faults[$0] > 0 }
+    let problem =
+      quota.look(standing: standing)
+      ?? quota.look(
+        standing: isShared ? .max / 2 : standing, minimumIndex: machine.report.minimumIndex)
+    if let problem { violate(.quota, problem) }
+  }
 
   /// An epoch that ends for want of room had none: what the mirror had acknowledged, `acknowledged` entries of it, could have
   /// been given up. Not the last incomplete tile of it, and not of a medium that has failed: what is damaged cannot be

@@ -11,22 +11,22 @@ struct WholeEntry {
   var place: FirstPlace?
   /// The entry describes a channel.
   var describesChannel = false
-  /// The index of the entry that describes its channel, of a reading or a run of slots.
-  var channel: Int?
+  /// The indices of the entries that describe the channels which it names.
+  var channels: [Int] = []
 
   /// The entry at `index` of the log of an epoch.
   init(_ entry: [UInt8], epoch: UInt32, index: Int) {
     self.index = index
     leaf = Tree.leaf(entry.span)
     let here = CarriedFrom(epoch: UInt64(epoch), index: UInt64(index))
-    switch try? Entry.decode(entry.span) {
-    case .config?: describesChannel = true
-    case .reading(let reading)?:
+    guard let decoded = try? Entry.decode(entry.span) else { return }
+    CarriedEntry.forEachChannel(of: decoded, in: entry.span) { channels.append(Int($0)) }
+    switch decoded {
+    case .config: describesChannel = true
+    case .reading(let reading):
       place = FirstPlace(reading.ext.carriedFrom(in: entry.span) ?? here, reading.head)
-      channel = Int(reading.channel)
-    case .event(let event)?:
+    case .event(let event):
       place = FirstPlace(event.ext.carriedFrom(in: entry.span) ?? here, event.head)
-      channel = event.shed(in: entry.span).map { Int($0.channel) }
     default: break
     }
   }
@@ -43,15 +43,15 @@ struct WholeEntry {
   }
 
   /// What can be read of a log on a medium: readings and events. Where no copy of the documents stands beside the log, a
-  /// reading or a run of slots says nothing without the channel that it names.
+  /// reading or an event says nothing without the channels that it names.
   static func readable(
     in segments: [WholeSegment], hasDocuments: Bool = true
   ) -> [(index: Int, leaf: Digest, place: FirstPlace)] {
     let entries = all(in: segments)
-    let channels = hasDocuments ? [] : Set(entries.filter(\.describesChannel).map(\.index))
+    let known = hasDocuments ? [] : Set(entries.filter(\.describesChannel).map(\.index))
     return entries.compactMap { entry in
       guard let place = entry.place else { return nil }
-      if !hasDocuments, let channel = entry.channel, !channels.contains(channel) { return nil }
+      if !hasDocuments, !known.isSuperset(of: entry.channels) { return nil }
       return (entry.index, entry.leaf, place)
     }
   }
