@@ -123,8 +123,10 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   ) {
     guard !hasRoom(standing) else { return }
     // What goes must be durable in the new log; where that fails, all of it may stay.
-    if !isDurable { drain() }
-    guard !hasRoom(standing) else { return }
+    if !isDurable {
+      drain()
+      guard !hasRoom(standing) else { return }
+    }
     remove(sequence, &medium, &standing)
   }
 

@@ -45,6 +45,11 @@ public enum EpochEnd: Sendable {
   case found(EpochEndKind)
   /// It is gone: the key says that it has signed one.
   case missing
+
+  /// The segments of the old log are removed, for it had no room left.
+  public var gaveUpAll: Bool {
+    if case .found(.full) = self { true } else { false }
+  }
 }
 
 /// What a new epoch says of the one before it.
@@ -198,18 +203,18 @@ extension LogShelf where Storage: ~Copyable {
     _ epoch: UInt32, behind old: inout CarryOver<Storage>?, ended end: EpochEnd?,
     _ history: inout LogHistory
   ) throws(RecorderError) -> RecoveredLog<Storage> {
-    let isFull = if case .found(.full) = end { true } else { false }
+    let givesUpAll = end?.gaveUpAll ?? false
     let log: RecoveredLog<Storage>
     do throws(RecorderError) { log = try recover(epoch, &history) } catch {
       guard error.lacksRoomToBegin else { throw error }
-      if isFull {
+      if givesUpAll {
         old?.removeSegments()
       } else {
         old?.removeAcknowledged { _ in false }
       }
       return try recover(epoch, &history)
     }
-    if isFull { old?.removeSegments() }
+    if givesUpAll { old?.removeSegments() }
     return log
   }
 

@@ -41,11 +41,6 @@ extension RecorderError {
 
 /// Why an epoch is over, where a mirror is called or where the log leaves in packages.
 extension EpochEnd {
-  /// The segments of the old log were removed.
-  var gaveUpAll: Bool {
-    if case .found(.full) = self { true } else { false }
-  }
-
   func english(isOneWay: Bool) -> String {
     switch self {
     case .damaged(let error): error.english

@@ -135,19 +135,19 @@ package struct MemoryBlockStorage: BlockStorage {
     let name = Self.name(object)
     if bytes.count - (disk.objects[name]?.count ?? 0) > disk.freeByteCount { throw .full }
     if disk.hasJustDied {
-      if disk.cut?.tear == .first(1) { disk.replace(Self.name(object), with: bytes) }
+      if disk.cut?.tear == .first(1) { disk.replace(name, with: bytes) }
       throw .io
     }
     switch fault {
-    case nil: disk.replace(Self.name(object), with: bytes)
+    case nil: disk.replace(name, with: bytes)
     case .refused, .half: throw .full
     case .doneButReported:
-      disk.replace(Self.name(object), with: bytes)
+      disk.replace(name, with: bytes)
       throw .io
     case .silent:
       var bytes = bytes
       bytes[bytes.count / 3] ^= 0x10
-      disk.replace(Self.name(object), with: bytes)
+      disk.replace(name, with: bytes)
     }
   }
 

@@ -143,7 +143,8 @@ struct QuotaChecker {
   /// An agent has started, and may have given up what it likes.
   mutating func started() { kept = nil }
 
-  /// Looks after a turn of the recorder, while nobody else takes room. Returns what is wrong: that so much was given up that the next segments and the reserve would have had room twice.
+  /// Looks after a turn of the recorder, while nobody else takes room. Returns what is wrong: that so much was given up that
+  /// the next segments and the reserve would have had room twice.
   mutating func look(standing: Int, minimumIndex: UInt64) -> String? {
     defer { kept = minimumIndex }
     // Entries go by 256, which may be in as many blocks.

@@ -124,6 +124,16 @@ public enum FaultKind: UInt8, CaseIterable, Sendable {
     }
   }
 
+  /// The medium refuses what is written, or changes it on its way.
+  var spoilsWrites: Bool {
+    switch self {
+    case .mediumFull, .mediumRefuses, .mediumReadOnly, .writeError, .writeReported, .writeChanged,
+      .writeMisdirected:
+      true
+    default: false
+    }
+  }
+
   /// The medium loses or changes what it had, and what is missing then is no fault of the gateway.
   var isLossOfMedium: Bool {
     switch self {

@@ -116,11 +116,11 @@ struct SimulatedNetwork {
       return Pending(at: now + travel, response: answer)
     }
     if strikes(.oddStatus) {
-      let statuses = [401, 429, 500, 503, 507, 409, 422]
       // Three refusals in a row are a mirror's word, and only TLS keeps another from giving it.
-      let kinds = refusalCount < 2 ? statuses.count : statuses.count - 2
-      let drawn = statuses[Int(entropy.below(UInt64(kinds)))]
-      if drawn == 409 || drawn == 422 { refusalCount += 1 }
+      let refusals = [409, 422]
+      let statuses = [401, 429, 500, 503, 507] + (refusalCount < 2 ? refusals : [])
+      let drawn = statuses[Int(entropy.below(UInt64(statuses.count)))]
+      if refusals.contains(drawn) { refusalCount += 1 }
       return Pending(at: now + travel, response: UplinkResponse(status: drawn))
     }
     let response = deliver()

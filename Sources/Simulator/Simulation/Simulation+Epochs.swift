@@ -13,7 +13,7 @@ extension Simulation where Key: ~Copyable {
     // What no mirror had of a log that ended for want of room is given up, and said to be.
     let isFull = machine.isEnded(newest, .full)
     let readable = isFull ? [] : readable(newest)
-    givenUp.insert(newest)
+    endedEpochs.insert(newest)
     if mediumFailed || isFull {
       let places = Set(readable.map(\.place))
       for epoch in epochs where epoch.number < newest { epoch.keepLeftBehind(in: places) }
@@ -89,11 +89,11 @@ extension Simulation where Key: ~Copyable {
     return places
   }
 
-  /// The segments of a full log went before the next one could be begun, for others had filled the medium as well, and a start
-  /// that does not know that calls them damaged.
+  /// Segments of the log went before the next one could be begun, for others had filled the medium as well, and a start that
+  /// does not know that calls it damaged.
   private func isClearedInVain(_ epoch: UInt32, _ end: EpochEnd) -> Bool {
     guard case .damaged = end else { return false }
-    return givenUp.contains(epoch) && (isMediumShort || plan.faults[.mediumFull] > 0)
+    return endedEpochs.contains(epoch) && (isMediumShort || plan.faults[.mediumFull] > 0)
   }
 
   /// An epoch may end so although the medium has kept all that it was given: its room is used up, or the mirror

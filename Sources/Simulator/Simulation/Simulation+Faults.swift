@@ -113,8 +113,7 @@ extension Simulation where Key: ~Copyable {
   /// The agent has ended, and starts again in so many µs.
   private func ended(_ why: Trace.Event, startsIn wait: UInt64) {
     network.disconnect()
-    epoch.visibility.agentEnded(
-      at: time.now, committed: committed, failingSince: failingSince)
+    epoch.visibility.agentEnded(at: time.now, committed: committed, failingSince: failingSince)
     failingSince = nil
     trace.note(why, at: time.now)
     startsAt = time.now + wait

@@ -67,15 +67,9 @@ extension Simulation where Key: ~Copyable {
   /// every segment becomes full.
   func lookAtStanding() {
     let standing = disk.segmentByteCount
-    let refusals: [FaultKind] = [
-      .mediumFull, .mediumRefuses, .mediumReadOnly, .writeError, .writeReported, .writeChanged,
-      .writeMisdirected,
-    ]
-    let isShared = isMediumShort || refusals.contains { plan.faults[$0] > 0 }
-    let problem =
-      quota.look(standing: standing)
-      ?? quota.look(
-        standing: isShared ? .max / 2 : standing, minimumIndex: machine.report.minimumIndex)
+    if let problem = quota.look(standing: standing) { return violate(.quota, problem) }
+    guard takesAllWrites, !isMediumShort else { return }
+    let problem = quota.look(standing: standing, minimumIndex: machine.report.minimumIndex)
     if let problem { violate(.quota, problem) }
   }
 

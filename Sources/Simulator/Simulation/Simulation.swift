@@ -86,7 +86,11 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
   var isBeginning = false
   /// Epochs that ended. Where others had filled the medium what of them need not be kept went before the next could be begun,
   /// and a later start calls them damaged.
-  var givenUp: Set<UInt32> = []
+  var endedEpochs: Set<UInt32> = []
+  /// The medium takes whatever is written, as long as it has room.
+  lazy var takesAllWrites = FaultKind.allCases.allSatisfy {
+    !$0.spoilsWrites || plan.faults[$0] == 0
+  }
   /// The first entry behind those that this start begins with, which a full medium keeps in memory.
   var firstOfStart: UInt64 = 0
   /// In this start the mirror did not answer what it was asked, or the medium failed.
