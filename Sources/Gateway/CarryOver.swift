@@ -93,11 +93,15 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
   /// Removes segments of which the mirror has everything, the oldest first, until `hasRoom` for what is left. Were nothing
   /// removed before something is durable in the new log, one that has no room at all would never begin.
   ///
-  /// Without the copy of the documents beside the log none goes: it may hold what the others need.
+  /// Without the copy of the documents beside the log what holds any of them stays: the others may need it.
   mutating func removeAcknowledged(until hasRoom: (UInt64) -> Bool) {
     let range = try? journal.ask { medium throws(StorageError) in try medium.segmentRange() }
-    guard let range, !hasRoom(byteCount), !knownDocuments().isEmpty else { return }
-    for sequence in range.lowerBound..<range.upperBound {
+    guard let range, !hasRoom(byteCount) else { return }
+    var needed: [UInt64] = []
+    if knownDocuments().isEmpty {
+      do throws(JournalError) { needed = try documentedSegments() } catch { return }
+    }
+    for sequence in range.lowerBound..<range.upperBound where !needed.contains(sequence) {
       do throws(JournalError) {
         guard
           let end = try journal.firstIndex(behindSegment: sequence, through: range.upperBound),
@@ -107,6 +111,40 @@ struct CarryOver<Storage: BlockStorage & ~Copyable>: ~Copyable {
       CarryOver.remove(sequence, &journal.storage, &byteCount)
       if hasRoom(byteCount) { return }
     }
+  }
+
+  /// The segments of the old log with entries that are documents.
+  private mutating func documentedSegments() throws(JournalError) -> [UInt64] {
+    var frames: [FoundFrame] = []
+    try journal.forEachWholeFrame { frames.append($0) }
+    var sequences: [UInt64] = []
+    for frame in frames where sequences.last != frame.sequence {
+      _ = journal.visit(frame) { (_: UInt64, bytes: Span<UInt8>) in
+        guard case .config? = try? Entry.decode(bytes), sequences.last != frame.sequence else {
+          return
+        }
+        sequences.append(frame.sequence)
+      }
+    }
+    return sequences
+  }
+
+  /// Counts anew what stands of the old log: a medium that reports failures may have removed more than it said. What cannot be
+  /// looked at counts as before.
+  mutating func recount() {
+    var spare = Limits.spareReadCount
+    do throws(StorageError) {
+      let range = try journal.storage.ask(spare: &spare) { medium throws(StorageError) in
+        try medium.segmentRange()
+      }
+      var count: UInt64 = 0
+      if let range {
+        for sequence in range {
+          count += try journal.storage.takenByteCount(ofSegment: sequence, spare: &spare)
+        }
+      }
+      byteCount = count
+    } catch {}
   }
 
   /// Removes all segments of the old log, as far as the medium lets it.

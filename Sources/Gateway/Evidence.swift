@@ -85,7 +85,7 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
       try journal.visit(first..<first &+ wide(count: count)) { (at: UInt64, entry: Span<UInt8>) in
         memory[narrow(at &- first)] = Tree.leaf(entry)
       }
-    } catch { throw .unreadable }
+    } catch { throw HashSourceError(error) }
     blockIndex = block
     blockCount = count
   }
@@ -146,9 +146,16 @@ public struct Evidence<Storage: BlockStorage & ~Copyable>: ~Copyable, LevelHashS
       }
     } catch {
       swap(&added, &body)
-      throw .unreadable
+      throw HashSourceError(error)
     }
     swap(&added, &body)
+  }
+}
+
+extension HashSourceError {
+  /// Why entries could not be brought: the medium refused, or they are not what was written.
+  fileprivate init(_ error: JournalError) {
+    if case .unreadable = error { self = .unreadable } else { self = .damaged }
   }
 }
 

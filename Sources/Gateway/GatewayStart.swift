@@ -212,6 +212,7 @@ public struct GatewayStart<
   /// leave (`LogShelf.room`), for the next one may be years away.
   private mutating func settle(_ old: consuming CarryOver<Storage>, beside others: UInt64) {
     var old = old
+    old.recount()
     if recorder.evidence.journal.superblock.signedSize > 0,
       others + old.byteCount > recorder.room.earlierByteCountMax
     {

@@ -28,6 +28,9 @@ public enum Limits {
   public static var endMax: UInt64 { 10_000_000 }
   /// How often a log is read before what cannot be read counts as lost.
   public static var recoveryAttemptsMax: Int { 3 }
+  /// How often in a row entries may be unreadable that are to be handed over before their epoch ends: asked for every half
+  /// minute, they may take as long as a medium is busy with itself, and nothing else waits for them.
+  public static var unreadableAttemptsMax: Int { 10 }
   /// Reads beyond three in a row of what an epoch that ended holds: what is skipped there is lost, and a medium whose
   /// every read takes seconds must come to an end.
   public static var spareReadCount: Int { 64 }

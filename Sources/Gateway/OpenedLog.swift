@@ -106,8 +106,8 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
 
   /// Opens the newest epoch, or begins the next one.
   ///
-  /// `ended` is an epoch that must not go on although it can be recovered, `signedEpoch` the newest one that the
-  /// key is known to have signed, 0 if none.
+  /// `ended` is an epoch that must not go on although it can be recovered, but for one that was full while earlier ones still
+  /// held segments: those go instead. `signedEpoch` is the newest one that the key is known to have signed, 0 if none.
   /// - Throws: what another start may mend (the medium refuses to be written, the data are of another log).
   public init(
     on shelf: LogShelf<Storage>, ended: (epoch: UInt32, why: EpochEndKind)? = nil,
@@ -119,14 +119,12 @@ public struct OpenedLog<Storage: BlockStorage & ~Copyable>: ~Copyable {
     var end: EpochEnd?
     if newest < signedEpoch {
       end = .missing
-    } else if let ended, newest > 0, newest == ended.epoch {
+    } else if let ended, newest > 0, newest == ended.epoch, !shelf.goesOn(ended, &history) {
       end = .found(ended.why)
     } else if newest > 0 {
       do throws(RecorderError) {
         let log = try shelf.recover(newest, &history)
-        // What was signed and carried over here says all that the epoch before could.
-        let isSettled =
-          log.evidence.journal.superblock.signedSize > 0 && history.carried.isDone
+        let isSettled = log.isSettled(history)
         let previous = newest > 1 && !isSettled ? try shelf.before(newest, &left) : nil
         isNew = log.evidence.journal.committedSize == 0
         self.log = log
@@ -183,7 +181,7 @@ extension LogShelf where Storage: ~Copyable {
   }
 
   /// Opens the storage of an epoch. What is refused once may be given the next time.
-  private func open(_ epoch: UInt32) throws(StorageError) -> Storage {
+  func open(_ epoch: UInt32) throws(StorageError) -> Storage {
     var attempt = 1
     while true {
       do throws(StorageError) { return try storage(epoch) } catch {
@@ -216,61 +214,6 @@ extension LogShelf where Storage: ~Copyable {
     }
     if givesUpAll { old?.removeSegments() }
     return log
-  }
-
-  /// Removes all segments of an epoch. Its superblocks stay: they say what was signed last.
-  fileprivate func clear(_ epoch: UInt32) throws(StorageError) {
-    var storage = try open(epoch)
-    try storage.removeSegments()
-  }
-
-  /// The room that the log of `epoch` has beside those before it, when segments of its `own` take so many bytes.
-  ///
-  /// What those hold the mirror has, or the epoch after them does (`CarryOver`); of the last of them only if it
-  /// `isSettled`. They are kept for the auditor as long as they take no more than `earlierByteCountMax`; the
-  /// oldest goes first.
-  fileprivate func room(for epoch: UInt32, isSettled: Bool, own: UInt64) -> LogRoom {
-    var room = LogRoom(quotaByteCount: quotaByteCount)
-    var earlier: [(epoch: UInt32, byteCount: UInt64)] = []
-    var free: UInt64?
-    var number: UInt32 = 1
-    while number < epoch {
-      defer { number += 1 }
-      guard holds(number) else { continue }
-      var byteCount: UInt64 = 0
-      do throws(StorageError) {
-        var storage = try open(number)
-        byteCount = segmentByteCount(&storage)
-        free = storage.freeByteCount()
-      } catch {}
-      earlier.append((number, byteCount))
-      room.earlierByteCount += byteCount
-    }
-    if let free { room.mediumByteCount = room.earlierByteCount + own + min(free, quotaByteCount) }
-    for (number, byteCount) in earlier
-    where (isSettled || number + 1 < epoch)
-      && room.earlierByteCount > room.earlierByteCountMax && byteCount > 0
-    {
-      do throws(StorageError) { try clear(number) } catch { continue }
-      room.earlierByteCount -= byteCount
-    }
-    return room
-  }
-
-  /// Bytes of the segments in a storage; 0 if nobody can say which there are. One whose size is not shown counts as a
-  /// whole one.
-  private func segmentByteCount(_ storage: inout Storage) -> UInt64 {
-    var spare = Limits.spareReadCount
-    let range: ClosedRange<UInt64>?? = try? storage.ask(spare: &spare) {
-      medium throws(StorageError) in try medium.segmentRange()
-    }
-    guard let range, let range else { return 0 }
-    var count: UInt64 = 0
-    for sequence in range {
-      let taken = try? storage.takenByteCount(ofSegment: sequence, spare: &spare)
-      count += taken ?? UInt64(segmentByteCount)
-    }
-    return count
   }
 
   /// What is known of the epoch before `epoch`; `carryOver` becomes what can be carried over of it, or of the newest one

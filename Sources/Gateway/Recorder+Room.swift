@@ -59,23 +59,24 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// segment. What cannot be measured or given up now is tried again then.
   mutating func keepRoom(at now: Instant) {
     let standing = evidence.journal.standingByteCount
-    guard now.mono >= roomAt || standing != roomStanding else { return }
+    // One that was taken anew stands as before.
+    let free = evidence.journal.freeSegmentCount
+    guard now.mono >= roomAt || standing != roomStanding || free < roomFree else { return }
     roomAt = now.mono &+ Limits.roomPeriod
     evidence.journal.standingByteCountMax = room.ownByteCount
     isRoomDoubtful = true
     do throws(JournalError) {
       if roomStanding == .max { try evidence.journal.reserveSummaries() }
       try giveUpSegments(at: now)
-      damaged = 0
+      damage = nil
       isRoomDoubtful = false
     } catch {
       report.post(.storageDegraded)
-      // What cannot be summed up can never be given up, and the next start would not get past it either.
-      if error.isDamage { damaged += 1 }
-      if damaged == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+      noteDamage(error)
     }
     do throws(JournalError) { try measureRoom() } catch { report.post(.storageDegraded) }
     roomStanding = evidence.journal.standingByteCount
+    roomFree = evidence.journal.freeSegmentCount
     let rates = rates.note(
       appended: evidence.journal.appendedByteCount, written: evidence.journal.writtenByteCount,
       at: now.mono)
@@ -84,6 +85,15 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       let growth = evidence.journal.byteCount(whenSealed: rates.appended)
       report.bytesPerDay = (growth, rates.written)
     }
+  }
+
+  /// What cannot be summed up can never be given up, and the next start would not get past it either. A medium that refuses
+  /// now here and now there lets it be done in the end.
+  private mutating func noteDamage(_ error: JournalError) {
+    guard error.isDamage else { return }
+    let before = damage.flatMap { $0.error == error ? $0.count : nil } ?? 0
+    damage = (error, before + 1)
+    if before + 1 == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
   }
 
   /// Ends the epoch if there is no room for so many more segments, and nothing that would give any: entries that are
@@ -198,7 +208,7 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
         try evidence.giveUpOldestSegment(below: acknowledgedSize)
       else { break }
       report.post(.entriesGivenUp)
-      damaged = 0
+      damage = nil
       try evidence.journal.removeFreeSegments(keeping: 1)
     }
     if lacksRoom(for: 2) {

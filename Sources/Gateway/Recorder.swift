@@ -79,19 +79,21 @@ public struct Recorder<
   private(set) var isSignedDoubtful = false
   /// The acknowledgement that came last, while it is not durable.
   private var unkept: (size: UInt64, note: [UInt8])?
-  /// How often in a row entries could not be read back for the mirror.
+  /// How often in a row entries could not be read back for the mirror, and how often they were not what was signed.
   private var unreadable = 0
-  /// How often the mirror wanted what was given up, since it acknowledged anything.
+  private var changed = 0
+  /// How often the mirror wanted what was given up, since it took anything: what answers now and then may be no mirror.
   private var missing = 0
-  /// When the room is looked at next, µs since boot, and what stood on the medium the last time.
+  /// When the room is looked at next, µs since boot, and what stood on the medium the last time, with how many free segments.
   var roomAt: UInt64 = 0
   var roomStanding = UInt64.max
+  var roomFree: UInt64 = 0
   /// When it is looked next whether unacknowledged entries are old enough to go, µs since boot.
   var ageAt: UInt64 = 0
   /// How fast the log grows and the medium is written to.
   var rates = ByteRates()
-  /// How often in a row entries could not be summed up because they are damaged.
-  var damaged = 0
+  /// Why entries could not be summed up, where they are damaged, and how often in a row it was that place.
+  var damage: (error: JournalError, count: Int)?
   /// What could be given up the last time was not, for the medium refused.
   var isRoomDoubtful = false
   /// µs since boot before which a medium that refused is not written to.
@@ -135,12 +137,19 @@ public struct Recorder<
   /// Takes what the sampler queued, commits and signs what is due.
   ///
   /// After it throws, entries that were not committed are still staged or queued: a later call tries
-  /// again, in a fresh segment. Nothing is signed meanwhile.
+  /// again, in a fresh segment. What was committed before is signed all the same: handed over, it may make room on a medium
+  /// that is full.
   public mutating func step(at now: Instant) throws(RecorderError) {
-    try absorb(at: now)
-    if now.mono &- committedAt >= commitInterval {
-      try commit()
-      committedAt = now.mono
+    do throws(RecorderError) {
+      try absorb(at: now)
+      if now.mono &- committedAt >= commitInterval {
+        try commit()
+        committedAt = now.mono
+      }
+    } catch {
+      // What refused the entries is what is told; that this was refused, too, the report says.
+      try? checkpointIfDue(at: now)
+      throw error
     }
     try checkpointIfDue(at: now)
   }
@@ -279,6 +288,7 @@ public struct Recorder<
       let request = try mirror.nextRequest(
         now: now.mono, source: &evidence, isSignedDoubtful: isSignedDoubtful)
       if request != nil { noteReadable() }
+      if mirror.offersEntries { missing = 0 }
       if let size = mirror.offeredSize { evidence.journal.noteReleased(size: size) }
       return request
     } catch {
@@ -290,15 +300,23 @@ public struct Recorder<
   }
 
   /// What is to be handed over could be read.
-  mutating func noteReadable() { unreadable = 0 }
+  mutating func noteReadable() { (unreadable, changed) = (0, 0) }
 
   /// It could not. Whoever asked for it asks again after half a minute, and what cannot be read then can never be handed
-  /// over.
+  /// over: at once where it is not what was signed, and in the end where the medium refuses.
   mutating func noteUnreadable(_ error: HashSourceError) {
     report.post(.storageDegraded)
-    if error == .missing { missing += 1 } else { unreadable += 1 }
-    if unreadable == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
-    if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
+    switch error {
+    case .unreadable:
+      unreadable += 1
+      if unreadable == Limits.unreadableAttemptsMax { report.epochEnd = .damaged }
+    case .damaged:
+      changed += 1
+      if changed == Limits.recoveryAttemptsMax { report.epochEnd = .damaged }
+    case .missing:
+      missing += 1
+      if missing == Limits.recoveryAttemptsMax { report.epochEnd = .givenUp }
+    }
   }
 
   /// Takes the mirror's answer. Throws when an acknowledgement could not be made durable; a later turn tries again.

@@ -154,6 +154,9 @@ public struct MirrorClient: Sendable {
   /// The size of the checkpoint that is in the request under way; `nil` if none is.
   public var offeredSize: UInt64? { awaiting && stage == .checkpoint ? target?.size : nil }
 
+  /// Entries are in the request under way: the mirror said that it stands where they begin.
+  public var offersEntries: Bool { awaiting && stage == .entries }
+
   /// When to call `nextRequest` again, in monotonic µs: 0 for now, `nil` if only a new checkpoint or an
   /// answer can change anything.
   public var wakeAt: UInt64? {

@@ -67,9 +67,12 @@ struct Start {
     do throws(RecorderError) {
       // The next epoch's superblocks: from now on it is the newest one.
       let next = try OpenedLog(on: over, ended: (over.newestEpoch, why), history: &history)
-      say(
-        .epochBegins(
-          origin: "\(over.origin(next.epoch))", .found(why), isOneWay: isOneWay))
+      let origin = "\(over.origin(next.epoch))"
+      if let end = next.end {
+        say(.epochBegins(origin: origin, end, isOneWay: isOneWay))
+      } else {
+        say(.earlierLogsGone(origin: origin))
+      }
     } catch {
       throw failure(.storage(path: arguments.data, error))
     }

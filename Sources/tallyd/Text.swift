@@ -18,6 +18,8 @@ enum Text: Error {
   case keyLost(path: String, signed: UInt64)
   case otherKey(path: String, signed: UInt64)
   case epochBegins(origin: String, EpochEnd, isOneWay: Bool)
+  /// Segments that earlier logs still held were removed, and the full log goes on.
+  case earlierLogsGone(origin: String)
   case mended(Range<UInt64>)
   case carriedOver(UInt64)
   case copyAsked
@@ -95,6 +97,9 @@ enum Text: Error {
         + (end.gaveUpAll
           ? " Of the old one the last signed size and root are kept"
           : " The old one stays where it is, for the auditor, as long as there is room")
+    case .earlierLogsGone(let origin):
+      "\(origin) has used up its room: what earlier logs still held for the auditor was removed, and it goes on. It is all with "
+        + "the collector or in this log"
     case .mended(let run) where run.isEmpty:
       "the header of a segment of the log was damaged and was made anew: watch the medium"
     case .mended(let run):
@@ -212,6 +217,8 @@ enum Text: Error {
     case .epochBegins(let origin, let end, let isOneWay):
       "开始新日志 \(origin)：\(end.chinese(isOneWay: isOneWay))。"
         + (end.gaveUpAll ? "旧日志只保留最后签名的大小和根哈希" : "旧日志原样保留，供核查，直到需要其空间")
+    case .earlierLogsGone(let origin):
+      "\(origin) 空间已用尽：已删除更早日志为核查保留的数据（汇集端或本日志中均有），本日志继续"
     case .mended(let run) where run.isEmpty: "一个日志段的段头曾损坏，已重建：请留意介质"
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"

@@ -205,4 +205,39 @@ import TransparencyLog
     third.restorePower()
     #expect(try start(shelf, ended: nil, signedEpoch: 2).carried == 488)
   }
+
+  /// What earlier epochs hold is kept for the auditor alone, and takes room that the log could use.
+  @Test func `a full log goes on once what stands before it has gone`() throws {
+    let shelf = try shelf()
+    #expect(try start(shelf).earlier > 0)
+    let standing = try #require(shelf.disks[1]).segmentByteCount
+    #expect(try start(shelf, ended: .givenUp).epoch == 3, "only a full one goes on")
+    shelf.disks[3] = nil
+    #expect(standing > 0 && shelf.disks[1]?.segmentByteCount == standing)
+
+    let outcome = try start(shelf, ended: .full)
+    #expect(outcome.epoch == 2 && outcome.before == nil && outcome.earlier == 0)
+    #expect(shelf.disks[1]?.segmentByteCount == 0 && shelf.disks[3] == nil)
+    // Then nothing stands before it, and it is over.
+    #expect(try start(shelf, ended: .full).epoch == 3)
+    #expect(shelf.disks[2]?.segmentByteCount == 0)
+  }
+
+  /// What the second epoch has not signed yet the first one may be asked for again.
+  @Test func `a full log that has not signed what it took over ends, and keeps what it came from`()
+    throws
+  {
+    let whole = try shelf()
+    _ = try start(whole)
+    let operations = try #require(whole.disks[2]).operationCount
+    let shelf = try shelf()
+    let second = MemoryDisk()
+    shelf.disks[2] = second
+    second.cut = (operations / 2, .first(0))
+    #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
+    second.restorePower()
+    let standing = try #require(shelf.disks[1]).segmentByteCount
+    #expect(try start(shelf, ended: .full).epoch == 3)
+    #expect(standing > 0 && shelf.disks[1]?.segmentByteCount == standing)
+  }
 }

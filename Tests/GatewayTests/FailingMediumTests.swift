@@ -44,6 +44,46 @@ import Uplink
     #expect(recorder.evidence.journal.superblock.acknowledgedSize == 50)
   }
 
+  /// Nothing more can be committed, and what the mirror has may make room.
+  @Test func `what is committed is signed and handed over where nothing more can be`() throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+    try Rig.fill(&recorder, from: queue, rounds: 2)
+    #expect(Rig.push(Rig.entry(50), to: queue))
+    var entropy = SecureRandom()
+    _ = recorder.turn(
+      at: Rig.instant(3_000_000), response: nil, canSubmit: false, entropy: &entropy)
+    #expect(report.committedSize == 51 && report.signedSize == 50)
+    #expect(Rig.push(Rig.entry(51), to: queue))
+    disk.refusesWrite = Refused.both.takes
+    try Rig.run(&recorder, from: 4_000_000, until: 100_000_000, beside: try Rig.mirror()) { _ in
+      false
+    }
+    #expect(report.committedSize == 51 && report.hasFailed)
+    #expect(report.signedSize == 51 && report.acknowledgedSize == 51)
+  }
+
+  /// A medium that is busy with itself refuses for some minutes; what it refuses for longer can never be handed over.
+  @Test func `entries that cannot be read for some minutes do not end the epoch`() throws {
+    for (minutes, end) in [(4, nil), (6, .damaged)] as [(UInt64, EpochEndKind?)] {
+      let disk = MemoryDisk()
+      let queue = EntryQueue()
+      let report = RecorderReport()
+      var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+      try Rig.fill(&recorder, from: queue, rounds: 2)
+      disk.refusesRead = { object, _ in if case .segment = object { true } else { false } }
+      let mirror = try Rig.mirror()
+      try Rig.run(&recorder, until: minutes * 60_000_000, beside: mirror) { _ in false }
+      #expect(report.epochEnd == end && report.acknowledgedSize == 0)
+      disk.refusesRead = { _, _ in false }
+      guard end == nil else { continue }
+      try Rig.run(&recorder, from: 240_000_000, until: 400_000_000, beside: mirror) { _ in false }
+      #expect(report.acknowledgedSize == 50 && report.epochEnd == nil)
+    }
+  }
+
   @Test(arguments: Refused.allCases, [2, 6] as [UInt64])
   func `segments that could not be written do not use up the room`(
     refused: Refused, spare: UInt64
@@ -92,9 +132,9 @@ import Uplink
     #expect(log.evidence.journal.standingByteCount == disk.segmentByteCount)
   }
 
-  /// One sector of what is acknowledged cannot be read any more, so nothing of it can be summed up and given up. That is
-  /// damage, and what no mirror has goes into the next epoch; a log that is called full would be cleared.
-  @Test func `a sector that stays unreadable ends the epoch as damaged, and not as full`() throws {
+  /// Why an epoch ends of which 768 of 1,000 entries are acknowledged, and nothing can be summed up, for the block that
+  /// `block` says after so many failures cannot be read; `nil` if it goes on for 160 turns.
+  private func end(unreadable block: @escaping (Int) -> Int) throws -> EpochEndKind? {
     let disk = MemoryDisk()
     let queue = EntryQueue()
     var index: UInt64 = 0
@@ -117,17 +157,30 @@ import Uplink
       try Rig.log(on: disk), queue: queue, report: report,
       quota: 12 * FailingMediumTests.segment)
     #expect(report.acknowledgedSize == 768)
-    disk.refusesRead = { object, range in
-      object == .segment(sequence: 0) && range.contains(3 * 4_096)
-    }
-    var now: UInt64 = 50_000_000
     var entropy = SecureRandom()
-    while report.epochEnd == nil, index < 5_000 {
+    var failures = 0
+    for turn in 0..<160 as Range<UInt64> where report.epochEnd == nil {
       push()
-      now += 10_000_000
-      _ = recorder.turn(at: Rig.instant(now), response: nil, canSubmit: false, entropy: &entropy)
+      while let notice = report.takeNotice() {
+        if notice == .storageDegraded { failures += 1 }
+      }
+      let refused = block(failures) * 4_096
+      disk.refusesRead = { object, range in
+        object == .segment(sequence: 0) && range.contains(refused)
+      }
+      _ = recorder.turn(
+        at: Rig.instant(50_000_000 + turn * 10_000_000), response: nil, canSubmit: false,
+        entropy: &entropy)
     }
-    #expect(report.epochEnd == .damaged)
+    return report.epochEnd
+  }
+
+  /// One sector of what is acknowledged cannot be read any more, so nothing of it can be summed up and given up. That is
+  /// damage, and what no mirror has goes into the next epoch; a log that is called full would be cleared.
+  @Test func `a sector that stays unreadable ends the epoch as damaged, and not as full`() throws {
+    #expect(try end { _ in 3 } == .damaged)
+    let other = try end { 3 + $0 % 2 }
+    #expect(other == nil, "what is refused now here and now there passes")
   }
 
   /// What is refused once may be given the next time, whichever look it is: an epoch does not end for that.

@@ -128,6 +128,26 @@ import TransparencyLog
     try opened.log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
   }
 
+  /// Documents that readings need may lie in any segment; those of this log lie in its first.
+  @Test(arguments: [true, false])
+  func `without a copy of the documents what holds them stays`(hasCopy: Bool) throws {
+    let disk = try filled(80)
+    try acknowledge(on: disk)
+    if !hasCopy { disk.replace("documents", with: nil) }
+    let new = MemoryDisk()
+    var shelf = try shelf([disk, new], newest: 1)
+    let storage = shelf.storage
+    shelf.storage = { epoch throws(StorageError) in
+      if epoch == 2, disk.objects["sealed.1"] ?? disk.objects["segment.1"] != nil { throw .full }
+      return try storage(epoch)
+    }
+    var history = LogHistory()
+    let begun = try OpenedLog(on: shelf, ended: (1, .damaged), history: &history)
+    #expect(begun.epoch == 2)
+    let first = disk.objects["sealed.0"] ?? disk.objects["segment.0"]
+    #expect((first == nil) == hasCopy)
+  }
+
   @Test func `a sealed log gives up what its next segment needs, and no more`() throws {
     let disk = try filled(2_400)
     try acknowledge(on: disk)

@@ -167,19 +167,21 @@ enum Rig {
       keepsEntries: false)
   }
 
-  /// Turns of a recorder with a mirror that answers after a millisecond, until a time or until `isOver` says so.
+  /// Turns of a recorder with a mirror that answers after a millisecond, until a time or until `isOver` says so; `liar`
+  /// answers in its place what it likes to.
   static func run(
-    _ recorder: inout MemoryRecorder, until end: UInt64,
-    beside mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>, isOver: (UInt64) -> Bool
+    _ recorder: inout MemoryRecorder, from start: UInt64 = 1_000_000, until end: UInt64,
+    beside mirror: SimulatedMirror<FileKeySigner, SodiumVerifier>,
+    liar: (UInt64, UplinkRequest) -> UplinkResponse? = { _, _ in nil }, isOver: (UInt64) -> Bool
   ) throws {
     var entropy = SecureRandom()
     var response: UplinkResponse?
-    var now: UInt64 = 1_000_000
+    var now = start
     while now < end, !isOver(now) {
       let turn = recorder.turn(
         at: instant(now), response: response, canSubmit: true, entropy: &entropy)
       mirror.clock = instant(now).utc / 1_000_000
-      response = turn.request.map(mirror.answer)
+      response = turn.request.map { liar(now, $0) ?? mirror.answer($0) }
       now = response == nil ? max(turn.due, now + 1) : now + 1_000
     }
   }

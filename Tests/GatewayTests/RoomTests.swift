@@ -102,6 +102,68 @@ import Uplink
     #expect((report.waitingByteCount > segments / 2) == isOther)
   }
 
+  /// One that was given up and taken anew stands as before: nothing else shows that its room is needed again.
+  @Test func `a log within its quota always has its next segment`() throws {
+    let disk = MemoryDisk()
+    try fill(disk)
+    var log = try Rig.log(on: disk)
+    let size = log.evidence.journal.superblock.signedSize
+    let note = try Rig.cosignedNote(log.evidence.journal.signedNote)
+    try log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
+    let standing = log.evidence.journal.standingByteCount
+    let queue = EntryQueue()
+    var recorder = try Rig.recorder(
+      log, queue: queue, report: RecorderReport(), quota: standing + (64 << 10))
+    var entropy = SecureRandom()
+    var index = size
+    // Three segments of seven frames; the room is looked at every half minute.
+    for second in 0..<25 as Range<UInt64> {
+      for _ in 0..<25 {
+        #expect(Rig.push(Rig.entry(index, padding: 60), to: queue))
+        index += 1
+      }
+      let turn = recorder.turn(
+        at: Rig.instant(100_000_000 + second * 1_000_000), response: nil, canSubmit: false,
+        entropy: &entropy)
+      #expect(turn.failure == nil, "\(second) s")
+    }
+    #expect(recorder.evidence.journal.committedSize == index)
+  }
+
+  /// Who wants what was given up each time that it is asked is a mirror that has lost it; who does now and then is none.
+  @Test(arguments: [0, 200] as [UInt64])
+  func `a mirror that wants what was given up ends the epoch when it insists`(
+    pause: UInt64
+  ) throws {
+    let disk = MemoryDisk()
+    let queue = EntryQueue()
+    let report = RecorderReport()
+    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
+    try Rig.fill(&recorder, from: queue, rounds: 40)
+    let mirror = try Rig.mirror()
+    try Rig.run(&recorder, from: 41_000_000, until: 100_000_000, beside: mirror) { _ in false }
+    #expect(report.acknowledgedSize == 1_000)
+    let isGivenUp = try recorder.evidence.giveUpOldestSegment(below: 1_000)
+    #expect(isGivenUp && Rig.push(Rig.entry(1_000), to: queue))
+    var lies: [UInt64] = []
+    try Rig.run(
+      &recorder, from: 100_000_000, until: 3_000_000_000, beside: mirror,
+      liar: { now, request in
+        guard request.path == .addEntries else { return nil }
+        // Who is asked where it stands, with nothing to take, tells the truth.
+        let isAsked = request.body.count < 100
+        if pause == 0 || !isAsked && now >= (lies.last ?? 0) + pause * 1_000_000 {
+          lies.append(now)
+          return UplinkResponse(
+            status: 409, contentType: Array("text/x.tlog.mirror-info".utf8),
+            body: Array("1001\n0\n\n".utf8))
+        }
+        return isAsked ? nil : UplinkResponse(status: 503)
+      }, isOver: { _ in report.epochEnd != nil })
+    #expect(report.epochEnd == (pause == 0 ? .givenUp : nil))
+    #expect(lies.count >= (pause == 0 ? 3 : 5))
+  }
+
   /// Whatever operation the power goes in while a segment is given up: the next start has the whole tree.
   @Test func `a cut while a segment is given up costs nothing`() throws {
     let template = MemoryDisk()

@@ -122,4 +122,35 @@ import Testing
     }
     #expect(failures > 0)
   }
+
+  /// Attempts to write that were given up are sealed as all that came before.
+  @Test func `sealed segments in which nothing was committed go, too`() throws {
+    let disk = MemoryDisk()
+    let fixture = Fixture(sealingOn: disk)
+    _ = try fixture.recover()
+    var entries: [[UInt8]] = []
+    for _ in 0..<3 {
+      try fixture.fill(&entries, 10)
+      disk.refusesWrite = { object, offset in
+        if case .segment = object { offset > 0 } else { false }
+      }
+      let fits = fixture.stage(alikeEntry(entries.count))
+      #expect(fits)
+      #expect(throws: JournalError.self) { try fixture.journal.commit() }
+      fixture.journal.discardStaged()
+      disk.refusesWrite = { _, _ in false }
+    }
+    try fixture.fill(&entries, 10)
+    try fixture.sealAll()
+    let names = disk.objects.keys.filter { $0.hasPrefix("sealed.") }
+    let before = disk.segmentByteCount
+    let count = try fixture.journal.removeEmptySegments()
+    let left = disk.objects.keys.filter { $0.hasPrefix("sealed.") }
+    #expect(count == 3 && names.count - left.count == 3 && disk.segmentByteCount < before)
+    #expect(fixture.journal.standingByteCount == disk.segmentByteCount)
+    #expect(try fixture.read(0..<40) == entries)
+    try fixture.fill(&entries, 20)
+    try fixture.sealAll()
+    #expect(try Fixture(sealingOn: disk).recover().entries == entries)
+  }
 }

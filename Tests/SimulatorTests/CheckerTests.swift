@@ -230,7 +230,9 @@ import Uplink
     let simulation = try world.simulation(seed: 5, seconds: 1_800)
     #expect(simulation.run().violations == [])
     let (all, earlier) = simulation.disk.byteCount(1, from: 0)
-    #expect(earlier == 0 && all == simulation.disk.volumes[0].usedByteCount && all > 5 * 65_536)
+    let standing = simulation.disk.volumes[0].segments.filter { !$0.frames.isEmpty }
+    #expect(standing.count > 5 && simulation.disk.volumes[0].sealed.isEmpty)
+    #expect(earlier == 0 && all == standing.reduce(0) { $0 + $1.bytes.count })
     let half = simulation.disk.byteCount(1, from: simulation.machine.report.committedSize / 2).kept
     #expect(half < all && half > all / 3)
     #expect(simulation.disk.byteCount(1, from: .max).kept == 0)

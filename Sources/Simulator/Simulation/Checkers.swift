@@ -121,6 +121,8 @@ struct QuotaChecker {
   private var kept: UInt64?
   /// What a log that takes over another may take beside the quota: until it has room again.
   private var allowance: UInt64 = 0
+  /// What was acknowledged when the agent looked at its room and found that its epoch must end.
+  var acknowledgedAtEnd: UInt64 = 0
 
   init(quotaByteCount: UInt64, segmentByteCount: Int) {
     self.quotaByteCount = quotaByteCount

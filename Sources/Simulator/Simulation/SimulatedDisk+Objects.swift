@@ -119,7 +119,7 @@ extension SimulatedDisk {
     var kept = 0
     var end = UInt64.max
     for (sequence, bytes) in segments(epoch).reversed() {
-      guard !Segment(sequence: sequence, bytes: bytes).frames.isEmpty else { continue }
+      guard !WholeSegment(sequence: sequence, bytes, epoch: epoch).entries.isEmpty else { continue }
       if end > index {
         let isPlain = volume.position(of: sequence) != nil
         kept +=
@@ -128,7 +128,7 @@ extension SimulatedDisk {
       }
       end = min(end, WholeSegment.firstIndex(sequence, bytes) ?? end)
     }
-    return (kept, volumes[..<(Int(epoch) - 1)].reduce(0) { $0 + $1.usedByteCount })
+    return (kept, volumes[..<(Int(epoch) - 1)].reduce(0) { $0 + $1.segmentByteCount })
   }
 
   func segmentRange(_ epoch: UInt32) -> ClosedRange<UInt64>? {

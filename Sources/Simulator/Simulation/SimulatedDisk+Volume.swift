@@ -48,11 +48,6 @@ extension SimulatedDisk {
     var segmentByteCount: Int {
       segments.reduce(0) { $0 + $1.bytes.count } + sealed.reduce(0) { $0 + $1.bytes.count }
     }
-    /// The same of those that hold a frame, without sealed forms beside their plain ones.
-    var usedByteCount: Int {
-      segments.reduce(0) { $0 + ($1.frames.isEmpty ? 0 : $1.bytes.count) }
-        + sealed.reduce(0) { $0 + (position(of: $1.sequence) == nil ? $1.bytes.count : 0) }
-    }
     /// The objects that are no segments.
     var others: [StorageObject] {
       var objects = tiles.keys.sorted { ($0.level, $0.index) < ($1.level, $1.index) }

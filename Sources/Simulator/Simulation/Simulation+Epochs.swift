@@ -12,6 +12,8 @@ extension Simulation where Key: ~Copyable {
     isBeginning = true
     // What no mirror had of a log that ended for want of room is given up, and said to be.
     let isFull = machine.isEnded(newest, .full)
+    // On a full medium it is tried again when its segments have gone.
+    if isFull, !endedEpochs.contains(newest) { lookAtRoom(newest) }
     let readable = isFull ? [] : readable(newest)
     endedEpochs.insert(newest)
     if mediumFailed || isFull {

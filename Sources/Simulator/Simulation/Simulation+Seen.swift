@@ -73,12 +73,12 @@ extension Simulation where Key: ~Copyable {
     if let problem { violate(.quota, problem) }
   }
 
-  /// An epoch that ends for want of room had none: what the mirror had acknowledged, `acknowledged` entries of it, could have
-  /// been given up. Not the last incomplete tile of it, and not of a medium that has failed: what is damaged cannot be
-  /// summed up.
-  func lookAtRoom(_ why: EpochEndKind, acknowledged: UInt64) {
-    guard why == .full, !mediumFailed else { return }
-    let (kept, earlier) = disk.byteCount(machine.epoch, from: acknowledged / 256 * 256)
+  /// An epoch that ends for want of room had none: what the mirror had acknowledged could have been given up. Not the last
+  /// incomplete tile of it, and not of a medium that has failed: what is damaged cannot be summed up. What earlier epochs kept
+  /// has gone by now, or the medium does not let it.
+  func lookAtRoom(_ epoch: UInt32) {
+    guard !mediumFailed else { return }
+    let (kept, earlier) = disk.byteCount(epoch, from: quota.acknowledgedAtEnd / 256 * 256)
     if let problem = quota.look(full: kept, beside: earlier) { violate(.quota, problem) }
   }
 

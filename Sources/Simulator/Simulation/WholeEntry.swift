@@ -70,17 +70,19 @@ struct WholeSegment {
   private(set) var entries: [WholeEntry] = []
 
   init(sequence: UInt64, _ bytes: [UInt8], epoch: UInt32) {
-    first = WholeSegment.firstIndex(sequence, bytes)
+    let least = WholeSegment.firstIndex(sequence, bytes)
+    first = least
     bytes.withUnsafeBytes { all in
       for offset in stride(from: 4_096, to: all.count, by: 4_096) {
-        take(UnsafeRawBufferPointer(rebasing: all[offset...]), of: sequence, epoch)
+        take(UnsafeRawBufferPointer(rebasing: all[offset...]), of: sequence, epoch, from: least)
       }
     }
   }
 
-  /// Takes what begins here, if it is a whole frame of this segment.
+  /// Takes what begins here, if it is a whole frame of this segment. One of an entry before the first that the header
+  /// names was written when a segment had that number which a medium that lies has forgotten.
   private mutating func take(
-    _ frame: UnsafeRawBufferPointer, of sequence: UInt64, _ epoch: UInt32
+    _ frame: UnsafeRawBufferPointer, of sequence: UInt64, _ epoch: UInt32, from least: UInt64?
   ) {
     guard frame.starts(with: "TSJF".utf8), WholeSegment.number(frame, 12, 4) == sequence,
       WholeSegment.number(frame, 40, 4) == WholeSegment.crc(frame[..<40])
@@ -92,6 +94,7 @@ struct WholeSegment {
     else { return }
     var at = 44
     var index = Int(WholeSegment.number(frame, 16, 8))
+    guard index >= least ?? 0 else { return }
     first = min(first ?? .max, UInt64(index))
     for _ in 0..<counts.entries {
       let count = Int(frame[at]) << 8 | Int(frame[at + 1])
