@@ -52,8 +52,8 @@ enum RoomTable {
 // 4. When that is used up, the epoch ends, and what no mirror had of it is given up.
 //
 // Room is the quota less the reserve, or what the file system has if that is less: but for what the next log needs to
-// begin, which is used for sealing meanwhile. Only the quota ends an epoch: a file system that others have filled may be
-// emptied by others.
+// begin, which is used for sealing meanwhile. Only the quota ends an epoch at something's cost: a file system that others
+// have filled may be emptied by others.
 extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// Looks whether the log has the room that it needs; at most every `Limits.roomPeriod` and after each new
   /// segment. What cannot be measured or given up now is tried again then.
@@ -105,6 +105,20 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     else { return }
     // A medium that does not even let go of what is empty may do so later.
     if removeEmptySegments(), lacksRoom(for: count) { report.epochEnd = .full }
+  }
+
+  /// Ends the epoch if no segment has had room for `Limits.noRoomPatience`, although all that is committed was acknowledged
+  /// and nothing of it can be given up: it would wait for room that nobody may ever make. The next log can begin where this one
+  /// stands, or earlier ones do.
+  mutating func endIfStuck(_ failure: RecorderError?, at now: Instant) {
+    let isStuck =
+      failure?.isFullMedium ?? false && !isRoomDoubtful && evidence.journal.freeSegmentCount == 0
+      && acknowledgedSize == evidence.journal.committedSize
+      && evidence.journal.standingByteCount + room.earlierByteCount
+        >= segmentByteCount + beginningByteCount
+    stuckSince = isStuck ? stuckSince ?? now.mono : nil
+    guard let stuckSince, now.mono &- stuckSince >= Limits.noRoomPatience else { return }
+    report.epochEnd = .noRoom
   }
 
   /// Removes what attempts to write have left behind; returns whether that could be done.
@@ -190,6 +204,9 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     return (whole, min(2, whole / segmentByteCount / 4) * segmentByteCount)
   }
 
+  /// Segments that came back from the mirror are no more sealed, and take more than before.
+  private var isBeyondQuota: Bool { evidence.journal.standingByteCount > room.ownByteCount }
+
   /// 1. The next segment has its room. Where nothing may call out, what is in packages goes when it is as old as the
   /// site says (`isOldestSegment`).
   private mutating func giveUpSegments(at now: Instant) throws(JournalError) {
@@ -199,18 +216,20 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       report.post(.entriesGivenUp)
     }
     let before = evidence.journal.standingByteCount
-    while evidence.journal.freeSegmentCount == 0 {
+    while evidence.journal.freeSegmentCount == 0 || isBeyondQuota {
       let (whole, reserve) = capacity()
       let standing = evidence.journal.standingByteCount
       let needed = segmentByteCount + reserve
       // What goes is sealed, as a rule, and gives its own bytes alone; where others take them at once, enough is enough.
-      guard standing + needed > whole, before - min(standing, before) < needed + beginningByteCount,
+      let isEnough = before - min(standing, before) >= needed + beginningByteCount
+      guard standing + needed > whole, !isEnough || isBeyondQuota,
         try evidence.giveUpOldestSegment(below: acknowledgedSize)
       else { break }
       report.post(.entriesGivenUp)
       damage = nil
       try evidence.journal.removeFreeSegments(keeping: 1)
     }
+    if isBeyondQuota { sealAtOnce() }
     if lacksRoom(for: 2) {
       // A sealed form beside its segment, as a start finds it, gives room as soon as it is compared.
       while evidence.journal.isSealingPending, try evidence.journal.seal() {}

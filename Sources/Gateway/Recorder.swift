@@ -22,29 +22,6 @@ public struct RecorderTiming: Sendable {
   }
 }
 
-/// Why recording could not begin or go on.
-public enum RecorderError: Error {
-  /// The journal cannot be read or written.
-  case journal(JournalError)
-  /// The tree over the entries is not the one that was signed: the medium lost or changed some.
-  case otherRoot(signedSize: UInt64)
-  /// Entries below this index were given up, and the summary of them is gone.
-  case summaryMissing(below: UInt64)
-  /// The place of an epoch's log cannot be made or opened.
-  case unopened(epoch: UInt32, StorageError)
-  /// What an earlier epoch left cannot be looked at, and the log must not go on without it.
-  case earlierUnreadable(epoch: UInt32, StorageError)
-  /// A hash of the log could not be computed.
-  case hash(HashSourceError)
-  /// The key could not be used.
-  case keyUnavailable
-
-  /// The medium has no room for what was to be written.
-  var isFullMedium: Bool {
-    if case .journal(.unwritable(_, _, .full)) = self { true } else { false }
-  }
-}
-
 /// Makes entries durable, grows the tree, signs it and hands it to the mirror.
 ///
 /// The rule that must never break: a checkpoint leaves the gateway only after its entries are durable
@@ -96,6 +73,8 @@ public struct Recorder<
   var damage: (error: JournalError, count: Int)?
   /// What could be given up the last time was not, for the medium refused.
   var isRoomDoubtful = false
+  /// Since when no segment has had room, with everything acknowledged, µs since boot.
+  var stuckSince: UInt64?
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
   /// How often in a row it refused entries, up to `Limits.storageRetryDoublings`.

@@ -244,9 +244,11 @@ extension Journal where Storage: ~Copyable {
     return false
   }
 
-  /// At most half a segment of so many bytes stands beside it until it may go.
+  /// At most half a segment of so many bytes stands beside it until it may go. A log that stands beyond its room comes back
+  /// into it by that alone.
   private func hasRoomToSeal(_ byteCount: Int) -> Bool {
     standingByteCount &+ wide(count: byteCount / 2) <= standingByteCountMax
+      || standingByteCount > standingByteCountMax
   }
 
   /// Bytes of the plain form of a sealed segment. One that does not show them counts as those that are made now.

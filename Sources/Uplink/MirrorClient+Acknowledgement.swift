@@ -39,6 +39,7 @@ extension MirrorClient {
     switch judgement {
     case .good(let line, let timeChecked):
       acknowledgedSize = target.size
+      acknowledgedText = Array(target.bytes[target.text])
       isPlaced = true
       keepFrom = target.size
       start = target.size
@@ -57,6 +58,18 @@ extension MirrorClient {
       raise(alarm, &events)
       pause(now, &randomness)
     }
+  }
+
+  /// A 200 to the question where the mirror stands holds its signature for what it acknowledged, whenever it made it. A
+  /// login page has none.
+  func provesPlace<Verifier: SignatureVerifier>(
+    _ response: UplinkResponse, _ verifier: Verifier
+  ) -> Bool {
+    guard acknowledgedSize > 0 else { return false }
+    let judgement = CosignatureJudgement(
+      of: response.body, over: acknowledgedText.span, signedAt: 0, key: mirrorKey, nil, verifier)
+    if case .good = judgement { return true }
+    return false
   }
 
   /// Done with this checkpoint: the next one is due when there is one.
@@ -80,10 +93,10 @@ enum CosignatureJudgement {
   case bad(MirrorAlarm)
 
   /// Judges `lines` over `text`. `signedAt` is when the text was signed, in seconds since 1970; 0 if that is not
-  /// known.
+  /// known. Without a clock the time of the signature does not matter.
   init<Verifier: SignatureVerifier>(
     of lines: [UInt8], over text: Span<UInt8>, signedAt: UInt64, key: VerifierKey,
-    _ clock: TrustedClock, _ verifier: Verifier
+    _ clock: TrustedClock?, _ verifier: Verifier
   ) {
     var rest = NoteLines(lines.span)
     var found: (line: Range<Int>, time: UInt64)? = nil
@@ -107,10 +120,11 @@ enum CosignatureJudgement {
       self = lines.isEmpty ? .bad(.unintelligible) : .otherKeys
       return
     }
-    if clock.isGood, !clock.accepts(found.time, signedAt: signedAt) {
-      self = .bad(.implausibleTime)
-    } else {
-      self = .good(line: found.line, timeChecked: clock.isGood)
+    guard let clock, clock.isGood else {
+      self = .good(line: found.line, timeChecked: false)
+      return
     }
+    let isPlausible = clock.accepts(found.time, signedAt: signedAt)
+    self = isPlausible ? .good(line: found.line, timeChecked: true) : .bad(.implausibleTime)
   }
 }

@@ -16,7 +16,7 @@ extension MirrorClient {
     var events: [MirrorEvent] = []
     noteLink(response.status != 0, &events)
     guard let target else { return events }
-    let (answer, place) = classify(response, target)
+    let (answer, place) = classify(response, target, verifier)
     notePlace(answer)
     noteDivergence(answer)
     if let place { ticket = place.ticket }
@@ -109,11 +109,12 @@ extension MirrorClient {
   }
 
   /// Puts an answer into the one class that it belongs to.
-  private func classify(
-    _ response: UplinkResponse, _ target: SignedNote
+  private func classify<Verifier: SignatureVerifier>(
+    _ response: UplinkResponse, _ target: SignedNote, _ verifier: Verifier
   ) -> (Answer, MirrorPlace?) {
     switch response.status {
     case 0: return (.network, nil)
+    case 200 where stage == .probe && !provesPlace(response, verifier): return (.unreadable, nil)
     case 200: return (.accepted, nil)
     case 202 where stage != .checkpoint, 409 where stage != .checkpoint:
       guard response.hasType(UplinkResponse.placeType),

@@ -60,6 +60,8 @@ public struct MirrorClient: Sendable {
 
   /// Everything below was acknowledged by the mirror's signature.
   public internal(set) var acknowledgedSize: UInt64
+  /// The text that it signed for that; empty if it is 0.
+  var acknowledgedText: [UInt8] = []
   /// What the mirror still lacks although it acknowledged it; entries from here on must be kept.
   public internal(set) var keepFrom: UInt64
   /// The alarm that holds now.
@@ -140,6 +142,7 @@ public struct MirrorClient: Sendable {
     isPlaced = acknowledged != nil
     guard let acknowledged else { return }
     noteSigned(note: acknowledged)
+    if let newest { acknowledgedText = Array(newest.bytes[newest.text]) }
     begin()
   }
 

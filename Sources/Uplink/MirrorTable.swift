@@ -41,9 +41,9 @@ enum Answer: UInt8, Sendable, CaseIterable {
   /// A status that the protocol does not have here, or a body that cannot be read.
   case unreadable
 
-  /// Answers to a probe that show that the mirror has no more than was released. A 200 is none of them: a login page is
-  /// one, too, and what a mirror signed shows it only when the signature is good (`MirrorClient.check`).
-  static var placing: [Answer] { [.progress, .otherEnd, .refused] }
+  /// Answers to a probe that show that the mirror has no more than was released. `accepted` is a 200 with its signature
+  /// (`MirrorClient.provesPlace`), which a login page has not.
+  static var placing: [Answer] { [.accepted, .progress, .otherEnd, .refused] }
 }
 
 /// What to do about it.

@@ -258,6 +258,14 @@ import Uplink
       return checker.unseen(in: ledger).count
     }
     #expect(unseen { _ in } == 1)
+    // What was committed and is lost with the medium is behind the boot that tells.
+    var lost = VisibilityChecker()
+    let last = boots[boots.count - 1].index
+    lost.expect(.portLost, for: .unplugged, committed: last + 1, at: 100_000_000)
+    lost.agentEnded(at: 100_000_000, committed: .max, failingSince: nil)
+    #expect(lost.unseen(in: ledger).count == 1)
+    lost.agentStarted(on: last)
+    #expect(lost.unseen(in: ledger) == [])
     func unseen(at time: UInt64, since: UInt64?, waits: Bool = false) -> Int {
       unseen {
         if waits { $0.agentWaits(from: 110_000_000, until: 350_000_000) }

@@ -9,6 +9,9 @@ import Testing
     #expect(checker.look(standing: 1_001) != nil)
     #expect(checker.look(full: 701, beside: 100) == nil)
     #expect(checker.look(full: 700, beside: 100) != nil)
+    #expect(checker.look(standing: 901, free: 100) == nil)
+    #expect(checker.look(standing: 900, free: 99) == nil)
+    #expect(checker.look(standing: 900, free: 100) != nil)
     // Six segments and a tile more than what stands are the quota.
     var next = QuotaChecker(quotaByteCount: 2_000_000, segmentByteCount: 100_000)
     func goes(_ standing: Int, to index: UInt64) -> Bool {
@@ -18,9 +21,13 @@ import Testing
     #expect(goes(351_423, to: 768))
     next.started()
     #expect(!goes(351_423, to: 1_024))
-    // A log that takes over another has two segments and a queue more, until it has room again.
+    // A log that takes over another has two segments, a queue and an eighth more, until it has room again.
     next.begins()
-    #expect(next.look(standing: 2_400_000) == nil && next.look(standing: 2_400_001) != nil)
-    #expect(next.look(standing: 2_000_000) == nil && next.look(standing: 2_400_002) != nil)
+    #expect(next.look(standing: 2_650_000) == nil && next.look(standing: 2_650_001) != nil)
+    #expect(next.look(standing: 2_000_000) == nil && next.look(standing: 2_650_002) != nil)
+    // One that put three runs of entries back has three segments more, until then.
+    next.mended(3)
+    #expect(next.look(standing: 2_300_000) == nil)
+    #expect(next.look(standing: 2_000_000) == nil && next.look(standing: 2_650_003) != nil)
   }
 }

@@ -65,6 +65,33 @@ extension MirrorClientTests {
     #expect(sizes.allSatisfy { $0 }, "no checkpoint but that of 300 was released")
   }
 
+  /// A login page answers 200 to everything. Taken for a mirror that stands where it acknowledged, it would let a second
+  /// history out of a log that has forgotten the first.
+  @Test(arguments: [0, 300])
+  func `a 200 without the mirror's signature does not say where it stands`(acknowledged: Int) throws
+  {
+    var scene = try Scene(entries: acknowledged)
+    if acknowledged > 0 {
+      scene.sign()
+      try scene.drain()
+    }
+    let before = scene.acknowledged
+    scene.grow(10)
+    scene.sign()
+    scene.client.isPlaced = false
+    // A good signature, and over another checkpoint.
+    let other = try Scene.cosignature(over: Array("another\n".utf8))
+    for body in [[], Array("<html>Please log in</html>".utf8), other] {
+      let probe = try #require(try next(&scene))
+      #expect(probe.path == .addEntries && probe.body.count == 45)
+      _ = scene.take(UplinkResponse(status: 200, body: body))
+      #expect(!scene.client.isPlaced && scene.client.alarm == .unintelligible)
+    }
+    try scene.drain()
+    #expect(scene.acknowledged == before + [UInt64(acknowledged) + 10])
+    #expect(scene.client.alarm == nil)
+  }
+
   @Test func `another history in the mirror holds the upload until it says otherwise`() throws {
     for response in [
       UplinkResponse(status: 422),

@@ -207,6 +207,18 @@ struct Scene {
     client.noteSigned(note: note, signedAt: mirror.clock)
   }
 
+  /// A line of the mirror under a text.
+  static func cosignature(over text: [UInt8]) throws -> [UInt8] {
+    let keys = MirrorSteps.shared.keys
+    var signer = try FileKeySigner(seed: seed(keys["mirror"]!.seed_hex))
+    return ByteWriter.bytes {
+      let isSigned = Cosignature.sign(
+        text: text.span, time: 1_785_000_400, name: KeyName(keys["mirror"]!.name)!, with: &signer,
+        to: &$0)
+      precondition(isSigned)
+    }
+  }
+
   /// A client that knows what a restarted gateway knows.
   mutating func restart() {
     let (acknowledged, signed) = (client.acknowledgedSize, client.newestSignedSize)

@@ -129,9 +129,16 @@ struct QuotaChecker {
     self.segmentByteCount = segmentByteCount
   }
 
-  /// A log begins behind another one.
+  /// A log begins behind another one. What it takes over takes up to an eighth more there, for each entry says where it stood.
   mutating func begins() {
-    allowance = Limits.beginningByteCount(segmentByteCount: UInt64(segmentByteCount))
+    allowance =
+      Limits.beginningByteCount(segmentByteCount: UInt64(segmentByteCount)) + quotaByteCount / 8
+  }
+
+  /// A start has put back so many runs of entries, each in a segment that is not sealed any more, and has seen the medium refuse
+  /// to let it give up others.
+  mutating func mended(_ count: Int) {
+    allowance = max(allowance, UInt64(count * segmentByteCount))
   }
 
   /// Looks at what stands on the medium after a turn of the recorder. Returns what is wrong.
@@ -154,6 +161,15 @@ struct QuotaChecker {
     guard let kept, minimumIndex > kept, most < quotaByteCount else { return nil }
     return "what stood below \(minimumIndex) was given up, and \(standing) of \(quotaByteCount) "
       + "bytes stand"
+  }
+
+  /// Looks when an epoch ends because no segment had room, while `free` bytes of the medium are. Returns what is wrong.
+  func look(standing: Int, free: UInt64) -> String? {
+    let next = UInt64(standing + segmentByteCount)
+    guard next <= quotaByteCount, free >= segmentByteCount else { return nil }
+    return
+      "an epoch ends, and its next segment has room: \(standing) bytes of \(quotaByteCount) stand, "
+      + "\(free) are free"
   }
 
   /// Looks when an epoch ends for want of room while the segments of earlier epochs take `earlier` bytes, and those with
@@ -232,6 +248,11 @@ struct VisibilityChecker {
         expectations[at].mayBeBoot = true
       }
     }
+  }
+
+  /// An agent has started on so many entries: a medium that lies may have lost some, and its boot is told where they stood.
+  mutating func agentStarted(on size: UInt64) {
+    for at in expectations.indices { expectations[at].from = min(expectations[at].from, size) }
   }
 
   /// Nothing is written between these: the machine sleeps, or its medium is slow or refuses.

@@ -125,6 +125,8 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
   var fetch: (BundleRequest) -> (answer: BundleAnswer, duration: UInt64) = { _ in (.refused, 0) }
   /// What the last start put back into the log.
   private(set) var mended: [Range<UInt64>] = []
+  /// Entries that this start found in its log.
+  private(set) var recoveredSize: UInt64 = 0
   /// The epoch that must not go on.
   private var ended: (epoch: UInt32, why: EpochEndKind)?
 
@@ -166,6 +168,7 @@ final class SimulatedMachine<Key: Signer & ~Copyable, Verifier: SignatureVerifie
     var over: (epoch: UInt32, why: EpochEndKind)?
     defer { ended = over }
     let opened = try OpenedLog(on: shelf, ended: ended, history: &history)
+    recoveredSize = opened.log.evidence.journal.committedSize
     mended = history.mended
     epoch = opened.epoch
     if let end = opened.end { begins(end) }

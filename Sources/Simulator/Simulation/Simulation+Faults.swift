@@ -185,6 +185,7 @@ extension Simulation where Key: ~Copyable {
       if damageCount > damageFound { lookAtDamage() }
       trustMedium()
     }
+    epoch.visibility.agentStarted(on: machine.recoveredSize)
     for (code, fault) in expectedOfStart { expect(code, for: fault) }
     lookAtMending()
     startCount += 1
@@ -208,8 +209,8 @@ extension Simulation where Key: ~Copyable {
   /// A start on a log of which so much was acknowledged has failed.
   private func refused(_ error: RecorderError, acknowledged: UInt64) {
     if disk.isDead { return powerIsGone() }
-    if machine.report.epochEnd != nil {
-      quota.acknowledgedAtEnd = acknowledged
+    if let why = machine.report.epochEnd {
+      lookAtEnd(why, acknowledged: acknowledged)
       // The next epoch is begun by the same process.
       return ended(.refused("\(error)"), startsIn: 1)
     }

@@ -26,6 +26,7 @@ extension Simulation where Key: ~Copyable {
   /// A log that was mended has the entries that were recorded, but for those that its start has given up since.
   func lookAtMending() {
     let minimum = disk.newestSuperblock(machine.epoch)?.block.minimumIndex ?? 0
+    if !takesAllWrites { quota.mended(machine.mended.count) }
     for run in machine.mended {
       epochs[Int(machine.epoch) - 1].mendedRunCount += 1
       trace.note(.mended(run), at: time.now)

@@ -334,7 +334,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if failingSince != nil { expectedAt = time.now }
     lookAtWriting()
     if let why = machine.report.epochEnd {
-      quota.acknowledgedAtEnd = acknowledged
+      lookAtEnd(why, acknowledged: acknowledged)
       return endEpoch(why)
     }
     disk.keepImage()
