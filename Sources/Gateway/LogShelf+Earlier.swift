@@ -33,6 +33,19 @@ extension LogShelf where Storage: ~Copyable {
     return earlier.byteCount < standing
   }
 
+  /// How often an agent has started on any epoch below one, as far as their superblocks say: that of the newest may be one
+  /// that a medium which lies has kept of its beginning.
+  func bootCounter(below epoch: UInt32) -> UInt32 {
+    var counter: UInt32 = 0
+    for number in 1..<max(epoch, 1) where holds(number) {
+      do throws(StorageError) {
+        var storage = try open(number)
+        counter = max(counter, read(number, &storage).bootCounter)
+      } catch {}
+    }
+    return counter
+  }
+
   /// What segments of epochs before `epoch` take, and what is free beside them.
   private func earlier(
     than epoch: UInt32

@@ -229,6 +229,7 @@ extension LogShelf where Storage: ~Copyable {
     do throws(StorageError) {
       var storage = try open(number)
       var before = read(number, &storage)
+      before.bootCounter = max(before.bootCounter, bootCounter(below: number))
       let byteCount = segmentByteCount(&storage)
       carryOver = CarryOver(
         storage: storage, configuration: configuration(number),
@@ -244,7 +245,7 @@ extension LogShelf where Storage: ~Copyable {
   }
 
   /// What the newest superblock of an epoch says.
-  private func read(_ epoch: UInt32, _ storage: inout Storage) -> EpochBefore {
+  func read(_ epoch: UInt32, _ storage: inout Storage) -> EpochBefore {
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 4_096)
     defer { page.deallocate() }
     let bytes = UnsafeBufferPointer(page.assumingMemoryBound(to: UInt8.self))

@@ -108,6 +108,18 @@ import TransparencyLog
     }
   }
 
+  /// A medium that lies has kept nothing of the newest one: the boots of those before it have been all the same.
+  @Test func `boots are counted over all epochs that are there`() throws {
+    let shelf = try shelf()
+    for boot in 1...3 as ClosedRange<UInt32> {
+      #expect(try start(shelf, ended: nil).boot == boot)
+    }
+    #expect(try start(shelf).boot == 4)
+    for slot in 0..<2 { shelf.disks[2]?.replace("super.\(slot)", with: nil) }
+    let third = try start(shelf, ended: .damaged)
+    #expect(third.epoch == 3 && third.boot == 4)
+  }
+
   /// What is not counted would take room that nobody knows of.
   @Test func `an old log is counted whole on a medium that refuses one look in eleven`() throws {
     let shelf = try shelf()
