@@ -49,9 +49,6 @@ public enum Limits {
   /// How often that doubles while it refuses: to 80 s, so that it is tried some times before `ringByteCount` is full, and
   /// a medium that never comes back is written to no faster than 9 GB a day.
   public static var storageRetryDoublings: Int { 4 }
-  /// µs for which a log of which the mirror has everything waits for the room of its next segment: others that fill a medium for a
-  /// moment have let go of it by then.
-  public static var noRoomPatience: UInt64 { 60_000_000 }
   /// µs between two steps of sealing, each of which takes some milliseconds: so that it takes a part of a core only, and
   /// a segment of 4 MiB two seconds.
   public static var sealingPause: UInt64 { 15_000 }

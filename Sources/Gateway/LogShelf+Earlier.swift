@@ -17,11 +17,11 @@ extension LogShelf where Storage: ~Copyable {
     return room
   }
 
-  /// An epoch that has used up its room, or has none on the medium, goes on if those before it give theirs, which they keep for the auditor only.
+  /// An epoch that has used up its room goes on if those before it give theirs, which they keep for the auditor only.
   func goesOn(
     _ ended: (epoch: UInt32, why: EpochEndKind), _ history: inout LogHistory
   ) -> Bool {
-    guard ended.why == .full || ended.why == .noRoom else { return false }
+    guard ended.why == .full else { return false }
     var earlier = earlier(than: ended.epoch).epochs
     let standing = earlier.byteCount
     guard standing > 0 else { return false }

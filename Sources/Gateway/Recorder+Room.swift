@@ -52,8 +52,8 @@ enum RoomTable {
 // 4. When that is used up, the epoch ends, and what no mirror had of it is given up.
 //
 // Room is the quota less the reserve, or what the file system has if that is less: but for what the next log needs to
-// begin, which is used for sealing meanwhile. Only the quota ends an epoch at something's cost: a file system that others
-// have filled may be emptied by others.
+// begin, which is used for sealing meanwhile. Only the quota ends an epoch: a file system that others have filled may be
+// emptied by others.
 extension Recorder where Storage: ~Copyable, Key: ~Copyable {
   /// Looks whether the log has the room that it needs; at most every `Limits.roomPeriod` and after each new
   /// segment. What cannot be measured or given up now is tried again then.
@@ -105,20 +105,6 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
     else { return }
     // A medium that does not even let go of what is empty may do so later.
     if removeEmptySegments(), lacksRoom(for: count) { report.epochEnd = .full }
-  }
-
-  /// Ends the epoch if no segment has had room for `Limits.noRoomPatience`, although all that is committed was acknowledged
-  /// and nothing of it can be given up: it would wait for room that nobody may ever make. The next log can begin where this one
-  /// stands, or earlier ones do.
-  mutating func endIfStuck(_ failure: RecorderError?, at now: Instant) {
-    let isStuck =
-      failure?.isFullMedium ?? false && !isRoomDoubtful && evidence.journal.freeSegmentCount == 0
-      && acknowledgedSize == evidence.journal.committedSize
-      && evidence.journal.standingByteCount + room.earlierByteCount
-        >= segmentByteCount + beginningByteCount
-    stuckSince = isStuck ? stuckSince ?? now.mono : nil
-    guard let stuckSince, now.mono &- stuckSince >= Limits.noRoomPatience else { return }
-    report.epochEnd = .noRoom
   }
 
   /// Removes what attempts to write have left behind; returns whether that could be done.

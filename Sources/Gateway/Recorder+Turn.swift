@@ -42,7 +42,6 @@ extension Recorder where Storage: ~Copyable, Key: ~Copyable {
       do throws(RecorderError) { try keepAcknowledgement() } catch { failure = failure ?? error }
       // A full medium, too, has room where entries can be given up.
       keepRoom(at: now)
-      endIfStuck(failure, at: now)
     }
     if let response {
       // An acknowledgement that cannot be kept now is kept later.

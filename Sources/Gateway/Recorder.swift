@@ -73,8 +73,6 @@ public struct Recorder<
   var damage: (error: JournalError, count: Int)?
   /// What could be given up the last time was not, for the medium refused.
   var isRoomDoubtful = false
-  /// Since when no segment has had room, with everything acknowledged, µs since boot.
-  var stuckSince: UInt64?
   /// µs since boot before which a medium that refused is not written to.
   var retryAt: UInt64 = 0
   /// How often in a row it refused entries, up to `Limits.storageRetryDoublings`.

@@ -59,9 +59,6 @@ public enum EpochEndKind: UInt8, Sendable {
   case full = 3
   /// The mirror lacks entries that were given up here because a mirror had acknowledged them.
   case givenUp = 4
-  /// The next segment has no room, in the quota or on the medium, and a mirror has acknowledged all that is committed: the last
-  /// entries can be given up with later ones only (they share a tile), for which there is no room.
-  case noRoom = 5
 }
 
 /// What the recorder tells the other threads: numbers that only grow or flip, each atomic by itself.

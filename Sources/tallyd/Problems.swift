@@ -59,9 +59,6 @@ extension EpochEnd {
     case .found(.givenUp):
       "the collector lacks entries that were given up here because a collector had acknowledged them: it was "
         + "replaced or set back. They are in the collector of before; what none had goes on in the next epoch"
-    case .found(.noRoom):
-      "the next segment had no room, on the disk or within quota_mib of the board, and the collector has all of this "
-        + "log: the next one takes its room. Free space on the disk, and give the log eight segments or more"
     case .missing: "the key has signed a log that is not here: it was lost or moved"
     }
   }
@@ -78,8 +75,6 @@ extension EpochEnd {
       "日志已用尽配额和预留空间，而汇集端没有接收任何可以释放的内容；未被接收的部分已丢失。请修复通信，或增大板卡的 quota_mib"
     case .found(.givenUp):
       "汇集端缺少本机在得到确认后已释放的条目：汇集端被更换或回退。这些条目在原汇集端；未被确认的内容在下一纪元中继续"
-    case .found(.noRoom):
-      "磁盘或板卡的 quota_mib 已无下一段的空间，而本日志已全部由汇集端确认，故由下一日志使用其空间：请清理磁盘，并为日志留出八段以上的空间"
     case .missing: "密钥已签署过的日志不在此处：已丢失或被移走"
     }
   }

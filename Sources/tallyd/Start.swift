@@ -311,7 +311,10 @@ struct Start {
     recorderThread.stop()
     thread.join()
     say(.stopped(size: report.committedSize, acknowledged: report.acknowledgedSize))
-    if report.hasFailed { throw failure(.endedUnrecorded, code: 1) }
+    guard report.hasFailed else { return }
+    // The next log is begun all the same.
+    guard report.epochEnd != nil else { throw failure(.endedUnrecorded, code: 1) }
+    say(.endedUnrecorded)
   }
 
   private func startRecorder(_ recorder: RecorderThread) throws(StartError) -> PosixThread {

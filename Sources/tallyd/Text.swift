@@ -154,8 +154,8 @@ enum Text: Error {
     case .portLost(let line): "line \(line): port lost; trying again"
     case .portClosed(let line): "line \(line): closed, the new site does not use it so"
     case .recordingStopped(let problem):
-      "nothing can be recorded now: \(problem.english). Sampling goes on into memory, nothing more is signed, "
-        + "and writing is tried again, after 5 s and then at growing intervals up to 80 s."
+      "nothing can be recorded now: \(problem.english). Sampling goes on into memory, only what is recorded "
+        + "already is signed, and writing is tried again, after 5 s and then at growing intervals up to 80 s."
     case .recordingAgain: "recording again: the medium takes entries, and signing goes on"
     case .endedUnrecorded: "readings after the recording stopped were not kept"
     case .linkUp: "the collector answers"
@@ -218,7 +218,7 @@ enum Text: Error {
       "开始新日志 \(origin)：\(end.chinese(isOneWay: isOneWay))。"
         + (end.gaveUpAll ? "旧日志只保留最后签名的大小和根哈希" : "旧日志原样保留，供核查，直到需要其空间")
     case .earlierLogsGone(let origin):
-      "\(origin) 空间已用尽：已删除更早日志为核查保留的数据（汇集端或本日志中均有），本日志继续"
+      "\(origin) 空间已用尽：已删除更早日志为核查保留的数据（均已在汇集端或本日志中），本日志继续"
     case .mended(let run) where run.isEmpty: "一个日志段的段头曾损坏，已重建：请留意介质"
     case .mended(let run):
       "日志条目 \(run.lowerBound) 至 \(run.upperBound - 1) 曾损坏；已由汇集端取回，与已签名内容一致。"
@@ -261,7 +261,7 @@ enum Text: Error {
     case .portLost(let line): "线路 \(line)：串口丢失；继续重试"
     case .portClosed(let line): "线路 \(line)：已关闭，新站点不再如此使用"
     case .recordingStopped(let problem):
-      "目前无法记录：\(problem.chinese)。采样继续并暂存于内存，不再签名，5 秒后重试写入，间隔逐渐延长至 80 秒。"
+      "目前无法记录：\(problem.chinese)。采样继续并暂存于内存，仅签署已记录的条目，5 秒后重试写入，间隔逐渐延长至 80 秒。"
     case .recordingAgain: "恢复记录：介质可以写入，签名继续"
     case .endedUnrecorded: "记录停止之后的读数未保存"
     case .linkUp: "汇集端已应答"

@@ -130,49 +130,6 @@ import Uplink
     #expect(recorder.evidence.journal.committedSize == index)
   }
 
-  /// Nothing of an incomplete tile can be given up, and where there is no room it never becomes complete.
-  @Test(arguments: [true, false])
-  func `a medium without room ends an epoch of which all is acknowledged, and no other`(
-    isAcknowledged: Bool
-  ) throws {
-    let disk = MemoryDisk()
-    let queue = EntryQueue()
-    let report = RecorderReport()
-    var recorder = try Rig.recorder(try Rig.log(on: disk), queue: queue, report: report)
-    let mirror = try Rig.mirror()
-    func push(_ first: UInt64) {
-      for index in first..<first + 5 {
-        #expect(Rig.push(Rig.entry(index, padding: 2_900), to: queue))
-      }
-    }
-    // A frame fills a segment, and the next log needs ten to begin.
-    for round in 0..<13 as Range<UInt64> {
-      push(round * 5)
-      try recorder.settle(at: Rig.instant((round + 1) * 1_000_000))
-    }
-    try Rig.run(&recorder, from: 20_000_000, until: 60_000_000, beside: mirror) { _ in false }
-    if !isAcknowledged {
-      #expect(Rig.push(Rig.entry(65), to: queue))
-      try recorder.settle(at: Rig.instant(61_000_000))
-    }
-    let size = recorder.evidence.journal.committedSize
-    #expect(report.acknowledgedSize == 65 && size == (isAcknowledged ? 65 : 66))
-    disk.capacity -= disk.freeByteCount
-    push(size)
-    push(size + 5)
-    var last: UInt64 = 0
-    try Rig.run(
-      &recorder, from: 62_000_000, until: 400_000_000, beside: mirror,
-      liar: { _, _ in UplinkResponse(status: 503) },
-      isOver: { now in
-        if report.epochEnd == nil { last = now }
-        return report.epochEnd != nil
-      })
-    #expect(report.epochEnd == (isAcknowledged ? .noRoom : nil) && report.hasFailed)
-    // The turn that ended it: 75 s after the first that was refused.
-    #expect(!isAcknowledged || last == 62_000_000 + 75_000_000)
-  }
-
   /// Who wants what was given up each time that it is asked is a mirror that has lost it; who does now and then is none.
   @Test(arguments: [0, 200] as [UInt64])
   func `a mirror that wants what was given up ends the epoch when it insists`(

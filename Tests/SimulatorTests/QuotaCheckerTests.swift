@@ -9,9 +9,6 @@ import Testing
     #expect(checker.look(standing: 1_001) != nil)
     #expect(checker.look(full: 701, beside: 100) == nil)
     #expect(checker.look(full: 700, beside: 100) != nil)
-    #expect(checker.look(standing: 901, free: 100) == nil)
-    #expect(checker.look(standing: 900, free: 99) == nil)
-    #expect(checker.look(standing: 900, free: 100) != nil)
     // Six segments and a tile more than what stands are the quota.
     var next = QuotaChecker(quotaByteCount: 2_000_000, segmentByteCount: 100_000)
     func goes(_ standing: Int, to index: UInt64) -> Bool {

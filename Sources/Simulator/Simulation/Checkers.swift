@@ -163,15 +163,6 @@ struct QuotaChecker {
       + "bytes stand"
   }
 
-  /// Looks when an epoch ends because no segment had room, while `free` bytes of the medium are. Returns what is wrong.
-  func look(standing: Int, free: UInt64) -> String? {
-    let next = UInt64(standing + segmentByteCount)
-    guard next <= quotaByteCount, free >= segmentByteCount else { return nil }
-    return
-      "an epoch ends, and its next segment has room: \(standing) bytes of \(quotaByteCount) stand, "
-      + "\(free) are free"
-  }
-
   /// Looks when an epoch ends for want of room while the segments of earlier epochs take `earlier` bytes, and those with
   /// entries that the mirror had not acknowledged take `kept`. Returns what is wrong: what is acknowledged could have gone.
   func look(full kept: Int, beside earlier: Int) -> String? {

@@ -102,7 +102,7 @@ extension Simulation where Key: ~Copyable {
   /// has lost what was given up here.
   private func isWarranted(_ end: EpochEnd) -> Bool {
     switch end {
-    case .found(.full), .found(.noRoom): true
+    case .found(.full): true
     case .found(.givenUp): epochs.contains { $0.mirror.lossCount > 0 }
     case .found(.rolledBack), .found(.damaged), .damaged, .missing: false
     }

@@ -209,8 +209,8 @@ extension Simulation where Key: ~Copyable {
   /// A start on a log of which so much was acknowledged has failed.
   private func refused(_ error: RecorderError, acknowledged: UInt64) {
     if disk.isDead { return powerIsGone() }
-    if let why = machine.report.epochEnd {
-      lookAtEnd(why, acknowledged: acknowledged)
+    if machine.report.epochEnd != nil {
+      quota.acknowledgedAtEnd = acknowledged
       // The next epoch is begun by the same process.
       return ended(.refused("\(error)"), startsIn: 1)
     }

@@ -73,19 +73,6 @@ extension Simulation where Key: ~Copyable {
     if let problem { violate(.quota, problem) }
   }
 
-  /// The agent has found that its epoch must end, when `acknowledged` entries of it were. For want of room it ends without loss
-  /// where all are, and where no segment has any.
-  func lookAtEnd(_ why: EpochEndKind, acknowledged: UInt64) {
-    quota.acknowledgedAtEnd = acknowledged
-    guard why == .noRoom else { return }
-    if let problem = quota.look(standing: disk.segmentByteCount, free: disk.freeByteCount) {
-      violate(.quota, problem)
-    }
-    if machine.report.acknowledgedSize < machine.report.committedSize {
-      violate(.durability, "an epoch ends for want of room, and not all of it is acknowledged")
-    }
-  }
-
   /// An epoch that ends for want of room had none: what the mirror had acknowledged could have been given up. Not the last
   /// incomplete tile of it, and not of a medium that has failed: what is damaged cannot be summed up. What earlier epochs kept
   /// has gone by now, or the medium does not let it.

@@ -334,7 +334,7 @@ public final class Simulation<Key: Signer & ~Copyable, Verifier: SignatureVerifi
     if failingSince != nil { expectedAt = time.now }
     lookAtWriting()
     if let why = machine.report.epochEnd {
-      lookAtEnd(why, acknowledged: acknowledged)
+      quota.acknowledgedAtEnd = acknowledged
       return endEpoch(why)
     }
     disk.keepImage()
