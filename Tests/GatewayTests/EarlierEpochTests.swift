@@ -165,8 +165,8 @@ import TransparencyLog
     #expect(outcome.carried == 488 && outcome.before?.signedSize == 1_000)
   }
 
-  /// The same when the first start of the new epoch was cut short: what it had not carried over is still owed.
-  @Test func `nor is it in a later start of the same epoch`() throws {
+  /// The same shelf with a second epoch, whose first start lost power half way.
+  private func cutShelf() throws -> Shelf {
     let whole = try shelf()
     _ = try start(whole)
     let operations = try #require(whole.disks[2]).operationCount
@@ -176,6 +176,12 @@ import TransparencyLog
     second.cut = (operations / 2, .first(0))
     #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
     second.restorePower()
+    return shelf
+  }
+
+  /// The same when the first start of the new epoch was cut short: what it had not carried over is still owed.
+  @Test func `nor is it in a later start of the same epoch`() throws {
+    let shelf = try cutShelf()
     shelf.refusals[1] = 1_000
     #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
     shelf.refusals = [:]
@@ -239,15 +245,7 @@ import TransparencyLog
   @Test func `a full log that has not signed what it took over ends, and keeps what it came from`()
     throws
   {
-    let whole = try shelf()
-    _ = try start(whole)
-    let operations = try #require(whole.disks[2]).operationCount
-    let shelf = try shelf()
-    let second = MemoryDisk()
-    shelf.disks[2] = second
-    second.cut = (operations / 2, .first(0))
-    #expect(throws: RecorderError.self) { _ = try start(shelf, ended: nil) }
-    second.restorePower()
+    let shelf = try cutShelf()
     let standing = try #require(shelf.disks[1]).segmentByteCount
     #expect(try start(shelf, ended: .full).epoch == 3)
     #expect(standing > 0 && shelf.disks[1]?.segmentByteCount == standing)

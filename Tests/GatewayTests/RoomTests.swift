@@ -11,12 +11,13 @@ import Uplink
 
 /// What a log does that runs out of room, and how it goes on when its front was given up.
 @Suite struct RoomTests {
-  /// A log of 1,200 entries in segments of 32 KiB, of which all are signed and acknowledged.
+  /// A log of 1,200 entries in segments of 32 KiB, of which all are signed and acknowledged by the mirror of the rig.
   private func acknowledgedLog(on disk: MemoryDisk) throws -> RecoveredLog<MemoryBlockStorage> {
     try fill(disk)
     var log = try Rig.log(on: disk)
+    let note = try Rig.cosignedNote(log.evidence.journal.signedNote)
     try log.evidence.journal.recordAcknowledged(
-      size: log.evidence.journal.superblock.signedSize, cosignedNote: [1].span)
+      size: log.evidence.journal.superblock.signedSize, cosignedNote: note.span)
     return log
   }
 
@@ -81,11 +82,8 @@ import Uplink
   @Test(arguments: [false, true])
   func `what an earlier mirror acknowledged is kept for the next one`(isOther: Bool) throws {
     let disk = MemoryDisk()
-    try fill(disk)
-    var log = try Rig.log(on: disk)
+    let log = try acknowledgedLog(on: disk)
     let size = log.evidence.journal.superblock.signedSize
-    let note = try Rig.cosignedNote(log.evidence.journal.signedNote)
-    try log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     let segments = log.evidence.journal.standingByteCount
     let key =
       isOther
@@ -105,11 +103,8 @@ import Uplink
   /// One that was given up and taken anew stands as before: nothing else shows that its room is needed again.
   @Test func `a log within its quota always has its next segment`() throws {
     let disk = MemoryDisk()
-    try fill(disk)
-    var log = try Rig.log(on: disk)
+    let log = try acknowledgedLog(on: disk)
     let size = log.evidence.journal.superblock.signedSize
-    let note = try Rig.cosignedNote(log.evidence.journal.signedNote)
-    try log.evidence.journal.recordAcknowledged(size: size, cosignedNote: note.span)
     let standing = log.evidence.journal.standingByteCount
     let queue = EntryQueue()
     var recorder = try Rig.recorder(
